@@ -1,0 +1,222 @@
+"""From a photo to the pixels the network reads: resized, padded, with the mean taken off.
+
+Every step gives the numbers of the original implementation bit for bit, because trained weights
+have seen exactly these: the resize blends the rim with black, clips to the values it was given,
+and truncates. Nothing here reads a file or knows of a network.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+RESIZE_MODES = ("none", "square", "pad64", "crop")
+
+_ROWS_PER_CHUNK = 16  # of the resized picture: the working set stays in the second-level cache
+_PAD_MULTIPLE = 64  # the pyramid halves the picture six times
+
+Window = tuple[int, int, int, int]
+Padding = tuple[tuple[int, int], tuple[int, int], tuple[int, int]]
+_NO_PADDING: Padding = ((0, 0), (0, 0), (0, 0))
+
+
+@dataclass(frozen=True)
+class Molded:
+    """A photo in the network's frame, and how it got there.
+
+    `pixels` is uint8 [H, W, 3] with the padding in place and the mean not yet subtracted;
+    `window` is (y1, x1, y2, x2), the pixels that show the photo; `crop`, in mode "crop" only, is
+    (y, x, height, width) in the resized photo.
+    """
+
+    pixels: NDArray[np.uint8]
+    window: Window
+    scale: float
+    padding: Padding
+    original_shape: tuple[int, int, int]
+    crop: tuple[int, int, int, int] | None = None
+
+
+def resize_bilinear(pixels: NDArray[np.generic], size: tuple[int, int]) -> NDArray[np.float64]:
+    """Resize [h, w] or [h, w, channels] to `size` (height, width), in float64.
+
+    Equal to scikit-image's `resize` of order 1 with a constant border of 0, no anti-aliasing and
+    `clip=True`: within half a cell of the rim the value blends with 0, and the result is then
+    clipped to the smallest and largest value of the input.
+    """
+    if pixels.ndim not in (2, 3) or 0 in pixels.shape:
+        raise ValueError(f"cannot resize an array of shape {pixels.shape}")
+    if min(size) < 1:
+        raise ValueError(f"cannot resize to {size[0]} x {size[1]} pixels")
+    planes = pixels.reshape(*pixels.shape[:2], -1)
+    source = np.pad(planes, ((1, 1), (1, 1), (0, 0)))
+    rows, row_fractions = _sample_positions(planes.shape[0], size[0])
+    columns, column_fractions = _sample_positions(planes.shape[1], size[1])
+    right_weights = column_fractions[:, None]
+    left_weights = 1.0 - right_weights
+
+    resized = np.empty((*size, planes.shape[2]))
+    for start in range(0, size[0], _ROWS_PER_CHUNK):
+        chunk = slice(start, start + _ROWS_PER_CHUNK)
+        lower_weights = row_fractions[chunk, None, None]
+        upper = source[rows[chunk]] * (1.0 - lower_weights)
+        lower = source[rows[chunk] + 1] * lower_weights
+        # The order of these four terms is part of the contract: floats do not associate.
+        total = resized[chunk]
+        np.multiply(upper.take(columns, axis=1), left_weights, out=total)
+        total += upper.take(columns + 1, axis=1) * right_weights
+        total += lower.take(columns, axis=1) * left_weights
+        total += lower.take(columns + 1, axis=1) * right_weights
+    np.clip(resized, planes.min(), planes.max(), out=resized)
+    return resized.reshape(*size, *pixels.shape[2:])
+
+
+def mold_image(
+    image: NDArray[np.uint8],
+    *,
+    mode: str,
+    min_dim: int | None,
+    max_dim: int | None,
+    min_scale: float | None = None,
+    rng: np.random.Generator | None = None,
+) -> Molded:
+    """Bring a photo, uint8 [h, w, 3] RGB, into the network's frame.
+
+    The modes are Matterport's: "none" leaves it as it is, "square" centres it in a square of
+    `max_dim`, "pad64" pads both sides to multiples of 64, and "crop", meant for training, cuts a
+    random square of `min_dim` placed by `rng`. A falsy `min_dim`, `max_dim` or `min_scale` does
+    not take part. Raises ValueError for any other array or mode.
+    """
+    _check_photo(image)
+    _check_mode(mode, min_dim, max_dim)
+    height, width = image.shape[:2]
+    original_shape = (height, width, 3)
+    if mode == "none":
+        return Molded(image, (0, 0, height, width), 1.0, _NO_PADDING, original_shape)
+
+    limit = max_dim if mode == "square" else None
+    scale = resize_scale((height, width), min_dim=min_dim, max_dim=limit, min_scale=min_scale)
+    if scale != 1:
+        # A hair-thin photo would round to nothing; it keeps one pixel.
+        size = (max(1, round(height * scale)), max(1, round(width * scale)))
+        image = resize_bilinear(image, size).astype(np.uint8)
+    if mode == "crop":
+        return _crop(image, min_dim or 0, scale, original_shape, rng)
+    target = (max_dim, max_dim) if mode == "square" else _padded_size(image.shape)
+    return _pad(image, (target[0] or 0, target[1] or 0), scale, original_shape)
+
+
+def resize_scale(
+    size: tuple[int, int], *, min_dim: int | None, max_dim: int | None, min_scale: float | None
+) -> float:
+    """Return the factor for a photo of `size` (height, width); only `max_dim` shrinks it."""
+    scale = 1.0
+    if min_dim:
+        scale = max(1.0, min_dim / min(size))
+    if min_scale and scale < min_scale:
+        scale = min_scale
+    if max_dim and round(max(size) * scale) > max_dim:
+        scale = max_dim / max(size)
+    return scale
+
+
+def subtract_mean(pixels: NDArray[np.generic], mean: ArrayLike) -> NDArray[np.float32]:
+    """Subtract the RGB `mean` in float64 and round once: the padded part becomes -mean, not 0."""
+    difference: NDArray[np.float64] = np.subtract(pixels, np.asarray(mean), dtype=np.float64)
+    return difference.astype(np.float32)
+
+
+def compose_image_meta(
+    *,
+    image_id: int,
+    original_shape: Sequence[int],
+    molded_shape: Sequence[int],
+    window: Sequence[int],
+    scale: float,
+    active_class_ids: Sequence[int],
+) -> NDArray[np.float64]:
+    """Lay out what the original network carries along with a picture, as one flat vector.
+
+    Order: id (1), original shape (3), molded shape (3), window y1 x1 y2 x2 in pixels (4),
+    scale (1), one flag a class. At inference the id and all flags are 0.
+    """
+    parts = [image_id, *original_shape, *molded_shape, *window, scale, *active_class_ids]
+    return np.array(parts, dtype=np.float64)
+
+
+def parse_image_meta(metas: NDArray[np.generic]) -> dict[str, NDArray[np.generic]]:
+    """Take [batch, 12 + classes] metas apart into the named columns of `compose_image_meta`."""
+    return {
+        "image_id": metas[:, 0].astype(np.int32),
+        "original_image_shape": metas[:, 1:4].astype(np.int32),
+        "image_shape": metas[:, 4:7].astype(np.int32),
+        "window": metas[:, 7:11].astype(np.int32),
+        "scale": metas[:, 11].astype(np.float32),
+        "active_class_ids": metas[:, 12:].astype(np.int32),
+    }
+
+
+def _sample_positions(
+    source_length: int, target_length: int
+) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+    """Return for each target pixel its first source index, in an array with one pixel of border,
+    and the weight of the second one."""
+    # The ratio is rounded before it is used; multiplying first lands on other floats.
+    step = source_length / target_length
+    positions = (np.arange(target_length) + 0.5) * step - 0.5
+    first = np.floor(positions)
+    return first.astype(np.intp) + 1, positions - first
+
+
+def _check_photo(image: NDArray[np.uint8]) -> None:
+    if image.ndim != 3 or image.shape[2] != 3 or 0 in image.shape:
+        raise ValueError(f"a photo is [height, width, 3] RGB, not {list(image.shape)}")
+    if image.dtype != np.uint8:
+        raise ValueError(f"a photo holds uint8 values, not {image.dtype}")
+
+
+def _check_mode(mode: str, min_dim: int | None, max_dim: int | None) -> None:
+    if mode not in RESIZE_MODES:
+        raise ValueError(f"resize mode {mode!r} is not one of {', '.join(RESIZE_MODES)}")
+    if mode == "square" and not max_dim:
+        raise ValueError("resize mode 'square' needs max_dim")
+    if mode == "crop" and not min_dim:
+        raise ValueError("resize mode 'crop' needs min_dim")
+    if mode == "pad64" and (min_dim or 0) % _PAD_MULTIPLE:
+        raise ValueError(f"resize mode 'pad64' needs min_dim to be a multiple of 64, not {min_dim}")
+
+
+def _padded_size(shape: tuple[int, ...]) -> tuple[int, int]:
+    height, width = (-(-side // _PAD_MULTIPLE) * _PAD_MULTIPLE for side in shape[:2])
+    return height, width
+
+
+def _pad(
+    image: NDArray[np.uint8],
+    target: tuple[int, int],
+    scale: float,
+    original_shape: tuple[int, int, int],
+) -> Molded:
+    height, width = image.shape[:2]
+    top, left = (target[0] - height) // 2, (target[1] - width) // 2
+    padding = ((top, target[0] - height - top), (left, target[1] - width - left), (0, 0))
+    window = (top, left, top + height, left + width)
+    return Molded(np.pad(image, padding), window, scale, padding, original_shape)
+
+
+def _crop(
+    image: NDArray[np.uint8],
+    side: int,
+    scale: float,
+    original_shape: tuple[int, int, int],
+    rng: np.random.Generator | None,
+) -> Molded:
+    rng = rng or np.random.default_rng()
+    top = int(rng.integers(image.shape[0] - side + 1))
+    left = int(rng.integers(image.shape[1] - side + 1))
+    pixels = image[top : top + side, left : left + side]
+    crop = (top, left, side, side)
+    return Molded(pixels, (0, 0, side, side), scale, _NO_PADDING, original_shape, crop)
