@@ -1,0 +1,91 @@
+#!/bin/sh
+# Makes .venv with the locked packages and the `slipway` command: ./setup.sh [dev]
+# Run again, it does nothing unless a lock, pyproject.toml or this file has changed.
+set -eu
+cd "$(dirname "$0")"
+
+lock=requirements.txt
+[ "${1:-}" = dev ] && lock=requirements-dev.txt
+
+fail() {
+    echo "setup: $*" >&2
+    exit 1
+}
+
+python_version() {
+    "$1" -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null || echo none
+}
+
+is_supported() {
+    case "$(python_version "$1")" in 3.11 | 3.12 | 3.13) return 0 ;; *) return 1 ;; esac
+}
+
+find_python() {
+    for candidate in ${PYTHON:-python3 python3.13 python3.12 python3.11}; do
+        if is_supported "$candidate"; then
+            echo "$candidate"
+            return
+        fi
+    done
+}
+
+may_install_packages() {
+    [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null
+}
+
+install_package() {
+    echo "setup: apt-get install $1"
+    apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
+        apt-get install -qq -y --no-install-recommends "$1" >/dev/null ||
+        fail "apt-get could not install $1"
+}
+
+# A venv is of use only here (its scripts hold its path) and only under a supported Python.
+is_venv_usable() {
+    is_supported .venv/bin/python && .venv/bin/python -m pip --version >/dev/null 2>&1 &&
+        grep -qF "$PWD/.venv" .venv/bin/activate
+}
+
+make_venv() {
+    python=$(find_python)
+    if [ -z "$python" ] && [ -z "${PYTHON:-}" ] && ! command -v python3 >/dev/null &&
+        may_install_packages; then
+        install_package python3-venv
+        python=$(find_python)
+    fi
+    [ -n "$python" ] || fail "Python 3.11, 3.12 or 3.13 is needed, and ${PYTHON:-python3} is" \
+        "$(python_version "${PYTHON:-python3}"); name another: make setup PYTHON=/path/to/python3.12"
+    if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
+        package="python$(python_version "$python")-venv"
+        may_install_packages || fail "$python has no venv module; as root: apt-get install $package"
+        install_package "$package"
+    fi
+    echo "setup: making .venv with Python $(python_version "$python")"
+    "$python" -m venv --clear .venv
+}
+
+install_locked() {
+    quiet=--quiet
+    [ -t 1 ] && quiet=
+    echo "setup: installing $lock into .venv (the first time it fetches about 400 MB)"
+    # shellcheck disable=SC2086  # an empty $quiet is no argument
+    .venv/bin/python -m pip install $quiet --require-hashes --only-binary :all: -r "$lock"
+    # shellcheck disable=SC2086
+    .venv/bin/python -m pip install $quiet --no-deps --no-build-isolation -e .
+}
+
+[ "$(uname -s)" = Linux ] || fail "Slipway runs on Linux; this is $(uname -s)"
+export PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
+export PIP_DEFAULT_TIMEOUT="${PIP_DEFAULT_TIMEOUT:-120}" PIP_RETRIES="${PIP_RETRIES:-10}"
+
+stamp=".venv/$lock.$(cat setup.sh pyproject.toml "$lock" | sha256sum | cut -c1-16).done"
+dev_stamp=".venv/requirements-dev.txt.$(
+    cat setup.sh pyproject.toml requirements-dev.txt | sha256sum | cut -c1-16
+).done"
+is_venv_usable || make_venv
+# The development set contains the runtime set.
+[ -e "$stamp" ] || [ -e "$dev_stamp" ] || {
+    rm -f .venv/*.done
+    install_locked
+    touch "$stamp"
+}
