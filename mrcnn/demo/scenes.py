@@ -122,9 +122,8 @@ class _Canvas:
         owners = self._owners[ys[rows][0] : self.side, xs[columns][0] : self.side]
         owners = owners[::step, ::step][: in_frame.shape[0], : in_frame.shape[1]]
         hidden = np.bincount(owners[in_frame], minlength=len(self._areas)) * step**2
-        return self._is_fair(
-            hidden, np.count_nonzero(inside) * step**2, np.count_nonzero(in_frame) * step**2
-        )
+        area, visible = int(np.count_nonzero(inside)), int(np.count_nonzero(in_frame))
+        return self._is_fair(hidden, area * step**2, visible * step**2)
 
     def add(self, shape: Shape) -> bool:
         """Paint the shape in front of all others, unless that would hide too much of one."""
@@ -133,16 +132,16 @@ class _Canvas:
         distance = signed_distance(shape, u, v)
         inside = distance <= 0
         rows, columns = _within(ys, self.side), _within(xs, self.side)
-        area = np.count_nonzero(inside)
+        area = int(np.count_nonzero(inside))
         inside = inside[rows, columns]
         window = np.s_[ys[rows][0] : ys[rows][-1] + 1, xs[columns][0] : xs[columns][-1] + 1]
         hidden = np.bincount(self._owners[window][inside], minlength=len(self._areas))
-        visible = np.count_nonzero(inside)
+        visible = int(np.count_nonzero(inside))
         if not self._is_fair(hidden, area, visible):
             return False
         self.shapes.append(shape)
         self._owners[window][inside] = len(self.shapes)
-        self._visible = [*(np.array(self._visible) - hidden), visible]
+        self._visible = [*(np.array(self._visible) - hidden).tolist(), visible]
         self._areas.append(area)
         paint(
             self._rng,

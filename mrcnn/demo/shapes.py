@@ -10,6 +10,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
+
+Plane = NDArray[np.float32]
 
 CLASS_NAMES = (
     "square",
@@ -56,9 +59,7 @@ def draw_proportion(rng: random.Random, class_name: str) -> float:
     return rng.uniform(*PROPORTIONS.get(class_name, (1.0, 1.0)))
 
 
-def local_coordinates(
-    shape: Shape, ys: np.ndarray, xs: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
+def local_coordinates(shape: Shape, ys: np.ndarray, xs: np.ndarray) -> tuple[Plane, Plane]:
     """Turn the pixels' rows `ys` [h] and columns `xs` [w] into the shape's own frame.
 
     Returns u and v, float32 [h, w], in pixels from the shape's centre along its own axes.
@@ -69,7 +70,7 @@ def local_coordinates(
     return right * cos + down * sin, down * cos - right * sin
 
 
-def signed_distance(shape: Shape, u: np.ndarray, v: np.ndarray) -> np.ndarray:
+def signed_distance(shape: Shape, u: Plane, v: Plane) -> Plane:
     """Give each point's distance to the outline, float32 [h, w] pixels, negative inside.
 
     It is exact on the outline and near it; far outside a corner it may fall short.
@@ -77,11 +78,11 @@ def signed_distance(shape: Shape, u: np.ndarray, v: np.ndarray) -> np.ndarray:
     return _DISTANCES[shape.class_name](u, v, shape.extent / 2, shape.proportion)
 
 
-def _box(u: np.ndarray, v: np.ndarray, half_u: float, half_v: float) -> np.ndarray:
+def _box(u: Plane, v: Plane, half_u: float, half_v: float) -> Plane:
     return np.maximum(np.abs(u) - np.float32(half_u), np.abs(v) - np.float32(half_v))
 
 
-def _half_plane(u: np.ndarray, v: np.ndarray, normal: float, offset: float) -> np.ndarray:
+def _half_plane(u: Plane, v: Plane, normal: float, offset: float) -> Plane:
     """Distance to a line whose normal has this angle, `offset` from the centre."""
     distance = u * np.float32(math.cos(normal))
     distance += v * np.float32(math.sin(normal))
@@ -89,20 +90,20 @@ def _half_plane(u: np.ndarray, v: np.ndarray, normal: float, offset: float) -> n
     return distance
 
 
-def _square(u: np.ndarray, v: np.ndarray, radius: float, _: float) -> np.ndarray:
+def _square(u: Plane, v: Plane, radius: float, _: float) -> Plane:
     return _box(u, v, radius * math.sqrt(0.5), radius * math.sqrt(0.5))
 
 
-def _rectangle(u: np.ndarray, v: np.ndarray, radius: float, aspect: float) -> np.ndarray:
+def _rectangle(u: Plane, v: Plane, radius: float, aspect: float) -> Plane:
     half_short = radius / math.hypot(1, aspect)
     return _box(u, v, half_short * aspect, half_short)
 
 
-def _circle(u: np.ndarray, v: np.ndarray, radius: float, _: float) -> np.ndarray:
+def _circle(u: Plane, v: Plane, radius: float, _: float) -> Plane:
     return np.sqrt(u * u + v * v) - np.float32(radius)
 
 
-def _ellipse(u: np.ndarray, v: np.ndarray, radius: float, aspect: float) -> np.ndarray:
+def _ellipse(u: Plane, v: Plane, radius: float, aspect: float) -> Plane:
     """First-order distance: the implicit function over the length of its gradient."""
     across, along = u * np.float32(1 / radius), v * np.float32(aspect / radius)
     level = np.sqrt(across * across + along * along)
@@ -112,7 +113,7 @@ def _ellipse(u: np.ndarray, v: np.ndarray, radius: float, aspect: float) -> np.n
     return level * (level - 1) / gradient * np.float32(radius)
 
 
-def _triangle(u: np.ndarray, v: np.ndarray, radius: float, apex: float) -> np.ndarray:
+def _triangle(u: Plane, v: Plane, radius: float, apex: float) -> Plane:
     """Isosceles, its corners on the circumscribed circle, its apex at +u."""
     half_apex = apex * math.pi / 6
     base = radius * math.cos(2 * half_apex)
@@ -121,20 +122,20 @@ def _triangle(u: np.ndarray, v: np.ndarray, radius: float, apex: float) -> np.nd
     return np.maximum(slanted, -u - np.float32(base))
 
 
-def _pentagon(u: np.ndarray, v: np.ndarray, radius: float, _: float) -> np.ndarray:
+def _pentagon(u: Plane, v: Plane, radius: float, _: float) -> Plane:
     mirrored, inner = np.abs(v), radius * math.cos(math.pi / 5)
     sides = [_half_plane(u, mirrored, k * math.pi / 5, inner) for k in (1, 3)]
     return np.maximum(np.maximum(*sides), -u - np.float32(inner))
 
 
-def _hexagon(u: np.ndarray, v: np.ndarray, radius: float, _: float) -> np.ndarray:
+def _hexagon(u: Plane, v: Plane, radius: float, _: float) -> Plane:
     mirrored, inner = np.abs(v), radius * math.cos(math.pi / 6)
     return np.maximum(
         _half_plane(np.abs(u), mirrored, math.pi / 6, inner), mirrored - np.float32(inner)
     )
 
 
-def _star(u: np.ndarray, v: np.ndarray, radius: float, inner: float) -> np.ndarray:
+def _star(u: Plane, v: Plane, radius: float, inner: float) -> Plane:
     """Five points: folded along its mirror lines, all ten edges are one."""
     along, across = u, v
     for mirror in (2 * math.pi / 5, math.pi / 5):
@@ -149,19 +150,19 @@ def _star(u: np.ndarray, v: np.ndarray, radius: float, inner: float) -> np.ndarr
     return _half_plane(along, across, normal, radius * math.cos(normal))
 
 
-def _cross(u: np.ndarray, v: np.ndarray, radius: float, thickness: float) -> np.ndarray:
+def _cross(u: Plane, v: Plane, radius: float, thickness: float) -> Plane:
     half_length = radius / math.hypot(1, thickness)
     half_width = half_length * thickness
     upright = _box(u, v, half_length, half_width)
     return np.minimum(upright, _box(u, v, half_width, half_length), out=upright)
 
 
-def _ring(u: np.ndarray, v: np.ndarray, radius: float, hole: float) -> np.ndarray:
+def _ring(u: Plane, v: Plane, radius: float, hole: float) -> Plane:
     half_width = radius * (1 - hole) / 2
     return np.abs(_circle(u, v, radius - half_width, 1.0)) - np.float32(half_width)
 
 
-_DISTANCES: dict[str, Callable[[np.ndarray, np.ndarray, float, float], np.ndarray]] = {
+_DISTANCES: dict[str, Callable[[Plane, Plane, float, float], Plane]] = {
     "square": _square,
     "rectangle": _rectangle,
     "circle": _circle,
