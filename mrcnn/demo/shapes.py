@@ -119,29 +119,32 @@ def _triangle(u: Plane, v: Plane, radius: float, apex: float) -> Plane:
     base = radius * math.cos(2 * half_apex)
     side = radius * math.sin(half_apex)
     slanted = _half_plane(u, np.abs(v), math.pi / 2 - half_apex, side)
-    return np.maximum(slanted, -u - np.float32(base))
+    distance: Plane = np.maximum(slanted, -u - np.float32(base))
+    return distance
 
 
 def _pentagon(u: Plane, v: Plane, radius: float, _: float) -> Plane:
     mirrored, inner = np.abs(v), radius * math.cos(math.pi / 5)
     sides = [_half_plane(u, mirrored, k * math.pi / 5, inner) for k in (1, 3)]
-    return np.maximum(np.maximum(*sides), -u - np.float32(inner))
+    distance: Plane = np.maximum(np.maximum(*sides), -u - np.float32(inner))
+    return distance
 
 
 def _hexagon(u: Plane, v: Plane, radius: float, _: float) -> Plane:
     mirrored, inner = np.abs(v), radius * math.cos(math.pi / 6)
-    return np.maximum(
-        _half_plane(np.abs(u), mirrored, math.pi / 6, inner), mirrored - np.float32(inner)
-    )
+    slanted = _half_plane(np.abs(u), mirrored, math.pi / 6, inner)
+    distance: Plane = np.maximum(slanted, mirrored - np.float32(inner))
+    return distance
 
 
 def _star(u: Plane, v: Plane, radius: float, inner: float) -> Plane:
     """Five points: folded along its mirror lines, all ten edges are one."""
-    along, across = u, v
+    along: Plane = u
+    across: Plane = v
     for mirror in (2 * math.pi / 5, math.pi / 5):
         across = np.abs(across)
         cos, sin = np.float32(math.cos(mirror)), np.float32(math.sin(mirror))
-        beyond = np.maximum(across * cos - along * sin, 0)
+        beyond: Plane = np.maximum(across * cos - along * sin, 0)
         beyond *= 2
         along, across = along + beyond * sin, across - beyond * cos
     notch_u = radius * inner * math.cos(math.pi / 5)

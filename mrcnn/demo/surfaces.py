@@ -134,7 +134,8 @@ def _linear_flow(rng: random.Random, side: int) -> Plane:
 def _radial_flow(rng: random.Random, side: int) -> Plane:
     ramp = np.linspace(0, 1, side, dtype=np.float32)
     down, right = ramp - np.float32(rng.random()), ramp - np.float32(rng.random())
-    return np.sqrt((down * down)[:, None] + (right * right)[None, :])
+    flow: Plane = np.sqrt((down * down)[:, None] + (right * right)[None, :])
+    return flow
 
 
 def _add_pattern(rng: random.Random, planes: Plane) -> None:
@@ -219,9 +220,9 @@ def _noisy(rng: random.Random, u: Plane, v: Plane, radius: float) -> Plane:
     return _sharpen(crop.copy(), rng.choice((1.0, 2.5)))
 
 
-_PATTERNS: tuple[Callable[[random.Random, Plane, Plane, float], Plane], ...]
-_PATTERNS = (_striped, _checked, _dotted)
-_TEXTURES = (_flat, _flat, _striped, _checked, _dotted, _noisy)
+_Texture = Callable[[random.Random, Plane, Plane, float], Plane]
+_PATTERNS: tuple[_Texture, ...] = (_striped, _checked)  # no dots: a lone dot is a circle
+_TEXTURES: tuple[_Texture, ...] = (_flat, _flat, _striped, _checked, _dotted, _noisy)
 
 
 def _draw_period(rng: random.Random, radius: float) -> float:
