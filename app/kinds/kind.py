@@ -1,0 +1,84 @@
+"""What a kind of model has to do to be served.
+
+The seam between the model repository and the frameworks: importing this module, or asking a kind
+whether it recognises a file, imports no framework; only `Kind.load` does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mrcnn.instances import Instances
+
+
+class ModelError(Exception):
+    """A model that cannot be loaded; its text is one line that names the cause."""
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """What one request asks for; None means the model's own default."""
+
+    min_score: float | None = None
+    max_instances: int | None = None
+
+
+@dataclass(frozen=True)
+class ModelSource:
+    """One model as it was found on disk.
+
+    `folder` is what paths in the options are relative to; `options` are those of `model.yaml`,
+    already validated; `labels` are the lines as given, one a class; `threads` 0 means the
+    framework's own choice.
+    """
+
+    name: str
+    version: int
+    path: Path
+    folder: Path
+    options: Mapping[str, Any] = field(default_factory=dict)
+    labels: tuple[str, ...] | None = None
+    threads: int = 0
+
+
+class LoadedModel(Protocol):
+    """A model in memory. Only one thread at a time calls `predict`."""
+
+    @property
+    def kind(self) -> str:
+        """The kind's name."""
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The class names; `labels[0]` belongs to class id 1."""
+
+    def describe(self) -> dict[str, Any]:
+        """Return what the file says the model is, as plain JSON values."""
+
+    def warm_up(self) -> None:
+        """Run once what is slow the first time."""
+
+    def predict(
+        self, images: Sequence[NDArray[np.uint8]], parameters: Sequence[Parameters]
+    ) -> list[Instances]:
+        """Return what is on each image (RGB [height, width, 3]), by the parameters of each."""
+
+
+class Kind(Protocol):
+    """One kind of model file."""
+
+    @property
+    def name(self) -> str:
+        """The name that `kind:` in `model.yaml` and `/v1/models` use."""
+
+    def recognises(self, path: Path) -> bool:
+        """Say by the file's content whether it is of this kind; never raises."""
+
+    def load(self, source: ModelSource) -> LoadedModel:
+        """Load the model; raises ModelError."""

@@ -1,0 +1,8 @@
+"""The list of kinds, asked in this order whether they recognise a file."""
+
+from __future__ import annotations
+
+from app.kinds.kind import Kind
+from app.kinds.mask_rcnn import MaskRcnn
+
+KINDS: tuple[Kind, ...] = (MaskRcnn(),)

@@ -1,0 +1,63 @@
+"""The log: one JSON line an event on stdout, so that `kubectl logs` tells what happened.
+
+Libraries that log through `logging` come out as such lines too. Only the standard library.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from datetime import UTC, datetime
+from typing import TextIO
+
+_LOGGER = logging.getLogger("slipway")
+
+
+class JsonLines(logging.Formatter):
+    """Formats a record as one JSON object on one line."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line, without its end."""
+        moment = datetime.fromtimestamp(record.created, UTC)
+        line: dict[str, object] = {
+            "time": moment.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            "severity": record.levelname,
+        }
+        if record.name == _LOGGER.name:
+            line["event"] = record.msg
+            line.update(getattr(record, "fields", {}))
+        else:
+            line |= {"event": "log", "logger": record.name, "message": record.getMessage()}
+        if record.exc_info:
+            line["traceback"] = self.formatException(record.exc_info)
+        return json.dumps(line, default=str, ensure_ascii=False)
+
+
+class LineHandler(logging.StreamHandler[TextIO]):
+    """Writes each line in one piece, so that the lines of several processes do not mix."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write one record; a closed pipe is nobody's reason to fail a prediction."""
+        try:
+            self.stream.write(self.format(record) + "\n")
+            self.stream.flush()
+        except Exception:
+            self.handleError(record)
+
+
+def configure(level: str = "info", stream: TextIO | None = None) -> None:
+    """Send every record of at least `level` to `stream`, stdout by default, as JSON lines."""
+    handler = LineHandler(stream or sys.stdout)
+    handler.setFormatter(JsonLines())
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    # Libraries speak at their own warning level; the setting is about our events.
+    root.setLevel(max(logging.WARNING, logging.getLevelName(level.upper())))
+    _LOGGER.setLevel(level.upper())
+    logging.captureWarnings(True)
+
+
+def event(name: str, severity: str = "INFO", *, exception: bool = False, **fields: object) -> None:
+    """Write one event; `exception` adds the traceback of the error being handled."""
+    _LOGGER.log(logging.getLevelName(severity), name, exc_info=exception, extra={"fields": fields})

@@ -1,0 +1,74 @@
+"""What the HTTP side sees of inference, wherever the models run.
+
+`app.serving.connect.connect` chooses the implementation; nothing here imports a framework.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.kinds.kind import Parameters
+from mrcnn.instances import Instances
+
+
+@dataclass(frozen=True, eq=False)
+class Prediction:
+    """What one model found on one photo."""
+
+    model: str
+    version: int
+    labels: tuple[str, ...]
+    """The class names; `labels[0]` belongs to class id 1."""
+    instances: Instances
+    queue_ms: float
+    inference_ms: float
+
+
+@dataclass(frozen=True)
+class ModelStatus:
+    """One model of the repository: what it is, and whether it serves.
+
+    `version` is 0 where no numbered version was found; `description` holds the kind's own facts
+    (backbone, class count, config) and the file's name, bytes and sha256.
+    """
+
+    name: str
+    version: int
+    state: str
+    """`loading`, `ready` or `failed`."""
+    kind: str | None = None
+    is_default: bool = False
+    description: Mapping[str, Any] = field(default_factory=dict)
+    error: str | None = None
+    loaded_s: float | None = None
+
+
+class InferenceClient(Protocol):
+    """Predictions and the state of the models. Safe to share between threads."""
+
+    def predict(
+        self,
+        image: NDArray[np.uint8],
+        *,
+        model: str | None = None,
+        version: int | None = None,
+        parameters: Parameters = Parameters(),  # noqa: B008 - a frozen value
+    ) -> Prediction:
+        """Return what is on `image`, RGB [height, width, 3]; raises ServingError."""
+
+    def models(self) -> list[ModelStatus]:
+        """Return every model of the repository; raises InferenceUnavailable."""
+
+    def readiness(self) -> tuple[bool, str]:
+        """Say whether traffic may come, and in one line why not; never raises."""
+
+    def is_ready(self) -> bool:
+        """Say whether traffic may come; never raises."""
+
+    def close(self) -> None:
+        """Let go of connections, threads and models."""

@@ -1,0 +1,95 @@
+"""The errors of serving. HTTP statuses are given to them in exactly one place, in `app.api`.
+
+Each error's `args` are plain JSON values, so that it crosses the socket and comes out equal.
+"""
+
+# Named for what is the case, so that they read well where HTTP gives them a status.
+# ruff: noqa: N818
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+class ServingError(Exception):
+    """Something that keeps a prediction from being made; its text can be shown to the caller."""
+
+
+class ModelNotFound(ServingError):
+    """The repository has no model of that name."""
+
+    def __init__(self, name: str, available: Sequence[str]) -> None:
+        super().__init__(name, list(available))
+        self.name = name
+        self.available = list(available)
+
+    def __str__(self) -> str:
+        return f"there is no model {self.name!r}; there is {_listed(self.available)}"
+
+
+class VersionNotFound(ServingError):
+    """The model is there, that version of it is not loaded."""
+
+    def __init__(self, name: str, version: int, available: Sequence[int]) -> None:
+        super().__init__(name, version, list(available))
+        self.name = name
+        self.version = version
+        self.available = list(available)
+
+    def __str__(self) -> str:
+        loaded = _listed([str(version) for version in self.available])
+        return f"version {self.version} of model {self.name!r} is not loaded; loaded is {loaded}"
+
+
+class ModelAmbiguous(ServingError):
+    """There are several models and the request named none."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        super().__init__(list(names))
+        self.names = list(names)
+
+    def __str__(self) -> str:
+        return f"name a model: there is {_listed(self.names)}"
+
+
+class ModelNotReady(ServingError):
+    """The model is known but does not serve: it is being loaded, or it failed."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class InferenceUnavailable(ServingError):
+    """The inference process is not there, went away, or has no room for another request."""
+
+    def __init__(self, reason: str, retry_after_s: float) -> None:
+        super().__init__(reason, retry_after_s)
+        self.reason = reason
+        self.retry_after_s = retry_after_s
+
+    def __str__(self) -> str:
+        return self.reason
+
+
+class InferenceFailed(ServingError):
+    """The model raised an error on this request; the log has its traceback."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class InferenceTimeout(ServingError):
+    """The prediction took longer than INFERENCE_TIMEOUT_S."""
+
+    def __init__(self, timeout_s: float) -> None:
+        super().__init__(timeout_s)
+        self.timeout_s = timeout_s
+
+    def __str__(self) -> str:
+        return f"no prediction within {self.timeout_s:g} s"
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names) if names else "none"

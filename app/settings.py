@@ -1,0 +1,201 @@
+"""Every setting of the server, read once from the environment.
+
+A bad value stops the start with one line that names the variable, the value and what is allowed.
+Nothing else in `app` reads the environment.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+# An AF_UNIX address holds 108 bytes with its closing zero; macOS has four less.
+LONGEST_SOCKET_PATH = 103
+
+
+class SettingsError(Exception):
+    """A setting that cannot be used; its text is one line."""
+
+
+def _text(value: str) -> str | None:
+    return value or None
+
+
+def _whole_number(lowest: int, highest: int) -> Callable[[str], int]:
+    def parse(value: str) -> int:
+        if value.isascii() and value.isdigit() and lowest <= int(value) <= highest:
+            return int(value)
+        raise ValueError(f"a whole number from {lowest} to {highest}")
+
+    return parse
+
+
+def _seconds(lowest: float, highest: float) -> Callable[[str], float]:
+    def parse(value: str) -> float:
+        allowed = f"a number of seconds from {lowest:g} to {highest:g}"
+        try:
+            seconds = float(value)
+        except ValueError:
+            raise ValueError(allowed) from None
+        if not lowest <= seconds <= highest:
+            raise ValueError(allowed)
+        return seconds
+
+    return parse
+
+
+def _one_of(*choices: str) -> Callable[[str], str]:
+    def parse(value: str) -> str:
+        if value.lower() not in choices:
+            raise ValueError(f"one of {', '.join(choices)}")
+        return value.lower()
+
+    return parse
+
+
+def _folder(value: str) -> Path:
+    if "://" in value:
+        raise ValueError("a folder on this machine")
+    return Path(value).expanduser()
+
+
+def _socket(value: str) -> Path | None:
+    if not value:
+        return None
+    path = Path(value).expanduser().absolute()
+    if len(os.fsencode(path)) > LONGEST_SOCKET_PATH:
+        raise ValueError(f"a path of at most {LONGEST_SOCKET_PATH} bytes")
+    return path
+
+
+def _variable(
+    name: str, default: str, parse: Callable[[str], object], meaning: str
+) -> dict[str, Any]:
+    return {"variable": name, "default": default, "parse": parse, "meaning": meaning}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """The server's settings; `from_environment` is the one way to make them outside of tests."""
+
+    model_repository: Path = field(
+        metadata=_variable(
+            "MODEL_REPOSITORY", "models", _folder, "The folder that holds the models."
+        )
+    )
+    port: int = field(metadata=_variable("PORT", "8080", _whole_number(1, 65535), "The HTTP port."))
+    log_level: str = field(
+        metadata=_variable(
+            "LOG_LEVEL",
+            "info",
+            _one_of("debug", "info", "warning", "error"),
+            "The least severity that is logged.",
+        )
+    )
+    default_model: str | None = field(
+        metadata=_variable("DEFAULT_MODEL", "", _text, "The model of a request that names none.")
+    )
+    inference: str = field(
+        metadata=_variable(
+            "INFERENCE",
+            "process",
+            _one_of("process", "in_process"),
+            "Where the models run: in a process of their own, or in this one.",
+        )
+    )
+    inference_socket: Path = field(
+        metadata=_variable(
+            "INFERENCE_SOCKET",
+            "",
+            _socket,
+            "The inference process's Unix socket; by default in a private folder named for the port.",
+        )
+    )
+    inference_timeout_s: float = field(
+        metadata=_variable(
+            "INFERENCE_TIMEOUT_S",
+            "60",
+            _seconds(0.1, 3600),
+            "How long one prediction may take, its wait in the queue included.",
+        )
+    )
+    inference_threads: int = field(
+        metadata=_variable(
+            "INFERENCE_THREADS",
+            "0",
+            _whole_number(0, 1024),
+            "Threads of the network; 0 means as many as this process may use cores.",
+        )
+    )
+    http_processes: int = field(
+        metadata=_variable(
+            "HTTP_PROCESSES", "2", _whole_number(1, 256), "uWSGI's HTTP worker processes."
+        )
+    )
+    http_threads: int = field(
+        metadata=_variable(
+            "HTTP_THREADS", "4", _whole_number(1, 256), "Threads of each HTTP worker process."
+        )
+    )
+    max_image_bytes: int = field(
+        metadata=_variable(
+            "MAX_IMAGE_BYTES",
+            "33554432",
+            _whole_number(1, 2**31 - 1),
+            "The largest upload, in bytes.",
+        )
+    )
+    max_image_pixels: int = field(
+        metadata=_variable(
+            "MAX_IMAGE_PIXELS",
+            "50000000",
+            _whole_number(1, 2**31 - 1),
+            "The largest photo, width times height.",
+        )
+    )
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Settings:
+        """Read every variable; an empty one counts as unset. Raises SettingsError."""
+        values: dict[str, Any] = {}
+        for setting in fields(cls):
+            variable = setting.metadata["variable"]
+            value = environment.get(variable, "").strip() or setting.metadata["default"]
+            try:
+                values[setting.name] = setting.metadata["parse"](value)
+            except ValueError as allowed:
+                raise SettingsError(f"{variable}={value!r}: must be {allowed}") from None
+        if values["inference_socket"] is None:
+            values["inference_socket"] = _run_folder(values["port"]) / "inference.sock"
+        return cls(**values)
+
+    @classmethod
+    def variables(cls) -> dict[str, tuple[str, str]]:
+        """Return each variable with its default and its meaning, for documentation."""
+        return {
+            setting.metadata["variable"]: (
+                setting.metadata["default"],
+                setting.metadata["meaning"],
+            )
+            for setting in fields(cls)
+        }
+
+    def masked(self) -> dict[str, object]:
+        """Return variable -> value for the log. No setting is a secret so far."""
+        return {
+            setting.metadata["variable"]: _loggable(getattr(self, setting.name))
+            for setting in fields(self)
+        }
+
+
+def _run_folder(port: int) -> Path:
+    """Return this user's folder for what lives while a server on `port` runs."""
+    return Path(tempfile.gettempdir()) / f"slipway-{os.getuid()}-{port}"
+
+
+def _loggable(value: object) -> object:
+    return str(value) if isinstance(value, Path) else value
