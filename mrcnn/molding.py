@@ -13,9 +13,21 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from mrcnn.bilinear import resize_bilinear
+
+__all__ = [
+    "RESIZE_MODES",
+    "Molded",
+    "compose_image_meta",
+    "mold_image",
+    "parse_image_meta",
+    "resize_bilinear",
+    "resize_scale",
+    "subtract_mean",
+]
+
 RESIZE_MODES = ("none", "square", "pad64", "crop")
 
-_ROWS_PER_CHUNK = 16  # of the resized picture: the working set stays in the second-level cache
 _PAD_MULTIPLE = 64  # the pyramid halves the picture six times
 
 Window = tuple[int, int, int, int]
@@ -38,40 +50,6 @@ class Molded:
     padding: Padding
     original_shape: tuple[int, int, int]
     crop: tuple[int, int, int, int] | None = None
-
-
-def resize_bilinear(pixels: NDArray[np.generic], size: tuple[int, int]) -> NDArray[np.float64]:
-    """Resize [h, w] or [h, w, channels] to `size` (height, width), in float64.
-
-    Equal to scikit-image's `resize` of order 1 with a constant border of 0, no anti-aliasing and
-    `clip=True`: within half a cell of the rim the value blends with 0, and the result is then
-    clipped to the smallest and largest value of the input.
-    """
-    if pixels.ndim not in (2, 3) or 0 in pixels.shape:
-        raise ValueError(f"cannot resize an array of shape {pixels.shape}")
-    if min(size) < 1:
-        raise ValueError(f"cannot resize to {size[0]} x {size[1]} pixels")
-    planes = pixels.reshape(*pixels.shape[:2], -1)
-    source = np.pad(planes, ((1, 1), (1, 1), (0, 0)))
-    rows, row_fractions = _sample_positions(planes.shape[0], size[0])
-    columns, column_fractions = _sample_positions(planes.shape[1], size[1])
-    right_weights = column_fractions[:, None]
-    left_weights = 1.0 - right_weights
-
-    resized = np.empty((*size, planes.shape[2]))
-    for start in range(0, size[0], _ROWS_PER_CHUNK):
-        chunk = slice(start, start + _ROWS_PER_CHUNK)
-        lower_weights = row_fractions[chunk, None, None]
-        upper = source[rows[chunk]] * (1.0 - lower_weights)
-        lower = source[rows[chunk] + 1] * lower_weights
-        # The order of these four terms is part of the contract: floats do not associate.
-        total = resized[chunk]
-        np.multiply(upper.take(columns, axis=1), left_weights, out=total)
-        total += upper.take(columns + 1, axis=1) * right_weights
-        total += lower.take(columns, axis=1) * left_weights
-        total += lower.take(columns + 1, axis=1) * right_weights
-    np.clip(resized, planes.min(), planes.max(), out=resized)
-    return resized.reshape(*size, *pixels.shape[2:])
 
 
 def mold_image(
@@ -157,18 +135,6 @@ def parse_image_meta(metas: NDArray[np.generic]) -> dict[str, NDArray[np.generic
         "scale": metas[:, 11].astype(np.float32),
         "active_class_ids": metas[:, 12:].astype(np.int32),
     }
-
-
-def _sample_positions(
-    source_length: int, target_length: int
-) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
-    """Return for each target pixel its first source index, in an array with one pixel of border,
-    and the weight of the second one."""
-    # The ratio is rounded before it is used; multiplying first lands on other floats.
-    step = source_length / target_length
-    positions = (np.arange(target_length) + 0.5) * step - 0.5
-    first = np.floor(positions)
-    return first.astype(np.intp) + 1, positions - first
 
 
 def _check_photo(image: NDArray[np.uint8]) -> None:
