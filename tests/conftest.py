@@ -1,0 +1,57 @@
+"""What every room's tests share: where things from outside of the repository are.
+
+A test that needs one asks for its fixture. Where it is absent the test skips and says so; with
+`CI=true` or `SLIPWAY_NO_SKIP=1` it fails instead, so that CI cannot quietly prove nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def _absent(what: str, variable: str) -> None:
+    reason = f"{what} not here; {variable} says where"
+    if os.environ.get("CI") == "true" or os.environ.get("SLIPWAY_NO_SKIP") == "1":
+        pytest.fail(reason, pytrace=False)
+    pytest.skip(reason)
+
+
+def _folder(variable: str, what: str) -> Path:
+    folder = Path(os.environ.get(variable, "/nowhere"))
+    if not folder.is_dir():
+        _absent(what, variable)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    """Return the repository's root."""
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def goldens() -> Path:
+    """Return the folder of the golden `*.npz`, their `photos/` and `weights.py`."""
+    return _folder("SLIPWAY_GOLDENS", "the golden files are")
+
+
+@pytest.fixture(scope="session")
+def data() -> Path:
+    """Return the folder of photographs with annotations (`coco-tiny/`)."""
+    return _folder("SLIPWAY_DATA", "the photographs are")
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """Return the path of a Chromium that runs headless."""
+    named = os.environ.get("CHROMIUM") or "chromium"
+    found = shutil.which(named) or shutil.which("google-chrome")
+    if found is None:
+        _absent("Chromium is", "CHROMIUM")
+    return str(found)
