@@ -1,0 +1,108 @@
+"""What a prediction request carries: its pictures, still encoded, and its parameters.
+
+Three bodies are understood: a multipart form with the file `image`, the picture itself, and JSON
+with base64. Nothing is decoded here beyond base64.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from flask import Request
+
+from app.api.parameters import PredictParameters, parse
+from app.api.problems import ProblemError
+
+MAX_PICTURES = 64
+
+_RAW_TYPES = ("", "application/octet-stream")
+_BODIES = (
+    "send the picture as the multipart field `image`, as the body itself "
+    "(Content-Type: image/jpeg, image/png … or application/octet-stream), "
+    'or as JSON {"image": {"b64": "…"}} or {"instances": [{"b64": "…"}]}'
+)
+
+
+@dataclass(frozen=True)
+class PredictInput:
+    """The pictures of one request; `is_list` when the answer is one too (`instances`)."""
+
+    pictures: tuple[bytes, ...]
+    parameters: PredictParameters
+    is_list: bool = False
+
+
+def read(request: Request) -> PredictInput:
+    """Return what the request carries; raises ProblemError where it is not understood."""
+    if request.headers.get("Transfer-Encoding", "").lower() == "chunked":
+        raise ProblemError("length-required", "send the body with a Content-Length, not chunked")
+    if request.mimetype == "multipart/form-data":
+        return _read_form(request)
+    if request.mimetype == "application/json":
+        return _read_json(request)
+    if request.mimetype in _RAW_TYPES or request.mimetype.startswith("image/"):
+        return PredictInput((_body(request),), parse(_query(request)))
+    raise ProblemError(
+        "unsupported-media-type", f"Content-Type {request.mimetype!r} is not understood; {_BODIES}"
+    )
+
+
+def _query(request: Request) -> Iterator[tuple[str, object]]:
+    yield from request.args.items(multi=True)
+
+
+def _body(request: Request) -> bytes:
+    data = request.get_data(cache=False)
+    if not data:
+        raise ProblemError("missing-image", f"the body is empty; {_BODIES}", field="image")
+    return data
+
+
+def _read_form(request: Request) -> PredictInput:
+    files = request.files.getlist("image")
+    if len(files) > 1:
+        detail = f"{len(files)} files are named `image`; send one, or JSON with `instances`"
+        raise ProblemError("missing-image", detail, field="image")
+    if not files:
+        names = ", ".join(sorted({*request.files, *request.form})) or "none"
+        detail = f"the form has no file named `image` (its fields: {names}); curl: -F image=@FILE"
+        raise ProblemError("missing-image", detail, field="image")
+    fields = [*_query(request), *request.form.items(multi=True)]
+    return PredictInput((files[0].read(),), parse(fields))
+
+
+def _read_json(request: Request) -> PredictInput:
+    try:
+        document = json.loads(_body(request))
+    except (ValueError, RecursionError) as error:
+        raise ProblemError("invalid-json", f"the body is not JSON: {error}") from error
+    if not isinstance(document, dict) or ("image" in document) == ("instances" in document):
+        raise ProblemError(
+            "missing-image", "the JSON has to be an object with either `image` or `instances`"
+        )
+    if "image" in document:
+        picture = _base64(document.pop("image"), "image")
+        return PredictInput((picture,), parse([*_query(request), *document.items()]))
+    entries = document.pop("instances")
+    if not isinstance(entries, list) or not 1 <= len(entries) <= MAX_PICTURES:
+        detail = f"`instances` has to be a list of 1 to {MAX_PICTURES} pictures"
+        raise ProblemError("missing-image", detail, field="instances")
+    pictures = tuple(_base64(entry, f"instances[{i}]") for i, entry in enumerate(entries))
+    parameters = parse([*_query(request), *document.items()])
+    return PredictInput(pictures, parameters, is_list=True)
+
+
+def _base64(entry: object, field: str) -> bytes:
+    if not isinstance(entry, dict) or set(entry) != {"b64"} or not isinstance(entry["b64"], str):
+        raise ProblemError(
+            "missing-image", f'`{field}` has to be {{"b64": "<base64 of it>"}}', field=field
+        )
+    try:
+        return base64.b64decode(entry["b64"], validate=True)
+    except ValueError as error:
+        raise ProblemError(
+            "invalid-base64", f"`{field}.b64` is not base64: {error}", field=f"{field}.b64"
+        ) from error

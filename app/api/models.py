@@ -1,0 +1,45 @@
+"""GET /v1/models: what is served, what it is, and what failed and why."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, Response, jsonify
+
+from app.api.services import services
+from app.serving.client import ModelStatus
+from app.serving.errors import ModelNotFound
+
+blueprint = Blueprint("models", __name__, url_prefix="/v1/models")
+
+# Where a model lies on the server's disk is nobody's business outside.
+_PRIVATE = frozenset({"folder", "path"})
+
+
+@blueprint.get("")
+def list_models() -> Response:
+    """List every model and version of the repository."""
+    return jsonify({"models": [_as_json(model) for model in services().client.models()]})
+
+
+@blueprint.get("/<name>")
+def show_model(name: str) -> Response:
+    """Show the versions of one model."""
+    models = services().client.models()
+    versions = [_as_json(model) for model in models if model.name == name]
+    if not versions:
+        raise ModelNotFound(name, sorted({model.name for model in models}))
+    return jsonify({"name": name, "versions": versions})
+
+
+def _as_json(model: ModelStatus) -> dict[str, Any]:
+    return {
+        "name": model.name,
+        "version": model.version,
+        "state": model.state,
+        "error": model.error,
+        "kind": model.kind,
+        "default": model.is_default,
+        "loaded_s": model.loaded_s,
+        **{key: value for key, value in model.description.items() if key not in _PRIVATE},
+    }

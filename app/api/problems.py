@@ -1,0 +1,177 @@
+"""Every refusal and failure as an RFC 9457 problem: the one place where errors get a status.
+
+`detail` is a sentence for the person who sent the request. A stack trace goes to the log, never
+into an answer.
+"""
+
+from __future__ import annotations
+
+import json
+from http import HTTPStatus
+from typing import Any, cast
+
+from flask import Flask, Response, g, request
+from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
+
+from app import log
+from app.images import (
+    ImageError,
+    ImageTooLargeError,
+    ImageUnreadableError,
+    ImageUnrecognisedError,
+)
+from app.serving import errors
+
+#: slug: (status, title). The slug is the last part of the problem's `type`.
+PROBLEMS = {
+    "invalid-parameter": (400, "A parameter does not fit"),
+    "invalid-json": (400, "The body is not JSON"),
+    "invalid-base64": (400, "The picture is not base64"),
+    "missing-image": (400, "There is no picture in the request"),
+    "model-ambiguous": (400, "Several models are served and none was named"),
+    "model-not-found": (404, "There is no such model"),
+    "version-not-found": (404, "The model has no such version"),
+    "sample-not-found": (404, "There is no such sample"),
+    "length-required": (411, "The length of the body is not known"),
+    "body-too-large": (413, "The body is too large"),
+    "image-too-large": (413, "The picture is too large"),
+    "unsupported-media-type": (415, "The body is of a type that is not understood"),
+    "image-unrecognised": (415, "The picture is in no known format"),
+    "image-unreadable": (422, "The picture is damaged"),
+    "internal-error": (500, "Something went wrong in the server"),
+    "inference-failed": (500, "The model failed on this picture"),
+    "inference-unavailable": (503, "The models are not available just now"),
+    "model-not-ready": (503, "The model is not ready"),
+    "not-ready": (503, "The server is not ready"),
+    "inference-timeout": (504, "The model took too long"),
+}
+
+#: How long a client is asked to wait where nothing better is known.
+RETRY_AFTER_S = 5.0
+#: How much of a refused body is read, so that its sender gets to read the refusal.
+MAX_DRAIN = 256 << 20
+
+_OF_IMAGE_ERRORS: dict[type[ImageError], str] = {
+    ImageTooLargeError: "image-too-large",
+    ImageUnrecognisedError: "image-unrecognised",
+    ImageUnreadableError: "image-unreadable",
+}
+
+
+class ProblemError(Exception):
+    """A problem on its way to the client: its slug, what to say, and what else to name."""
+
+    def __init__(
+        self, slug: str, detail: str, *, retry_after_s: float | None = None, **members: object
+    ) -> None:
+        super().__init__(detail)
+        self.slug = slug
+        self.status, self.title = PROBLEMS[slug]
+        self.detail = detail
+        self.retry_after_s = retry_after_s
+        self.members = members
+
+    def response(self) -> Response:
+        """Return the problem as an answer."""
+        response = _respond(self.slug, self.status, self.title, self.detail, **self.members)
+        if self.retry_after_s is not None:
+            response.headers["Retry-After"] = str(max(1, round(self.retry_after_s)))
+        return response
+
+
+def of_image(error: ImageError, field: str = "image") -> ProblemError:
+    """Return the problem of a picture that cannot be taken; `field` says which one."""
+    members: dict[str, Any] = {"field": field}
+    if isinstance(error, ImageTooLargeError):
+        members |= {"unit": error.field, "value": error.value, "limit": error.limit}
+    return ProblemError(_OF_IMAGE_ERRORS[type(error)], _sentence(error), **members)
+
+
+def of_serving(error: errors.ServingError) -> ProblemError:
+    """Return the problem of a prediction that could not be made."""
+    detail = _sentence(error)
+    match error:
+        case errors.ModelNotFound():
+            return _not_found("model", error.name, error.available, detail)
+        case errors.VersionNotFound():
+            return _not_found("version", error.version, error.available, detail)
+        case errors.ModelAmbiguous():
+            return ProblemError("model-ambiguous", detail, field="model", allowed=error.names)
+        case errors.ModelNotReady():
+            return ProblemError("model-not-ready", detail, retry_after_s=RETRY_AFTER_S)
+        case errors.InferenceUnavailable():
+            wait_s = error.retry_after_s
+            return ProblemError("inference-unavailable", detail, retry_after_s=wait_s)
+        case errors.InferenceTimeout():
+            return ProblemError("inference-timeout", detail, retry_after_s=RETRY_AFTER_S)
+        case _:
+            return ProblemError("inference-failed", detail)
+
+
+def _not_found(field: str, value: object, allowed: object, detail: str) -> ProblemError:
+    return ProblemError(f"{field}-not-found", detail, field=field, value=value, allowed=allowed)
+
+
+def register(app: Flask) -> None:
+    """Answer every error of the application, Flask's own too, with a problem."""
+    app.register_error_handler(ProblemError, lambda problem: problem.response())
+    app.register_error_handler(ImageError, lambda error: of_image(error).response())
+    app.register_error_handler(errors.ServingError, lambda error: of_serving(error).response())
+    app.register_error_handler(HTTPException, _of_http)
+    app.register_error_handler(Exception, _of_surprise)
+
+
+def _of_http(error: HTTPException) -> Response:
+    if isinstance(error, RequestEntityTooLarge):
+        return _of_large_body()
+    if error.response is not None or error.code is None or error.code < 400:
+        return cast(Response, error.get_response())
+    title = HTTPStatus(error.code).phrase
+    response = _respond(
+        title.lower().replace(" ", "-"), error.code, title, error.description or title
+    )
+    for name, value in error.get_headers():
+        if name not in ("Content-Type", "Content-Length"):
+            response.headers[name] = value
+    return response
+
+
+def _of_large_body() -> Response:
+    limit = request.max_content_length
+    _drain()
+    detail = f"the body has {request.content_length or 0:,} bytes; at most {limit:,} are accepted"
+    problem = ProblemError("body-too-large", detail, value=request.content_length, limit=limit)
+    return problem.response()
+
+
+def _drain() -> None:
+    """Read what the client is still sending: one that is cut off sees a reset, not the answer."""
+    stream, left = request.environ["wsgi.input"], min(request.content_length or 0, MAX_DRAIN)
+    while left > 0:
+        chunk = stream.read(min(left, 1 << 16))
+        if not chunk:
+            return
+        left -= len(chunk)
+
+
+def _of_surprise(error: Exception) -> Response:
+    log.event("error", "ERROR", exception=True, request_id=g.request_id, error=type(error).__name__)
+    return ProblemError("internal-error", "the log has more, under this request id").response()
+
+
+def _sentence(error: Exception) -> str:
+    return str(error)[:1000]
+
+
+def _respond(slug: str, status: int, title: str, detail: str, **members: object) -> Response:
+    document = {
+        "type": f"/problems/{slug}",
+        "title": title,
+        "status": status,
+        "detail": detail,
+        "request_id": g.request_id,
+        **members,
+    }
+    g.problem, g.problem_detail = slug, detail
+    body = json.dumps(document, ensure_ascii=False)
+    return Response(body + "\n", status, content_type="application/problem+json")

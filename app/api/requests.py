@@ -1,0 +1,65 @@
+"""What happens around every request: its id, its count and its line in the log."""
+
+from __future__ import annotations
+
+import re
+import time
+
+from flask import Flask, Response, g, request
+from ulid import ULID
+
+from app import log
+from app.api.services import services
+
+HEADER = "X-Request-ID"
+
+_WELL_FORMED = re.compile(r"[A-Za-z0-9._:+/=-]{1,128}")
+# Asked every few seconds by machines: logged only when the answer is news.
+_QUIET = ("/healthz", "/readyz", "/metrics")
+
+
+def register(app: Flask) -> None:
+    """Follow every request of the application."""
+    app.before_request(_begin)
+    app.after_request(_end)
+    app.teardown_request(_leave)
+
+
+def _begin() -> None:
+    given = request.headers.get(HEADER, "")
+    g.request_id = given if _WELL_FORMED.fullmatch(given) else str(ULID())
+    g.start = time.perf_counter()
+    services().telemetry.requests_in_flight.inc()
+    g.is_in_flight = True
+
+
+def _end(response: Response) -> Response:
+    response.headers[HEADER] = g.request_id
+    route = request.url_rule.rule if request.url_rule else "none"
+    labels = (request.method, route, str(response.status_code))
+    services().telemetry.requests.labels(*labels).inc()
+    if request.path in _QUIET and response.status_code == 200:
+        return response
+    log.event(
+        "request",
+        _severity(response.status_code),
+        request_id=g.request_id,
+        method=request.method,
+        path=request.path,
+        status=response.status_code,
+        ms=round((time.perf_counter() - g.start) * 1000, 1),
+        client=request.remote_addr,
+        **({"problem": g.problem, "detail": g.problem_detail} if "problem" in g else {}),
+    )
+    return response
+
+
+def _severity(status: int) -> str:
+    if status >= 500:
+        return "ERROR" if status == 500 else "WARNING"
+    return "INFO"
+
+
+def _leave(error: BaseException | None) -> None:
+    if g.pop("is_in_flight", False):
+        services().telemetry.requests_in_flight.dec()

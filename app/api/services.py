@@ -1,0 +1,39 @@
+"""What the blueprints share: settings, the inference client and the metrics of this application."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import cast
+
+from flask import Flask, current_app
+
+from app.api.telemetry import Telemetry
+from app.images import ImageLimits
+from app.serving.client import InferenceClient
+from app.settings import Settings
+
+_NAME = "slipway"
+
+
+@dataclass(frozen=True)
+class Services:
+    """The collaborators that `create_app` was given."""
+
+    settings: Settings
+    client: InferenceClient
+    telemetry: Telemetry
+
+    @property
+    def image_limits(self) -> ImageLimits:
+        """What one uploaded picture may cost."""
+        return ImageLimits(self.settings.max_image_bytes, self.settings.max_image_pixels)
+
+
+def attach(app: Flask, services: Services) -> None:
+    """Keep the services with the application."""
+    app.extensions[_NAME] = services
+
+
+def services() -> Services:
+    """Return the services of the application that handles the current request."""
+    return cast(Services, current_app.extensions[_NAME])

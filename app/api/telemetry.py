@@ -1,0 +1,101 @@
+"""What the HTTP side counts. Under uWSGI the numbers of all workers are added up.
+
+With PROMETHEUS_MULTIPROC_DIR in the environment, prometheus-client keeps each process's values in
+files of that folder and a scrape merges them; `app.cli.serve` makes it empty at every start. What
+the inference process knows is asked at the scrape instead of being counted here.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
+from prometheus_client.registry import Collector
+
+from app.serving.client import InferenceClient
+from app.serving.errors import ServingError
+
+FOLDER_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
+
+_SECONDS = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 25, 60)
+
+
+class Telemetry:
+    """The metrics of one application; `scrape` gives them in Prometheus' text format."""
+
+    def __init__(self) -> None:
+        self._registry = CollectorRegistry()
+        self.requests = Counter(
+            "slipway_http_requests_total",
+            "HTTP requests answered.",
+            ("method", "route", "status"),
+            registry=self._registry,
+        )
+        self.requests_in_flight = Gauge(
+            "slipway_http_requests_in_flight",
+            "HTTP requests being handled.",
+            multiprocess_mode="livesum",
+            registry=self._registry,
+        )
+        self.stages = Histogram(
+            "slipway_prediction_stage_seconds",
+            "Time a prediction spent in a stage: decode, queue, inference or encode.",
+            ("model", "stage"),
+            buckets=_SECONDS,
+            registry=self._registry,
+        )
+        self.instances = Counter(
+            "slipway_instances_found_total",
+            "Instances found in pictures.",
+            ("model", "label"),
+            registry=self._registry,
+        )
+
+    def scrape(self, client: InferenceClient) -> bytes:
+        """Return every metric, those of all worker processes added up."""
+        registry = CollectorRegistry()
+        folder = os.environ.get(FOLDER_VARIABLE)
+        if folder:
+            _forget_dead_processes(Path(folder))
+            MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+        else:
+            registry.register(self._registry)
+        registry.register(_Inference(client))
+        return generate_latest(registry)
+
+
+class _Inference(Collector):
+    """What the inference process says of itself at the moment of the scrape."""
+
+    def __init__(self, client: InferenceClient) -> None:
+        self._client = client
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        try:
+            models = self._client.models()
+        except ServingError:
+            yield GaugeMetricFamily(
+                "slipway_inference_up", "1 while the inference process answers.", 0
+            )
+            return
+        yield GaugeMetricFamily("slipway_inference_up", "1 while the inference process answers.", 1)
+        ready = GaugeMetricFamily(
+            "slipway_model_ready",
+            "1 for a model that serves, 0 for one that is loading or failed.",
+            labels=("model", "version"),
+        )
+        for model in models:
+            ready.add_metric((model.name, str(model.version)), float(model.state == "ready"))
+        yield ready
+
+
+def _forget_dead_processes(folder: Path) -> None:
+    """Drop the in-flight counts of workers that are gone: they would stay for ever."""
+    for path in folder.glob("gauge_live*_*.db"):
+        pid = int(path.stem.rpartition("_")[2])
+        if not Path(f"/proc/{pid}").exists():
+            mark_process_dead(pid)  # type: ignore[no-untyped-call]

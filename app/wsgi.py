@@ -1,0 +1,12 @@
+"""The callable that uWSGI, or any other WSGI server, loads: `app.wsgi:application`."""
+
+from __future__ import annotations
+
+from app import log
+from app.application import create_app
+from app.serving.connect import connect
+from app.settings import Settings
+
+_settings = Settings.from_environment()
+log.configure(_settings.log_level)
+application = create_app(_settings, connect(_settings))
