@@ -67,7 +67,7 @@ make_venv() {
 install_locked() {
     quiet=--quiet
     [ -t 1 ] && quiet=
-    echo "setup: installing $lock into .venv (the first time it fetches about 400 MB)"
+    echo "setup: installing $lock into .venv (the first time it fetches about 350 MB)"
     # shellcheck disable=SC2086  # an empty $quiet is no argument
     .venv/bin/python -m pip install $quiet --require-hashes --only-binary :all: -r "$lock"
     # shellcheck disable=SC2086
