@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from mrcnn.anchors import denormalize_boxes, normalize_boxes
 from mrcnn.instances import Instances
 
 
@@ -50,22 +51,14 @@ def unmold_boxes(
     photo_shape: Sequence[int],
 ) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
     """Return int32 [n, 4] yxyx pixels of the photo, and which of them have an area."""
-    top, left, bottom, right = normalize_window(window, molded_shape)
+    top, left, bottom, right = normalize_boxes(np.asarray(window), molded_shape)
     corner = np.array([top, left, top, left])
     extent = np.array([bottom - top, right - left] * 2)
-    height, width = (int(side) for side in photo_shape[:2])
-    # A window one pixel high or wide has no extent; its boxes come out without area.
+    # A window one pixel high or wide has no extent: every box of it starts at its first pixel.
     with np.errstate(divide="ignore", invalid="ignore"):
         relative = np.divide(boxes_normalized.astype(np.float32) - corner, extent)
-    spread = np.array([height - 1, width - 1] * 2)
-    pixels = np.around(np.nan_to_num(relative) * spread + np.array([0, 0, 1, 1]))
-    boxes = np.clip(pixels, 0, [height, width] * 2).astype(np.int32)
+    relative[~np.isfinite(relative)] = 0
+    pixels = denormalize_boxes(relative, photo_shape)
+    boxes = np.clip(pixels, 0, [photo_shape[0], photo_shape[1]] * 2).astype(np.int32)
     has_area = (boxes[:, 2] > boxes[:, 0]) & (boxes[:, 3] > boxes[:, 1])
     return boxes, has_area
-
-
-def normalize_window(window: Sequence[int], molded_shape: Sequence[int]) -> NDArray[np.float32]:
-    """Return a pixel window as float32 fractions of the molded picture's first to last pixel."""
-    spread = np.array([molded_shape[0] - 1, molded_shape[1] - 1] * 2)
-    fractions: NDArray[np.float64] = (np.array(window) - [0, 0, 1, 1]) / spread
-    return fractions.astype(np.float32)
