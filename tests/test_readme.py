@@ -1,0 +1,148 @@
+"""Holds the documentation to the truth: links, commands, code blocks, settings."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from app.settings import Settings
+
+ROOT = Path(__file__).resolve().parents[1]
+README = (ROOT / "README.md").read_text()
+MAKEFILE = (ROOT / "Makefile").read_text()
+
+
+def _pages() -> list[Path]:
+    rooms = ("app", "bench", "docs", "models", "mrcnn", "tests")
+    nested = (page for room in rooms for page in (ROOT / room).rglob("*.md"))
+    return [ROOT / "README.md", *sorted(nested)]
+
+
+def _blocks(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+
+
+def _commands() -> Iterator[str]:
+    for block in _blocks("sh"):
+        yield from (line.split("  #")[0].strip() for line in block.splitlines() if line)
+    for code in re.findall(r"`([^`\n]+)`", README):
+        if code.startswith(("make ", ".venv/bin/")):
+            yield code
+
+
+def _id(page: Path) -> str:
+    return str(page.relative_to(ROOT))
+
+
+@pytest.mark.parametrize("page", _pages(), ids=_id)
+def test_links_lead_somewhere(page: Path):
+    targets = re.findall(r"\]\((?!https?:|#)([^)#\s]+)", page.read_text())
+    missing = [target for target in targets if not (page.parent / target).exists()]
+    assert missing == []
+
+
+@pytest.mark.parametrize("command", sorted(set(_commands())))
+def test_readme_names_only_commands_that_exist(command: str):
+    program, *words = command.split()
+    if program == "make":
+        assert re.search(rf"^{words[0]}:", MAKEFILE, re.MULTILINE)
+    elif program.startswith(".venv/bin/"):
+        assert program == ".venv/bin/slipway"
+        from app.cli import main
+
+        with pytest.raises(SystemExit) as stop:
+            main([words[0], "--help"])
+        assert stop.value.code == 0
+    else:
+        assert program == "curl"
+        for sent in re.findall(r"@(\S+)", command):
+            assert (ROOT / sent).is_file()
+
+
+@pytest.fixture
+def served_port() -> Iterator[int]:
+    """Run `make serve` as a person does, on a free port, and stop it with Ctrl-C."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    server = subprocess.Popen(
+        ["make", "serve", f"PORT={port}"],
+        cwd=ROOT,
+        stdin=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        _wait_until_ready(server, port)
+        yield port
+    finally:
+        os.killpg(server.pid, signal.SIGINT)
+        server.wait(timeout=30)
+
+
+def _wait_until_ready(server: subprocess.Popen[bytes], port: int) -> None:
+    for _ in range(240):
+        assert server.poll() is None, "make serve ended"
+        try:
+            urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=5).close()
+        except OSError:
+            time.sleep(0.5)
+        else:
+            return
+    pytest.fail("not ready within 120 s")
+
+
+@pytest.mark.server
+def test_readme_curl_commands_get_answers_from_make_serve(served_port: int, tmp_path: Path):
+    commands = [command for command in _commands() if command.startswith("curl")]
+    assert commands
+    for command in commands:
+        here = command.replace("localhost:8080", f"127.0.0.1:{served_port}")
+        here = here.replace("@models", f"@{ROOT}/models").replace("curl", "curl -sS --fail", 1)
+        asked = subprocess.run(here, shell=True, cwd=tmp_path, capture_output=True, check=False)
+        assert asked.returncode == 0, asked.stderr.decode()
+        if "-o overlay.png" in command:
+            assert (tmp_path / "overlay.png").read_bytes().startswith(b"\x89PNG")
+        elif "/predict" in command:
+            assert json.loads(asked.stdout)["instances"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", range(len(_blocks("python"))))
+def test_readme_python_blocks_run(number: int):
+    ran = subprocess.run(
+        [sys.executable, "-c", _blocks("python")[number]],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stderr
+
+
+def test_every_setting_is_documented_with_its_default_and_no_other():
+    rows = re.findall(
+        r"^\| `([A-Z_]+)` \| (?:`([^`]*)`)? ?\|",
+        (ROOT / "docs" / "settings.md").read_text(),
+        re.MULTILINE,
+    )
+    settings = {name: default for name, (default, _) in Settings.variables().items()}
+    assert dict(rows) == settings
+
+
+def test_every_makefile_verb_fits_on_one_line_and_there_are_at_most_ten():
+    verbs = re.findall(r"^([a-z-]+):.* ; ", MAKEFILE, re.MULTILINE)
+    declared = re.search(r"^\.PHONY: (.+)$", MAKEFILE, re.MULTILINE)
+    assert declared is not None
+    assert sorted(verbs) == sorted(declared[1].split())
+    assert len(verbs) <= 10
