@@ -112,7 +112,7 @@ class Settings:
             "INFERENCE_SOCKET",
             "",
             _socket,
-            "The inference process's Unix socket; by default in a private folder named for the port.",
+            "The inference process's Unix socket; by default in a folder named for the port.",
         )
     )
     inference_timeout_s: float = field(
@@ -184,7 +184,7 @@ class Settings:
             for setting in fields(cls)
         }
 
-    def masked(self) -> dict[str, object]:
+    def masked(self) -> dict[str, Any]:
         """Return variable -> value for the log. No setting is a secret so far."""
         return {
             setting.metadata["variable"]: _loggable(getattr(self, setting.name))

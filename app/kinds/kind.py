@@ -80,5 +80,8 @@ class Kind(Protocol):
     def recognises(self, path: Path) -> bool:
         """Say by the file's content whether it is of this kind; never raises."""
 
+    def refusal(self, path: Path) -> str:
+        """Say in one line why the file is not recognised; never raises."""
+
     def load(self, source: ModelSource) -> LoadedModel:
         """Load the model; raises ModelError."""

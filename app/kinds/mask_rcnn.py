@@ -1,0 +1,160 @@
+"""The kind `mask_rcnn`: a Matterport Mask R-CNN `.h5`, recognised by its layer names.
+
+TensorFlow is imported by `load` alone, so that listing a repository costs nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.kinds.coco import COCO_LABELS
+from app.kinds.kind import LoadedModel, ModelError, ModelSource, Parameters
+from mrcnn.config import ConfigError
+from mrcnn.instances import Instances
+from mrcnn.weights import WeightFile, WeightFileError, looks_like_mask_rcnn
+
+if TYPE_CHECKING:
+    from mrcnn.detector import Detector
+
+_BACKGROUND = frozenset({"bg", "background", "__background__", "_background_"})
+# What decides an answer; the rest of Matterport's settings is about training.
+_INFERENCE_SETTINGS = (
+    "IMAGE_RESIZE_MODE",
+    "IMAGE_MIN_DIM",
+    "IMAGE_MAX_DIM",
+    "IMAGE_MIN_SCALE",
+    "MEAN_PIXEL",
+    "BACKBONE_STRIDES",
+    "RPN_ANCHOR_SCALES",
+    "RPN_ANCHOR_RATIOS",
+    "RPN_ANCHOR_STRIDE",
+    "RPN_NMS_THRESHOLD",
+    "RPN_BBOX_STD_DEV",
+    "PRE_NMS_LIMIT",
+    "POST_NMS_ROIS_INFERENCE",
+    "BBOX_STD_DEV",
+    "DETECTION_MAX_INSTANCES",
+    "DETECTION_MIN_CONFIDENCE",
+    "DETECTION_NMS_THRESHOLD",
+)
+
+
+class MaskRcnn:
+    """Loads Matterport Mask R-CNN weight files."""
+
+    name = "mask_rcnn"
+
+    def recognises(self, path: Path) -> bool:
+        """Say whether the file has a Mask R-CNN's layer names."""
+        return looks_like_mask_rcnn(path)
+
+    def refusal(self, path: Path) -> str:
+        """Say in one line what the file lacks."""
+        try:
+            WeightFile.open(path)
+        except (WeightFileError, OSError) as error:
+            return str(error)
+        return f"{path.name}: its layer names are not a Mask R-CNN's"
+
+    def load(self, source: ModelSource) -> LoadedModel:
+        """Build the network that the file asks for; raises ModelError."""
+        try:
+            architecture = WeightFile.open(source.path).architecture
+            labels = labels_for(architecture.num_classes, source.labels)
+            # The first import of TensorFlow: labels that do not fit are told before it.
+            from mrcnn.detector import Detector
+
+            detector = Detector.load(
+                source.path,
+                source.options.get("config", {}),
+                allow_partial=source.options.get("allow_partial", False),
+                threads=source.threads or None,
+            )
+        except (WeightFileError, ConfigError, OSError) as error:
+            raise ModelError(str(error)) from error
+        return LoadedMaskRcnn(detector, labels, source.options.get("min_score"))
+
+
+class LoadedMaskRcnn:
+    """A Mask R-CNN in memory."""
+
+    kind = MaskRcnn.name
+
+    def __init__(
+        self, detector: Detector, labels: tuple[str, ...], min_score: float | None
+    ) -> None:
+        self.labels = labels
+        self._detector = detector
+        self._min_score = min_score
+
+    def describe(self) -> dict[str, Any]:
+        """Return backbone, class count with background, the network's sizes and its settings."""
+        architecture = self._detector.architecture
+        config = self._detector.config
+        return {
+            "backbone": architecture.backbone,
+            "num_classes": architecture.num_classes,
+            "architecture": architecture.describe(),
+            "min_score": self._min_score,
+            "config": {name: _plain(getattr(config, name)) for name in _INFERENCE_SETTINGS},
+        }
+
+    def warm_up(self) -> None:
+        """Build the graph before the first request does."""
+        self._detector.warm_up()
+
+    def predict(
+        self, images: Sequence[NDArray[np.uint8]], parameters: Sequence[Parameters]
+    ) -> list[Instances]:
+        """Detect on all images at once, then choose by the parameters of each."""
+        found: list[Instances] = []
+        if len(set(parameters)) <= 1:
+            found = self._detect(images, parameters[0]) if images else []
+        else:
+            for image, wanted in zip(images, parameters, strict=True):
+                found += self._detect([image], wanted)
+        return found
+
+    def _detect(
+        self, images: Sequence[NDArray[np.uint8]], parameters: Parameters
+    ) -> list[Instances]:
+        asked = parameters.min_score
+        found: list[Instances] = self._detector.detect(
+            images,
+            min_score=self._min_score if asked is None else asked,
+            max_instances=parameters.max_instances,
+        )
+        return found
+
+
+def labels_for(num_classes: int, given: Sequence[str] | None) -> tuple[str, ...]:
+    """Return one name a foreground class; `num_classes` counts the background.
+
+    Without names a file of COCO's size gets COCO's. A list that names the background first is
+    taken without it. Raises ModelError where the count does not fit.
+    """
+    foreground = num_classes - 1
+    if given is None:
+        if foreground == len(COCO_LABELS):
+            return COCO_LABELS
+        return tuple(f"class_{class_id}" for class_id in range(1, num_classes))
+    if len(given) == num_classes and given[0].lower() in _BACKGROUND:
+        return tuple(given[1:])
+    if len(given) != foreground:
+        raise ModelError(
+            f"{len(given)} labels for {foreground} classes; the file has {num_classes} with the "
+            f"background, which may be named first"
+        )
+    return tuple(given)
+
+
+def _plain(value: Any) -> Any:
+    """Return a setting as a plain JSON value."""
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    return list(value) if isinstance(value, tuple) else value

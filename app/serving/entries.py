@@ -1,0 +1,138 @@
+"""One model of the repository as it goes from found to ready, and which one a request means.
+
+Plain values and rules: nothing here loads, locks or logs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from app.kinds.kind import LoadedModel
+from app.serving.client import ModelStatus
+from app.serving.errors import ModelAmbiguous, ModelNotFound, ModelNotReady, VersionNotFound
+from app.serving.layout import Found
+
+LOADING = "loading"
+READY = "ready"
+FAILED = "failed"
+
+
+@dataclass(frozen=True, eq=False)
+class Entry:
+    """One model: where it was found and how far it has come."""
+
+    found: Found
+    state: str = LOADING
+    options: Mapping[str, Any] = field(default_factory=dict)
+    kind: str | None = None
+    model: LoadedModel | None = None
+    description: Mapping[str, Any] = field(default_factory=dict)
+    error: str | None = None
+    loaded_s: float | None = None
+    has_failed_golden: bool = False
+
+    @property
+    def name(self) -> str:
+        """The model's name."""
+        return self.found.name
+
+    @property
+    def version(self) -> int:
+        """The model's version; 0 where none was found."""
+        return self.found.version
+
+    @property
+    def title(self) -> str:
+        """How log lines and errors call it."""
+        return f"{self.name} version {self.version}" if self.version else self.name
+
+    @property
+    def is_fallback(self) -> bool:
+        """Whether it steps aside for other models where a request names none."""
+        return bool(self.options.get("fallback", False))
+
+    @property
+    def state_text(self) -> str:
+        """Its state in one line, with the error where it failed."""
+        if self.error is None:
+            return f"{self.title} is {self.state}"
+        return f"{self.title} failed: {self.error}"
+
+    def status(self, *, is_default: bool) -> ModelStatus:
+        """Return what clients see of it."""
+        return ModelStatus(
+            name=self.name,
+            version=self.version,
+            state=self.state,
+            kind=self.kind,
+            is_default=is_default,
+            description=self.description,
+            error=self.error,
+            loaded_s=self.loaded_s,
+        )
+
+
+def default_entry(entries: Sequence[Entry], default_model: str | None) -> Entry:
+    """Return the model of a request that names none; it may not be ready.
+
+    `default_model` if set; else the only model; fallbacks step aside for all others, and a model
+    that failed for one that did not. Raises ModelNotFound, ModelNotReady or ModelAmbiguous.
+    """
+    if default_model is not None:
+        return _named(entries, default_model)
+    if not entries:
+        raise ModelNotReady("the model repository holds no model")
+    # A fallback never answers in the place of a model that failed: the demo's shapes would look
+    # like that model's answer.
+    candidates = [entry for entry in entries if not entry.is_fallback] or list(entries)
+    candidates = [entry for entry in candidates if entry.state != FAILED] or candidates
+    if len(candidates) == 1:
+        return candidates[0]
+    if all(entry.state == FAILED for entry in candidates):
+        raise ModelNotReady("; ".join(entry.state_text for entry in candidates))
+    raise ModelAmbiguous([entry.name for entry in candidates])
+
+
+def choose(
+    entries: Sequence[Entry], name: str | None, version: int | None, default_model: str | None
+) -> Entry:
+    """Return the ready model that a request means; raises ServingError."""
+    entry = default_entry(entries, default_model) if name is None else _named(entries, name)
+    if version is not None and version != entry.version:
+        raise VersionNotFound(entry.name, version, [entry.version] if entry.version else [])
+    if entry.state != READY:
+        raise ModelNotReady(entry.state_text)
+    return entry
+
+
+def readiness(entries: Sequence[Entry], default_model: str | None) -> tuple[bool, str]:
+    """Say whether traffic may come: all have finished loading, a model serves, no golden failed.
+
+    The reason is one line. A model that failed for another cause is no hindrance to the others,
+    unless it is the one that DEFAULT_MODEL names.
+    """
+    loading = [entry for entry in entries if entry.state == LOADING]
+    if loading:
+        return False, loading[0].state_text
+    unfaithful = [entry for entry in entries if entry.has_failed_golden]
+    if unfaithful:
+        return False, unfaithful[0].state_text
+    if not any(entry.state == READY for entry in entries):
+        failures = [entry.state_text for entry in entries]
+        return False, "; ".join(failures) or "the model repository holds no model"
+    if default_model is not None:
+        try:
+            choose(entries, default_model, None, None)
+        except (ModelNotFound, ModelNotReady) as error:
+            return False, f"DEFAULT_MODEL={default_model}: {error}"
+    return True, "ready"
+
+
+def _named(entries: Sequence[Entry], name: str) -> Entry:
+    named = [entry for entry in entries if entry.name == name]
+    if not named:
+        raise ModelNotFound(name, [entry.name for entry in entries])
+    # One name twice is an error of layout; the entry that is not the error is the model.
+    return next((entry for entry in named if entry.state != FAILED), named[0])

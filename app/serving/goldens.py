@@ -1,0 +1,131 @@
+"""Makes a model reproduce its goldens: photos with the answers that they must give.
+
+An answer is the JSON that `POST /predict` gave with `masks=rle`; a model that has drifted from it
+must not serve. Tolerances are wide enough for another processor, too narrow for another setting.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pycocotools import mask as coco
+
+from app.images import ImageError, ImageLimits, decode
+from app.kinds.kind import LoadedModel, ModelError, ModelSource, Parameters
+from mrcnn.instances import Instances
+from mrcnn.masks import encode_rle
+
+BOX_TOLERANCE_PX = 1
+SCORE_TOLERANCE = 1e-2
+MASK_IOU_AT_LEAST = 0.99
+
+# A golden is the owner's own file; the limits keep a broken one from taking the memory.
+_LIMITS = ImageLimits(max_bytes=1 << 28, max_pixels=1 << 28)
+
+
+class GoldenError(ModelError):
+    """A model does not give one of its golden answers, or the golden cannot be read."""
+
+
+@dataclass(frozen=True)
+class _Golden:
+    """One instance of a golden answer."""
+
+    class_id: int
+    score: float
+    box_yxyx: Sequence[int]
+    rle: Mapping[str, Any]
+
+
+def reproduce_goldens(model: LoadedModel, source: ModelSource) -> int:
+    """Run every golden of the model's options and return how many there are.
+
+    Raises GoldenError, naming the input and what differs.
+    """
+    goldens = source.options.get("golden", [])
+    for golden in goldens:
+        try:
+            expected = _read_answer(source.folder / golden["output"])
+            image = decode((source.folder / golden["input"]).read_bytes(), _LIMITS)
+            actual = model.predict([image], [Parameters()])[0]
+            difference = _difference(expected, actual)
+        except (OSError, ImageError, ValueError) as error:
+            raise GoldenError(f"golden {golden['input']}: {error}") from error
+        if difference:
+            raise GoldenError(f"golden {golden['input']}: {difference}")
+    return len(goldens)
+
+
+def _read_answer(path: Path) -> list[_Golden]:
+    try:
+        answer = json.loads(path.read_bytes())
+        return [_golden(instance) for instance in answer["instances"]]
+    except (KeyError, TypeError, ValueError) as error:
+        problem = f"{type(error).__name__}: {error}"
+        raise ValueError(
+            f"{path.name} is no answer of POST /predict with masks=rle ({problem})"
+        ) from error
+
+
+def _golden(instance: Mapping[str, Any]) -> _Golden:
+    box = instance["box"]
+    mask = instance["mask"]
+    height, width = (int(side) for side in mask["size"])
+    return _Golden(
+        int(instance["class_id"]),
+        float(instance["score"]),
+        [int(box[side]) for side in ("y_min", "x_min", "y_max", "x_max")],
+        {"size": [height, width], "counts": str(mask["counts"])},
+    )
+
+
+def _difference(expected: list[_Golden], actual: Instances) -> str | None:
+    """Say in which way the answer is not the golden one; None where it is."""
+    if len(expected) != len(actual):
+        return f"{len(actual)} instances instead of {len(expected)}"
+    counts = Counter(int(class_id) for class_id in actual.class_ids)
+    expected_counts = Counter(golden.class_id for golden in expected)
+    if counts != expected_counts:
+        return f"classes (id: count) {_text(counts)} instead of {_text(expected_counts)}"
+    free = list(range(len(actual)))
+    for number, golden in enumerate(expected, start=1):
+        candidates = [index for index in free if actual.class_ids[index] == golden.class_id]
+        # Nearest box first: instances of nearly equal score may have swapped places.
+        candidates.sort(key=lambda index: _box_distance_px(golden, actual, index))
+        index = candidates[0]
+        problem = _instance_difference(golden, actual, index)
+        if problem:
+            return f"instance {number} (class {golden.class_id}): {problem}"
+        free.remove(index)
+    return None
+
+
+def _text(counts: Counter[int]) -> str:
+    return ", ".join(f"{class_id}: {counts[class_id]}" for class_id in sorted(counts))
+
+
+def _box_distance_px(golden: _Golden, actual: Instances, index: int) -> int:
+    return int(np.abs(actual.boxes_yxyx[index] - np.asarray(golden.box_yxyx)).max())
+
+
+def _instance_difference(golden: _Golden, actual: Instances, index: int) -> str | None:
+    box = [int(side) for side in actual.boxes_yxyx[index]]
+    if _box_distance_px(golden, actual, index) > BOX_TOLERANCE_PX:
+        return f"box (y x y x) {box} instead of {list(golden.box_yxyx)}"
+    score = float(actual.scores[index])
+    if not abs(score - golden.score) <= SCORE_TOLERANCE:
+        return f"score {score:.4f} instead of {golden.score:.4f}"
+    rle = encode_rle(actual.masks[index], box, actual.image_size)
+    if rle["size"] != golden.rle["size"]:
+        return f"photo of {rle['size']} instead of {golden.rle['size']} (height, width)"
+    iou = float(coco.iou([rle], [golden.rle], [0])[0][0])
+    empty = not coco.area(rle) and not coco.area(golden.rle)
+    if not (iou >= MASK_IOU_AT_LEAST or empty):
+        return f"mask IoU {iou:.3f}, less than {MASK_IOU_AT_LEAST}"
+    return None

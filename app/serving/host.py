@@ -1,0 +1,174 @@
+"""The inference process: owns every model and answers on a Unix socket.
+
+`python -m app.serving.host`, normally started by `app.serving.supervisor`. It listens before the
+models are loaded, so that their state can be asked for from the first moment.
+"""
+
+from __future__ import annotations
+
+import os
+import selectors
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Mapping, Sequence
+from typing import TextIO
+
+from app import log
+from app.kinds.kind import Kind
+from app.serving import messages, wire
+from app.serving.client import InferenceClient, Prediction
+from app.serving.cores import available_cores
+from app.serving.errors import InferenceFailed, ServingError
+from app.serving.listener import Listener, SocketInUseError
+from app.serving.local_client import LocalClient
+from app.serving.messages import PredictRequest
+from app.serving.parent import Parent
+from app.serving.pixels import PixelsError, map_pixels
+from app.settings import Settings, SettingsError
+
+EXIT_BAD_SETTINGS = 2
+EXIT_SOCKET_UNUSABLE = 3
+
+_PARENT_CHECK_S = 0.5
+
+
+class Host:
+    """Answers requests on a socket, a thread a connection; the models are behind `client`."""
+
+    def __init__(self, client: InferenceClient, listener: Listener) -> None:
+        self._client = client
+        self._listener = listener
+        self._busy = 0
+        self._changed = threading.Condition()
+        self._wake, self._waker = socket.socketpair()
+
+    def serve(self) -> None:
+        """Answer until `stop` is called or the parent is gone, then finish what is in flight."""
+        parent = Parent()
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._listener.socket, selectors.EVENT_READ)
+            selector.register(self._wake, selectors.EVENT_READ)
+            while not parent.is_gone():
+                ready = [key.fileobj for key, _ in selector.select(_PARENT_CHECK_S)]
+                if self._wake in ready:
+                    break
+                if self._listener.socket in ready:
+                    connection, _ = self._listener.socket.accept()
+                    threading.Thread(
+                        target=self._converse, args=(connection,), name="connection", daemon=True
+                    ).start()
+        self._listener.close()
+
+    def stop(self) -> None:
+        """End `serve`; may be called from a signal handler."""
+        self._waker.send(b"\0")
+
+    def drain(self, timeout_s: float) -> bool:
+        """Wait until no request is in flight; say whether that is so."""
+        with self._changed:
+            return self._changed.wait_for(lambda: not self._busy, timeout_s)
+
+    def _converse(self, connection: socket.socket) -> None:
+        """Answer one connection's requests, one after the other, until it ends."""
+        with connection:
+            try:
+                while (request := wire.receive(connection)) is not None:
+                    with self._changed:
+                        self._busy += 1
+                    try:
+                        wire.send(connection, self._answer(request))
+                    finally:
+                        request.close()
+                        with self._changed:
+                            self._busy -= 1
+                            self._changed.notify_all()
+            except wire.WireError as error:
+                log.event("bad_message", "WARNING", error=str(error))
+            except OSError:
+                # The client went away; nobody is left to answer.
+                return
+
+    def _answer(self, request: wire.Message) -> wire.Message:
+        """Return the answer to one request; raises WireError where it is none."""
+        try:
+            match request.header.get("op"):
+                case "predict":
+                    return messages.of_prediction(self._predict(request))
+                case "models":
+                    return messages.of_statuses(self._client.models())
+                case "readiness":
+                    return messages.of_readiness(*self._client.readiness())
+                case unknown:
+                    raise wire.WireError(f"there is no operation {unknown!r}")
+        except ServingError as error:
+            return messages.of_error(error)
+        except wire.WireError:
+            raise
+        except Exception as error:
+            log.event("answer_failed", "ERROR", exception=True)
+            return messages.of_error(InferenceFailed(type(error).__name__))
+
+    def _predict(self, message: wire.Message) -> Prediction:
+        request = PredictRequest.parse(message.header)
+        if message.descriptor is None:
+            raise wire.WireError("a request to predict came without its pixels")
+        try:
+            image = map_pixels(message.descriptor, request.height, request.width)
+        except PixelsError as error:
+            raise wire.WireError(str(error)) from error
+        # The mapping stays; the descriptor need not be held while the request waits.
+        message.close()
+        return self._client.predict(
+            image, model=request.model, version=request.version, parameters=request.parameters
+        )
+
+
+def main(kinds: Sequence[Kind] | None = None, environment: Mapping[str, str] = os.environ) -> int:
+    """Serve until SIGTERM; return the exit status."""
+    stream = _keep_stdout()
+    try:
+        settings = Settings.from_environment(environment)
+    except SettingsError as error:
+        log.configure(stream=stream)
+        log.event("bad_setting", "ERROR", error=str(error))
+        return EXIT_BAD_SETTINGS
+    log.configure(settings.log_level, stream)
+    threads = settings.inference_threads or available_cores()
+    log.event("settings", **settings.masked(), process=os.getpid(), threads=threads)
+    try:
+        # The socket before the models: a second process ends before it takes their memory.
+        listener = Listener(settings.inference_socket)
+    except (SocketInUseError, OSError) as error:
+        log.event("socket_unusable", "ERROR", error=str(error))
+        return EXIT_SOCKET_UNUSABLE
+    host = Host(LocalClient.start(settings, kinds=kinds), listener)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: host.stop())
+    host.serve()
+    is_drained = host.drain(settings.inference_timeout_s)
+    log.event("inference_stopped", is_drained=is_drained)
+    return 0
+
+
+def _keep_stdout() -> TextIO:
+    """Return stdout for the log alone: what frameworks print, natively too, goes to stderr."""
+    sys.stdout.flush()
+    stream = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    return stream
+
+
+def _run() -> None:
+    # Before TensorFlow is imported, which reads them then; warnings still come.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
+    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    status = main()
+    sys.stderr.flush()
+    # No interpreter shutdown: a model that is still being loaded in a thread would crash in it.
+    os._exit(status)
+
+
+if __name__ == "__main__":
+    _run()

@@ -1,0 +1,87 @@
+"""Inference in this process: for the inference process itself, tests and single-process hosts."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.kinds.kind import Kind, Parameters
+from app.serving.client import ModelStatus, Prediction
+from app.serving.cores import available_cores
+from app.serving.engine import Engine, Work
+from app.serving.pixels import check_image
+from app.serving.repository import ModelRepository
+from app.settings import Settings
+
+
+class LocalClient:
+    """Predicts with a repository's models through one engine."""
+
+    def __init__(self, repository: ModelRepository, engine: Engine, *, timeout_s: float) -> None:
+        self._repository = repository
+        self._engine = engine
+        self._timeout_s = timeout_s
+        # A daemon: a model that is still being loaded does not keep a process from ending.
+        self._loader = threading.Thread(target=repository.load, name="loader", daemon=True)
+        self._loader.start()
+
+    @classmethod
+    def start(cls, settings: Settings, *, kinds: Sequence[Kind] | None = None) -> LocalClient:
+        """Begin to load the settings' models, and return at once."""
+        # Here: what recognises files reads HDF5, which the HTTP workers do without.
+        from app.kinds.registry import KINDS
+
+        repository = ModelRepository(
+            settings.model_repository,
+            KINDS if kinds is None else kinds,
+            default_model=settings.default_model,
+            threads=settings.inference_threads or available_cores(),
+        )
+        return cls(repository, Engine(), timeout_s=settings.inference_timeout_s)
+
+    def wait_until_loaded(self, timeout_s: float | None = None) -> bool:
+        """Wait until every model has loaded or failed; say whether that is so."""
+        self._loader.join(timeout_s)
+        return not self._loader.is_alive()
+
+    def predict(
+        self,
+        image: NDArray[np.uint8],
+        *,
+        model: str | None = None,
+        version: int | None = None,
+        parameters: Parameters = Parameters(),  # noqa: B008 - a frozen value
+    ) -> Prediction:
+        """Return what is on the image; raises ServingError."""
+        check_image(image)
+        entry, loaded = self._repository.resolve(model, version)
+        outcome = self._engine.run(
+            Work(entry.title, loaded, image, parameters), timeout_s=self._timeout_s
+        )
+        return Prediction(
+            model=entry.name,
+            version=entry.version,
+            labels=loaded.labels,
+            instances=outcome.instances,
+            queue_ms=outcome.queue_ms,
+            inference_ms=outcome.inference_ms,
+        )
+
+    def models(self) -> list[ModelStatus]:
+        """Return every model of the repository."""
+        return self._repository.statuses()
+
+    def readiness(self) -> tuple[bool, str]:
+        """Say whether traffic may come, and in one line why not."""
+        return self._repository.readiness()
+
+    def is_ready(self) -> bool:
+        """Say whether traffic may come."""
+        return self.readiness()[0]
+
+    def close(self) -> None:
+        """Finish the predictions that wait and end the engine's thread."""
+        self._engine.close()

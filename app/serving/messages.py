@@ -1,0 +1,143 @@
+"""What the two sides of the inference socket say to each other, as `wire` messages and back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from app.kinds.kind import Parameters
+from app.serving import errors
+from app.serving.client import ModelStatus, Prediction
+from app.serving.wire import Message, WireError
+from mrcnn.instances import Instances
+
+_ERRORS: Mapping[str, type[errors.ServingError]] = {
+    error.__name__: error
+    for error in (
+        errors.ModelNotFound,
+        errors.VersionNotFound,
+        errors.ModelAmbiguous,
+        errors.ModelNotReady,
+        errors.InferenceUnavailable,
+        errors.InferenceFailed,
+        errors.InferenceTimeout,
+    )
+}
+_ARRAYS = ("boxes_yxyx", "class_ids", "scores", "masks")
+
+
+@dataclass(frozen=True)
+class PredictRequest:
+    """One prediction asked for; the pixels travel as a descriptor."""
+
+    model: str | None
+    version: int | None
+    height: int
+    width: int
+    parameters: Parameters
+
+    def header(self) -> dict[str, Any]:
+        """Return the message's header."""
+        return {
+            "op": "predict",
+            "model": self.model,
+            "version": self.version,
+            "height": self.height,
+            "width": self.width,
+            "parameters": asdict(self.parameters),
+        }
+
+    @classmethod
+    def parse(cls, header: Mapping[str, Any]) -> PredictRequest:
+        """Read the header; raises WireError."""
+        try:
+            return cls(
+                model=_optional(header["model"], str),
+                version=_optional(header["version"], int),
+                height=int(header["height"]),
+                width=int(header["width"]),
+                parameters=Parameters(
+                    min_score=_optional(header["parameters"]["min_score"], float),
+                    max_instances=_optional(header["parameters"]["max_instances"], int),
+                ),
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise WireError(f"no request to predict: {type(error).__name__} {error}") from error
+
+
+def _optional(value: Any, kind: type) -> Any:
+    return None if value is None else kind(value)
+
+
+def of_prediction(prediction: Prediction) -> Message:
+    """Return the message that carries a prediction."""
+    instances = prediction.instances
+    header = {
+        "model": prediction.model,
+        "version": prediction.version,
+        "labels": prediction.labels,
+        "image_size": instances.image_size,
+        "queue_ms": prediction.queue_ms,
+        "inference_ms": prediction.inference_ms,
+    }
+    return Message(header, {name: getattr(instances, name) for name in _ARRAYS})
+
+
+def to_prediction(message: Message) -> Prediction:
+    """Return the prediction in a message; raises the error in it, or WireError."""
+    header = _answer(message)
+    try:
+        height, width = header["image_size"]
+        arrays = {name: message.arrays[name] for name in _ARRAYS}
+        return Prediction(
+            model=header["model"],
+            version=header["version"],
+            labels=tuple(header["labels"]),
+            instances=Instances((height, width), **arrays),
+            queue_ms=header["queue_ms"],
+            inference_ms=header["inference_ms"],
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise WireError(f"no prediction: {type(error).__name__} {error}") from error
+
+
+def of_statuses(statuses: list[ModelStatus]) -> Message:
+    """Return the message that carries the state of every model."""
+    return Message({"models": [asdict(status) for status in statuses]})
+
+
+def to_statuses(message: Message) -> list[ModelStatus]:
+    """Return the states in a message; raises the error in it, or WireError."""
+    try:
+        return [ModelStatus(**status) for status in _answer(message)["models"]]
+    except (KeyError, TypeError) as error:
+        raise WireError(f"no list of models: {type(error).__name__} {error}") from error
+
+
+def of_readiness(is_ready: bool, reason: str) -> Message:
+    """Return the message that says whether traffic may come."""
+    return Message({"is_ready": is_ready, "reason": reason})
+
+
+def to_readiness(message: Message) -> tuple[bool, str]:
+    """Return the readiness in a message; raises the error in it, or WireError."""
+    header = _answer(message)
+    return header.get("is_ready") is True, str(header.get("reason"))
+
+
+def of_error(error: errors.ServingError) -> Message:
+    """Return the message that carries an error; its args are plain JSON values."""
+    return Message({"error": {"type": type(error).__name__, "args": list(error.args)}})
+
+
+def _answer(message: Message) -> Mapping[str, Any]:
+    """Return the header of an answer, or raise the error that it carries."""
+    error = message.header.get("error")
+    if error is None:
+        return message.header
+    try:
+        known = _ERRORS[error["type"]](*error["args"])
+    except (KeyError, TypeError) as unknown:
+        raise WireError(f"an unknown error: {error!r}") from unknown
+    raise known

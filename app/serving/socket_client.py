@@ -1,0 +1,149 @@
+"""The HTTP workers' way to the inference process: one connection a thread, no framework.
+
+A request that was sent is never sent again: whether it ran cannot be known, and the caller's
+caller may repeat it.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import struct
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.kinds.kind import Parameters
+from app.serving import messages, wire
+from app.serving.client import ModelStatus, Prediction
+from app.serving.errors import InferenceTimeout, InferenceUnavailable, ServingError
+from app.serving.messages import PredictRequest
+from app.serving.pixels import check_image, share_pixels
+
+Answer = TypeVar("Answer")
+
+# A restart takes a second and loading a model several.
+RETRY_AFTER_S = 5.0
+STATUS_TIMEOUT_S = 5.0
+
+_CREDENTIALS = struct.Struct("3i")  # process, user and group of the peer
+
+
+class SocketClient:
+    """Asks the inference process behind a Unix socket. Safe to share between threads."""
+
+    def __init__(self, path: Path, *, timeout_s: float = 60) -> None:
+        self._path = path
+        self._timeout_s = timeout_s
+        self._thread = threading.local()
+
+    def predict(
+        self,
+        image: NDArray[np.uint8],
+        *,
+        model: str | None = None,
+        version: int | None = None,
+        parameters: Parameters = Parameters(),  # noqa: B008 - a frozen value
+    ) -> Prediction:
+        """Return what is on the image; raises ServingError."""
+        check_image(image)
+        height, width = image.shape[:2]
+        request = PredictRequest(model, version, height, width, parameters)
+        message = wire.Message(request.header(), descriptor=share_pixels(image))
+        try:
+            return self._ask(message, messages.to_prediction, self._timeout_s)
+        finally:
+            message.close()
+
+    def models(self) -> list[ModelStatus]:
+        """Return every model of the repository; raises InferenceUnavailable."""
+        request = wire.Message({"op": "models"})
+        try:
+            return self._ask(request, messages.to_statuses, STATUS_TIMEOUT_S)
+        except InferenceTimeout as error:
+            raise InferenceUnavailable("the inference process hangs", RETRY_AFTER_S) from error
+
+    def readiness(self) -> tuple[bool, str]:
+        """Say whether traffic may come, and in one line why not; never raises."""
+        request = wire.Message({"op": "readiness"})
+        try:
+            return self._ask(request, messages.to_readiness, STATUS_TIMEOUT_S)
+        except ServingError as error:
+            return False, str(error)
+
+    def is_ready(self) -> bool:
+        """Say whether traffic may come; never raises."""
+        return self.readiness()[0]
+
+    def close(self) -> None:
+        """Close this thread's connection; those of other threads end with their threads."""
+        connection: socket.socket | None = getattr(self._thread, "connection", None)
+        self._thread.connection = None
+        if connection is not None:
+            connection.close()
+
+    def _ask(
+        self, request: wire.Message, parse: Callable[[wire.Message], Answer], timeout_s: float
+    ) -> Answer:
+        """Send a request and return its answer, or raise the error that it carries."""
+        deadline = time.monotonic() + timeout_s
+        try:
+            connection = self._connected(deadline)
+            wire.send(connection, request, deadline)
+            answer = wire.receive(connection, deadline)
+            if answer is None:
+                raise wire.WireError("the inference process ended before it answered")
+            return parse(answer)
+        except TimeoutError:
+            # Its answer may still come: on this connection it would answer the next request.
+            self.close()
+            raise InferenceTimeout(timeout_s) from None
+        except (OSError, wire.WireError) as error:
+            self.close()
+            reason = error.strerror if isinstance(error, OSError) else str(error)
+            raise InferenceUnavailable(
+                f"the inference process is not available: {reason}", RETRY_AFTER_S
+            ) from error
+
+    def _connected(self, deadline: float) -> socket.socket:
+        """Return this thread's connection, a new one where the last one has ended."""
+        connection: socket.socket | None = getattr(self._thread, "connection", None)
+        if connection is not None:
+            if self._thread.process == os.getpid() and _is_open(connection):
+                return connection
+            self.close()
+        connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            connection.settimeout(max(0.001, deadline - time.monotonic()))
+            connection.connect(str(self._path))
+            _check_owner(connection)
+        except BaseException:
+            connection.close()
+            raise
+        self._thread.connection = connection
+        self._thread.process = os.getpid()
+        return connection
+
+
+def _is_open(connection: socket.socket) -> bool:
+    """Say whether the peer still listens; nothing has been asked, so nothing may have arrived."""
+    try:
+        connection.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False
+
+
+def _check_owner(connection: socket.socket) -> None:
+    """Refuse a socket that another user has put in the place of ours."""
+    credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
+    _, user, _ = _CREDENTIALS.unpack(credentials)
+    if user not in (0, os.getuid()):
+        raise wire.WireError(f"its socket belongs to user {user}")

@@ -1,0 +1,142 @@
+"""Keeps the inference process alive: starts it, starts it again when it dies, ends it when told.
+
+`python -m app.serving.supervisor [COMMAND…]`, by default `python -m app.serving.host`. The standard
+library alone, so that it needs next to no memory and cannot die of a framework.
+"""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from app import log
+from app.serving.parent import Parent
+from app.settings import Settings, SettingsError
+
+HOST_COMMAND = (sys.executable, "-m", "app.serving.host")
+
+_POLL_S = 0.1
+
+
+@dataclass(frozen=True)
+class BackOff:
+    """How long to wait before the next start: doubled with each death, from `first_s`.
+
+    A process that lived for `settled_s` counts as healthy: after its death it begins anew.
+    """
+
+    first_s: float = 1
+    longest_s: float = 30
+    settled_s: float = 60
+
+    def next_s(self, last_s: float | None, lived_s: float) -> float:
+        """Return the wait after a death; `last_s` is the wait before, None at the first."""
+        if last_s is None or lived_s >= self.settled_s:
+            return self.first_s
+        return min(2 * last_s, self.longest_s)
+
+
+class Supervisor:
+    """Runs `command` again and again until `stop`, or until its own parent is gone."""
+
+    def __init__(
+        self,
+        command: Sequence[str] = HOST_COMMAND,
+        *,
+        back_off: BackOff = BackOff(),
+        kill_after_s: float = 75,
+    ) -> None:
+        self._command = command
+        self._back_off = back_off
+        self._kill_after_s = kill_after_s
+        self._parent = Parent()
+        self._is_stopping = False
+
+    def stop(self) -> None:
+        """End the process and then `run`; may be called from a signal handler."""
+        self._is_stopping = True
+
+    def run(self) -> int:
+        """Supervise; return the exit status: not 0 where the process can never start."""
+        wait_s: float | None = None
+        while not self._should_end():
+            started_at = time.monotonic()
+            process = subprocess.Popen(self._command)
+            log.event("inference_started", process=process.pid)
+            status = self._wait(process)
+            if self._should_end():
+                break
+            lived_s = time.monotonic() - started_at
+            wait_s = self._back_off.next_s(wait_s, lived_s)
+            log.event(
+                "inference_died",
+                "ERROR",
+                process=process.pid,
+                **_cause(status),
+                lived_s=round(lived_s, 1),
+                restart_in_s=wait_s,
+            )
+            self._sleep(wait_s)
+        return 0
+
+    def _should_end(self) -> bool:
+        return self._is_stopping or self._parent.is_gone()
+
+    def _wait(self, process: subprocess.Popen[bytes]) -> int:
+        """Wait until the process ends; end it where this one has to."""
+        while not self._should_end():
+            try:
+                return process.wait(_POLL_S)
+            except subprocess.TimeoutExpired:
+                continue
+        process.terminate()
+        try:
+            return process.wait(self._kill_after_s)
+        except subprocess.TimeoutExpired:
+            log.event("inference_killed", "ERROR", process=process.pid)
+            process.kill()
+            return process.wait()
+
+    def _sleep(self, seconds: float) -> None:
+        until = time.monotonic() + seconds
+        while time.monotonic() < until and not self._should_end():
+            time.sleep(_POLL_S)
+
+
+def _cause(status: int) -> dict[str, Any]:
+    """Return what ended a process, for the log."""
+    if status < 0:
+        try:
+            return {"signal": signal.Signals(-status).name}
+        except ValueError:
+            return {"signal": -status}
+    return {"exit_code": status}
+
+
+def main(arguments: Sequence[str], back_off: BackOff = BackOff()) -> int:
+    """Supervise the command in the arguments, or the inference process; return the exit status."""
+    try:
+        settings = Settings.from_environment()
+    except SettingsError as error:
+        log.configure()
+        log.event("bad_setting", "ERROR", error=str(error))
+        return 2
+    log.configure(settings.log_level)
+    supervisor = Supervisor(
+        arguments or HOST_COMMAND,
+        back_off=back_off,
+        # What is in flight when the process is told to stop may take this long.
+        kill_after_s=settings.inference_timeout_s + 15,
+    )
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: supervisor.stop())
+    return supervisor.run()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
