@@ -1,4 +1,4 @@
-"""Holds the documentation to the truth: links, commands, code blocks, settings."""
+"""Holds the README to the truth: its links and every other page's, its commands and code blocks."""
 
 from __future__ import annotations
 
@@ -15,8 +15,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
-from app.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text()
@@ -128,16 +126,6 @@ def test_readme_python_blocks_run(number: int):
         check=False,
     )
     assert ran.returncode == 0, ran.stderr
-
-
-def test_every_setting_is_documented_with_its_default_and_no_other():
-    rows = re.findall(
-        r"^\| `([A-Z_]+)` \| (?:`([^`]*)`)? ?\|",
-        (ROOT / "docs" / "settings.md").read_text(),
-        re.MULTILINE,
-    )
-    settings = {name: default for name, (default, _) in Settings.variables().items()}
-    assert dict(rows) == settings
 
 
 def test_every_makefile_verb_fits_on_one_line_and_there_are_at_most_ten():

@@ -1,0 +1,69 @@
+"""Holds `docs/` to the code: what exists is there, and what is there exists."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import cast
+
+import pytest
+
+from app.api import parameters, problems
+from app.api.telemetry import Telemetry
+from app.application import create_app
+from app.serving.client import InferenceClient, ModelStatus
+from app.settings import Settings
+
+DOCS = Path(__file__).resolve().parents[1] / "docs"
+HTTP = (DOCS / "http.md").read_text()
+
+
+def _section(title: str) -> str:
+    """Return the text under a heading of http.md, up to the next one."""
+    return HTTP.partition(f"## {title}\n")[2].partition("\n## ")[0]
+
+
+def _first_cells(text: str) -> set[str]:
+    return set(re.findall(r"^\| `([a-z_]+)` \|", text, re.MULTILINE))
+
+
+def test_every_setting_is_documented_with_its_default_and_no_other():
+    rows = re.findall(
+        r"^\| `([A-Z_]+)` \| (?:`([^`]*)`)? ?\|", (DOCS / "settings.md").read_text(), re.MULTILINE
+    )
+    settings = {name: default for name, (default, _) in Settings.variables().items()}
+    assert dict(rows) == settings
+
+
+def test_every_route_is_documented_and_no_other():
+    app = create_app(Settings.from_environment({}), cast(InferenceClient, object()))
+    documented = set(re.findall(r"`(?:GET |POST )?(/[^` ]*)`", HTTP.partition("\n## ")[0]))
+    assert documented == {rule.rule for rule in app.url_map.iter_rules()}
+
+
+def test_every_parameter_is_documented_and_no_other():
+    table = _section("POST /predict").partition("```json")[0]
+    assert _first_cells(table) == set(parameters.PredictParameters.__dataclass_fields__)
+
+
+def test_every_problem_is_documented_under_its_status_and_no_other():
+    rows = re.findall(r"^\| (\d{3}) \| (.+) \|$", _section("Problems"), re.MULTILINE)
+    documented = {
+        (int(status), slug) for status, slugs in rows for slug in re.findall("`(.+?)`", slugs)
+    }
+    assert documented == {(status, slug) for slug, (status, _) in problems.PROBLEMS.items()}
+
+
+class _IdleClient:
+    """Answers as a client of an inference process that has no model."""
+
+    def models(self) -> list[ModelStatus]:
+        return []
+
+
+def test_every_metric_is_documented_and_no_other(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.delenv("PROMETHEUS_MULTIPROC_DIR", raising=False)
+    text = Telemetry().scrape(cast(InferenceClient, _IdleClient())).decode()
+    scraped = re.findall(r"^# TYPE (slipway_\w+)", text, re.MULTILINE)
+    metrics = {name for name in scraped if not name.endswith("_created")}
+    assert _first_cells(_section("Metrics")) == metrics
