@@ -18,6 +18,7 @@ from pycocotools import mask as coco
 
 from mrcnn.bilinear import Samples, interpolate, resize_bilinear, with_border
 
+Box = Sequence[int] | NDArray[np.integer[Any]]
 Ring = list[list[float]]
 
 # Rounding to float32 lifts everything from here to .5: the spacing below .5 is 2**-25, and the tie
@@ -31,7 +32,7 @@ _TRACED_PIXELS = 1 << 14  # boxes up to here are faster pixel by pixel
 _SAMPLES_PER_CELL = 4  # of a polygon's outline, where the box is larger than the mask
 
 
-def paste(mask: NDArray[np.float32], box_yxyx: Sequence[int]) -> NDArray[np.bool_]:
+def paste(mask: NDArray[np.float32], box_yxyx: Box) -> NDArray[np.bool_]:
     """Return the mask of the box's own pixels, bool [y2 - y1, x2 - x1], as the original does."""
     top, left, bottom, right = (int(side) for side in box_yxyx)
     pixels = np.full((bottom - top, right - left), _covers_all(mask))
@@ -46,7 +47,7 @@ def paste(mask: NDArray[np.float32], box_yxyx: Sequence[int]) -> NDArray[np.bool
 
 
 def encode_rle(
-    mask: NDArray[np.float32], box_yxyx: Sequence[int], image_size: tuple[int, int]
+    mask: NDArray[np.float32], box_yxyx: Box, image_size: tuple[int, int]
 ) -> dict[str, Any]:
     """Return the COCO run-length code, {"size": [height, width], "counts": str}, of a whole photo.
 
@@ -75,7 +76,7 @@ def rle_area(rle: dict[str, Any]) -> int:
     return int(coco.area(rle))
 
 
-def polygons(mask: NDArray[np.float32], box_yxyx: Sequence[int]) -> list[list[Ring]]:
+def polygons(mask: NDArray[np.float32], box_yxyx: Box) -> list[list[Ring]]:
     """Trace the mask as GeoJSON MultiPolygon coordinates in pixels of the photo, [x, y].
 
     Each polygon is its closed exterior ring followed by its holes; pixel (0, 0) covers 0..1 on

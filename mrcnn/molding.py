@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -19,6 +20,7 @@ __all__ = [
     "RESIZE_MODES",
     "Molded",
     "compose_image_meta",
+    "fit_image",
     "mold_image",
     "parse_image_meta",
     "resize_bilinear",
@@ -39,12 +41,12 @@ _NO_PADDING: Padding = ((0, 0), (0, 0), (0, 0))
 class Molded:
     """A photo in the network's frame, and how it got there.
 
-    `pixels` is uint8 [H, W, 3] with the padding in place and the mean not yet subtracted;
-    `window` is (y1, x1, y2, x2), the pixels that show the photo; `crop`, in mode "crop" only, is
-    (y, x, height, width) in the resized photo.
+    `pixels` is [H, W, 3], uint8 for a photo, with the padding in place and the mean not yet
+    subtracted; `window` is (y1, x1, y2, x2), the pixels that show the photo; `crop`, in mode
+    "crop" only, is (y, x, height, width) in the resized photo.
     """
 
-    pixels: NDArray[np.uint8]
+    pixels: NDArray[Any]
     window: Window
     scale: float
     padding: Padding
@@ -61,30 +63,51 @@ def mold_image(
     min_scale: float | None = None,
     rng: np.random.Generator | None = None,
 ) -> Molded:
-    """Bring a photo, uint8 [h, w, 3] RGB, into the network's frame.
+    """Bring a photo, uint8 [h, w, 3] RGB, into the network's frame as `fit_image` does.
+
+    Raises ValueError for any other array, or a mode that lacks its side.
+    """
+    if image.ndim != 3 or image.shape[2] != 3 or 0 in image.shape:
+        raise ValueError(f"a photo is [height, width, 3] RGB, not {list(image.shape)}")
+    if image.dtype != np.uint8:
+        raise ValueError(f"a photo holds uint8 values, not {image.dtype}")
+    return fit_image(
+        image, mode=mode, min_dim=min_dim, max_dim=max_dim, min_scale=min_scale, rng=rng
+    )
+
+
+def fit_image(
+    image: NDArray[Any],
+    *,
+    mode: str,
+    min_dim: int | None,
+    max_dim: int | None,
+    min_scale: float | None = None,
+    rng: np.random.Generator | None = None,
+) -> Molded:
+    """Resize and pad an array [h, w, channels] of any type, which it keeps.
 
     The modes are Matterport's: "none" leaves it as it is, "square" centres it in a square of
     `max_dim`, "pad64" pads both sides to multiples of 64, and "crop", meant for training, cuts a
     random square of `min_dim` placed by `rng`. A falsy `min_dim`, `max_dim` or `min_scale` does
-    not take part. Raises ValueError for any other array or mode.
+    not take part. Raises ValueError for a mode that lacks its side.
     """
-    _check_photo(image)
     _check_mode(mode, min_dim, max_dim)
-    height, width = image.shape[:2]
-    original_shape = (height, width, 3)
+    height, width, channels = image.shape
+    shape = (height, width, channels)
     if mode == "none":
-        return Molded(image, (0, 0, height, width), 1.0, _NO_PADDING, original_shape)
+        return Molded(image, (0, 0, height, width), 1.0, _NO_PADDING, shape)
 
     limit = max_dim if mode == "square" else None
     scale = resize_scale((height, width), min_dim=min_dim, max_dim=limit, min_scale=min_scale)
     if scale != 1:
         # A hair-thin photo would round to nothing; it keeps one pixel.
         size = (max(1, round(height * scale)), max(1, round(width * scale)))
-        image = resize_bilinear(image, size).astype(np.uint8)
+        image = resize_bilinear(image, size).astype(image.dtype)
     if mode == "crop":
-        return _crop(image, min_dim or 0, scale, original_shape, rng)
+        return _crop(image, min_dim or 0, scale, shape, rng)
     target = (max_dim, max_dim) if mode == "square" else _padded_size(image.shape)
-    return _pad(image, (target[0] or 0, target[1] or 0), scale, original_shape)
+    return _pad(image, (target[0] or 0, target[1] or 0), scale, shape)
 
 
 def resize_scale(
@@ -137,13 +160,6 @@ def parse_image_meta(metas: NDArray[np.generic]) -> dict[str, NDArray[np.generic
     }
 
 
-def _check_photo(image: NDArray[np.uint8]) -> None:
-    if image.ndim != 3 or image.shape[2] != 3 or 0 in image.shape:
-        raise ValueError(f"a photo is [height, width, 3] RGB, not {list(image.shape)}")
-    if image.dtype != np.uint8:
-        raise ValueError(f"a photo holds uint8 values, not {image.dtype}")
-
-
 def _check_mode(mode: str, min_dim: int | None, max_dim: int | None) -> None:
     if mode not in RESIZE_MODES:
         raise ValueError(f"resize mode {mode!r} is not one of {', '.join(RESIZE_MODES)}")
@@ -161,7 +177,7 @@ def _padded_size(shape: tuple[int, ...]) -> tuple[int, int]:
 
 
 def _pad(
-    image: NDArray[np.uint8],
+    image: NDArray[Any],
     target: tuple[int, int],
     scale: float,
     original_shape: tuple[int, int, int],
@@ -174,7 +190,7 @@ def _pad(
 
 
 def _crop(
-    image: NDArray[np.uint8],
+    image: NDArray[Any],
     side: int,
     scale: float,
     original_shape: tuple[int, int, int],
