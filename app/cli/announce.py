@@ -1,0 +1,91 @@
+"""Tells the person at the terminal when the server is ready, and where to open it.
+
+A small process of its own, since `slipway serve` becomes uWSGI: it asks the server over HTTP, as
+anyone would, says one line on stderr and ends; it ends too when the server does.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+_POLL_S = 0.3
+_TIMEOUT_S = 5
+
+
+def start(port: int, repository: Path) -> None:
+    """Announce in the background; the calling process may become another program."""
+    server = os.getpid()
+    sys.stderr.flush()
+    child = os.fork()
+    if child:
+        os.waitpid(child, 0)
+        return
+    # The server must not find an unknown child: this one's child is nobody's.
+    if os.fork():
+        os._exit(0)
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    try:
+        _announce(f"http://127.0.0.1:{port}", server, repository)
+    finally:
+        os._exit(0)
+
+
+def _announce(url: str, server: int, repository: Path) -> None:
+    _say(f"Slipway is starting with the models in {repository}")
+    while _is_alive(server):
+        time.sleep(_POLL_S)
+        line = _news(url)
+        if line:
+            _say(line)
+            return
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except OSError:
+        return False
+    return True
+
+
+def _news(url: str) -> str | None:
+    """Return the line to say; None as long as models are loading."""
+    readiness = _get(f"{url}/readyz")
+    if readiness is None:
+        return None
+    if readiness.get("status") == "ready":
+        return f"Slipway is ready: open {url}/"
+    models = _get(f"{url}/v1/models")
+    if models is None or "models" not in models:
+        return None
+    if any(model["state"] == "loading" for model in models["models"]):
+        return None
+    return f"Slipway runs at {url}/ but is not ready: {readiness.get('detail')}"
+
+
+def _get(url: str) -> dict[str, Any] | None:
+    """Return the JSON at a URL, a problem's too; None while there is none."""
+    try:
+        with urllib.request.urlopen(url, timeout=_TIMEOUT_S) as response:
+            body = response.read()
+    except urllib.error.HTTPError as error:
+        body = error.read()
+    except OSError:
+        return None
+    try:
+        document = json.loads(body)
+    except ValueError:
+        return None
+    return document if isinstance(document, dict) else None

@@ -1,0 +1,64 @@
+"""`slipway inspect FILE.h5`: what a Mask R-CNN weight file is, layer by layer. Opens no network."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from app.cli.terminal import CommandError, megabytes, table
+from mrcnn.weights import WeightFile, WeightFileError
+
+
+def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the command to the command line."""
+    parser = commands.add_parser("inspect", help="tell what a weight file is, layer by layer")
+    parser.add_argument("file", metavar="FILE.h5", type=Path)
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print what the file is."""
+    try:
+        file = WeightFile.open(arguments.file)
+        size_bytes = arguments.file.stat().st_size
+    except (WeightFileError, OSError) as error:
+        raise CommandError(str(error)) from error
+    print(f"{arguments.file}, {megabytes(size_bytes)}: a Matterport Mask R-CNN\n")
+    print(table(_summary(file)))
+    print()
+    print(table(_layers(file), right="   >"))
+    return 0
+
+
+def _summary(file: WeightFile) -> list[tuple[str, str]]:
+    network = file.architecture
+    arrays = sum(len(found) for found in file.layers.values())
+    return [
+        ("backbone", network.backbone),
+        ("classes", f"{network.num_classes}: the background and {network.num_classes - 1} more"),
+        ("pyramid", f"{network.pyramid_channels} channels"),
+        (
+            "proposals",
+            f"{network.rpn_channels} channels, {network.anchors_per_location} anchors a location",
+        ),
+        (
+            "classifier",
+            f"{network.classifier_units} units on {network.classifier_pool} x "
+            f"{network.classifier_pool} cells",
+        ),
+        ("masks", f"{network.mask_channels} channels"),
+        (
+            "parameters",
+            f"{file.parameter_count:,} in {arrays} arrays of {len(file.layers)} layers",
+        ),
+    ]
+
+
+def _layers(file: WeightFile) -> list[tuple[str, str, str, str]]:
+    rows = [("layer", "array", "shape", "numbers")]
+    for layer, arrays in file.layers.items():
+        for array in arrays:
+            name = array.name.rpartition("/")[2].removesuffix(":0")
+            shape = " x ".join(map(str, array.shape))
+            rows.append((layer, name, f"{shape} {array.dtype}", f"{array.size:,}"))
+    return rows

@@ -1,0 +1,116 @@
+"""`slipway serve`: becomes uWSGI, after what uWSGI would only find out late has been checked.
+
+The process is replaced, so that signals reach uWSGI itself; `uwsgi.ini` has its configuration.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import resource
+import shutil
+import socket
+import sys
+from pathlib import Path
+
+import app
+from app.api.telemetry import FOLDER_VARIABLE
+from app.cli import announce
+from app.cli.terminal import CommandError
+from app.settings import Settings
+
+ROOT = Path(app.__file__).resolve().parents[1]
+UWSGI_INI = ROOT / "uwsgi.ini"
+
+_SOMAXCONN = Path("/proc/sys/net/core/somaxconn")
+_LISTEN = 1024
+# uWSGI's router keeps a table of all descriptors that it might get: gigabytes where a container
+# runtime allows a billion of them (unbit/uwsgi issue 2299).
+_MAX_DESCRIPTORS = 65536
+
+
+def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the command to the command line."""
+    parser = commands.add_parser("serve", help="serve the models over HTTP")
+    parser.add_argument("--port", metavar="PORT", help="instead of $PORT, by default 8080")
+    parser.add_argument(
+        "--models", metavar="FOLDER", help="instead of $MODEL_REPOSITORY, by default models"
+    )
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Serve until SIGTERM or Ctrl-C; returns only where that cannot begin."""
+    environment = dict(os.environ)
+    if arguments.port is not None:
+        environment["PORT"] = arguments.port
+    if arguments.models is not None:
+        environment["MODEL_REPOSITORY"] = arguments.models
+    settings = Settings.from_environment(environment)
+    if settings.inference == "in_process":
+        raise CommandError("INFERENCE='in_process': slipway serve needs process", 2)
+    uwsgi = _uwsgi()
+    _check_port(settings.port)
+    _limit_descriptors()
+    environment |= _variables(settings)
+    announce.start(settings.port, settings.model_repository)
+    sys.stdout.flush()
+    os.execve(uwsgi, [uwsgi, "--ini", str(UWSGI_INI)], environment)
+
+
+def _uwsgi() -> str:
+    """Return the path of uWSGI: the one beside this Python, else the one on the PATH."""
+    beside = str(Path(sys.executable).parent)
+    found = shutil.which("uwsgi", path=beside) or shutil.which("uwsgi")
+    if found is None:
+        raise CommandError("uWSGI is not installed; make setup installs it")
+    return found
+
+
+def _check_port(port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("", port))
+        except OSError as error:
+            reason = (error.strerror or "").lower()
+            raise CommandError(f"PORT={port}: {reason}; another: PORT=9000 slipway serve") from None
+
+
+def _limit_descriptors() -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY or soft > _MAX_DESCRIPTORS:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (_MAX_DESCRIPTORS, hard))
+
+
+def _variables(settings: Settings) -> dict[str, str]:
+    """Return what `uwsgi.ini` and its processes read from the environment."""
+    longest_s = 2 * settings.inference_timeout_s + 60
+    path = [str(ROOT), os.environ.get("PYTHONPATH", "")]
+    return {
+        "PORT": str(settings.port),
+        "MODEL_REPOSITORY": str(settings.model_repository),
+        "INFERENCE_SOCKET": str(settings.inference_socket),
+        "HTTP_PROCESSES": str(settings.http_processes),
+        "HTTP_THREADS": str(settings.http_threads),
+        FOLDER_VARIABLE: str(_empty_metrics_folder(settings.inference_socket)),
+        "PYTHONPATH": os.pathsep.join(entry for entry in path if entry),
+        "SLIPWAY_PYTHON": sys.executable,
+        "SLIPWAY_LISTEN": str(min(_LISTEN, int(_SOMAXCONN.read_text()))),
+        "SLIPWAY_HARAKIRI_S": str(int(longest_s)),
+        "SLIPWAY_HTTP_TIMEOUT_S": str(int(longest_s) + 15),
+    }
+
+
+def _empty_metrics_folder(inference_socket: Path) -> Path:
+    """Return an empty folder for the workers' metrics, beside what else lives as long as they."""
+    folder = inference_socket.with_name(f"{inference_socket.name}.metrics")
+    try:
+        inference_socket.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if inference_socket.parent.stat().st_uid not in (0, os.getuid()):
+            raise CommandError(f"{inference_socket.parent}: belongs to another user")
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(mode=0o700)
+    except OSError as error:
+        raise CommandError(f"{folder}: {error.strerror}") from error
+    return folder
