@@ -1,0 +1,134 @@
+"""Where models may lie in a repository, and what is told about a wrong place."""
+
+from __future__ import annotations
+
+import pytest
+
+from app.serving.layout import Found, find_models
+from tests.app.serving.model_folder import Models
+
+
+def places(models: Models) -> list[tuple[str, int, str | None]]:
+    return [
+        (found.name, found.version, found.path and str(found.path.relative_to(models.folder)))
+        for found in find_models(models.folder)
+    ]
+
+
+def only(models: Models) -> Found:
+    (found,) = find_models(models.folder)
+    return found
+
+
+def test_the_latest_version_is_found_by_number_not_by_spelling(models: Models):
+    for version in ("2", "10", "9"):
+        models.add(f"street/{version}/street.h5")
+    assert places(models) == [("street", 10, "street/10/street.h5")]
+
+
+def test_a_bare_file_is_version_1_of_its_stem(models: Models):
+    models.add("foo.h5")
+    models.add("bar.v2.H5")
+    assert places(models) == [("bar.v2", 1, "bar.v2.H5"), ("foo", 1, "foo.h5")]
+
+
+def test_options_and_labels_lie_beside_the_model(models: Models):
+    models.add("street/1/street.h5")
+    options = models.write("street/1/model.yaml", "")
+    labels = models.write("street/1/labels.txt", "a")
+    found = only(models)
+    assert (found.options_path, found.labels_path) == (options, labels)
+
+
+def test_a_bare_file_has_options_and_labels_of_its_own_name(models: Models):
+    models.add("foo.h5")
+    models.add("bar.h5")
+    options = models.write("foo.yaml", "")
+    labels = models.write("foo.labels.txt", "a")
+    bar, foo = find_models(models.folder)
+    assert (foo.options_path, foo.labels_path) == (options, labels)
+    assert (bar.options_path, bar.labels_path) == (None, None)
+
+
+def test_the_only_bare_file_takes_model_yaml_and_labels_txt(models: Models):
+    models.add("foo.h5")
+    models.add("shapes/1/shapes.h5")
+    options = models.write("model.yaml", "")
+    labels = models.write("labels.txt", "a")
+    foo, shapes = find_models(models.folder)
+    assert (foo.options_path, foo.labels_path) == (options, labels)
+    assert (shapes.options_path, shapes.labels_path) == (None, None)
+
+
+def test_model_yaml_beside_two_bare_files_belongs_to_neither(models: Models):
+    models.add("foo.h5")
+    models.add("bar.h5")
+    models.write("model.yaml", "min_score: 0.5")
+    errors = [found.error for found in find_models(models.folder)]
+    assert errors == [
+        "model.yaml beside 2 model files: name it bar.yaml",
+        "model.yaml beside 2 model files: name it foo.yaml",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("files", "version", "error"),
+    [
+        pytest.param(
+            ["street/notes.txt"], 0, "street/ holds no numbered version folder", id="no version"
+        ),
+        pytest.param(
+            ["street/a.h5"],
+            0,
+            "street/ holds no numbered version folder; move a.h5 to street/1/",
+            id="a file where the version should be",
+        ),
+        pytest.param(
+            ["street/01/a.h5"], 0, "street/ holds no numbered version folder", id="leading zero"
+        ),
+        pytest.param(
+            ["street/3/README.md"], 3, "street/3/ holds no model file (*.h5 or *.hdf5)", id="empty"
+        ),
+        pytest.param(
+            ["street/3/a.h5", "street/3/b.h5"],
+            3,
+            "street/3/ holds 2 model files (a.h5, b.h5); keep one",
+            id="two files",
+        ),
+    ],
+)
+def test_a_wrong_place_is_told_in_one_line(
+    models: Models, files: list[str], version: int, error: str
+):
+    for file in files:
+        models.add(file)
+    found = only(models)
+    assert (found.name, found.version, found.path, found.error) == ("street", version, None, error)
+
+
+def test_a_name_that_is_there_twice_is_told(models: Models):
+    models.add("foo.h5")
+    models.add("foo/1/foo.h5")
+    errors = {found.error for found in find_models(models.folder)}
+    assert errors == {None, "foo is there twice: as foo.h5 and as a folder; keep one"}
+
+
+def test_hidden_and_other_files_are_no_models(models: Models):
+    models.write(".hidden.h5", "")
+    models.write(".git/config", "")
+    models.write("README.md", "")
+    models.add("street/1/street.h5")
+    models.write("street/1/._street.h5", "")
+    assert places(models) == [("street", 1, "street/1/street.h5")]
+
+
+def test_links_are_followed_as_mounted_volumes_need(models: Models):
+    target = models.add("..data/street.h5")
+    (models.folder / "street" / "1").mkdir(parents=True)
+    (models.folder / "street" / "1" / "street.h5").symlink_to(target)
+    assert places(models) == [("street", 1, "street/1/street.h5")]
+
+
+def test_a_missing_folder_is_an_error_of_the_system(models: Models):
+    with pytest.raises(FileNotFoundError):
+        find_models(models.folder / "nowhere")

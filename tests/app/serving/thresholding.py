@@ -1,0 +1,109 @@
+"""A small, genuine kind of model, so that serving is tested without TensorFlow.
+
+Its model file is JSON. It finds what is bright in one channel only: red is class 1, green 2,
+blue 3. Run as a script, it is the inference process with this kind alone.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from app.kinds.kind import ModelError, ModelSource, Parameters
+from app.serving import host
+from mrcnn.instances import Instances
+
+COLOURS = ("red", "green", "blue")
+
+
+class Thresholding:
+    """Loads `{"threshold": LEVEL, "delay_s": SECONDS, "load_s": SECONDS}`."""
+
+    name = "thresholding"
+
+    def recognises(self, path: Path) -> bool:
+        try:
+            return "threshold" in json.loads(path.read_bytes())
+        except (OSError, ValueError, TypeError):
+            return False
+
+    def refusal(self, path: Path) -> str:
+        return f"{path.name} holds no threshold"
+
+    def load(self, source: ModelSource) -> LoadedThresholding:
+        values = json.loads(source.path.read_bytes())
+        if not isinstance(values["threshold"], int):
+            raise ModelError(f"{source.path.name}: threshold is {values['threshold']!r}")
+        time.sleep(values.get("load_s", 0))
+        labels = source.labels or COLOURS
+        if len(labels) != 3:
+            raise ModelError(f"{len(labels)} labels for 3 classes")
+        level = source.options.get("config", {}).get("LEVEL", values["threshold"])
+        return LoadedThresholding(level, labels, values, source.options.get("min_score", 0.0))
+
+
+class LoadedThresholding:
+    kind = Thresholding.name
+
+    def __init__(
+        self, level: int, labels: Sequence[str], values: dict[str, Any], min_score: float
+    ) -> None:
+        self.labels = tuple(labels)
+        self._level = level
+        self._values = values
+        self._min_score = min_score
+        self._is_warm = False
+
+    def describe(self) -> dict[str, Any]:
+        return {"num_classes": 4, "config": {"LEVEL": self._level}}
+
+    def warm_up(self) -> None:
+        self._is_warm = True
+
+    def predict(
+        self, images: Sequence[np.ndarray], parameters: Sequence[Parameters]
+    ) -> list[Instances]:
+        assert self._is_warm, "asked before it was warm"
+        time.sleep(self._values.get("delay_s", 0))
+        if self._values.get("fails"):
+            raise RuntimeError("this model always fails")
+        return [self._find(*work) for work in zip(images, parameters, strict=True)]
+
+    def _find(self, image: np.ndarray, parameters: Parameters) -> Instances:
+        found = []
+        bright = image >= self._level
+        for channel in range(3):
+            only = bright[..., channel] & (bright.sum(axis=2) == 1)
+            if only.any():
+                found.append((*_outline(only), channel + 1, image[only, channel].mean() / 255))
+        found.sort(key=lambda instance: -instance[3])
+        boxes, masks, classes, scores = zip(*found, strict=True) if found else ((), (), (), ())
+        instances = Instances(
+            image.shape[:2],
+            np.array(boxes, np.int32).reshape(-1, 4),
+            np.array(classes, np.int32),
+            np.array(scores, np.float32),
+            np.array(masks, np.float32).reshape(-1, 28, 28),
+        )
+        least = self._min_score if parameters.min_score is None else parameters.min_score
+        return instances.above(least)[: parameters.max_instances]
+
+
+def _outline(pixels: np.ndarray) -> tuple[list[int], np.ndarray]:
+    """Return the box y1 x1 y2 x2 around the pixels and their 28 x 28 mask in it."""
+    rows, columns = np.flatnonzero(pixels.any(axis=1)), np.flatnonzero(pixels.any(axis=0))
+    box = [rows[0], columns[0], rows[-1] + 1, columns[-1] + 1]
+    inside = pixels[box[0] : box[2], box[1] : box[3]]
+    y = (np.arange(28) + 0.5) * inside.shape[0] / 28
+    x = (np.arange(28) + 0.5) * inside.shape[1] / 28
+    return box, inside[np.ix_(y.astype(int), x.astype(int))].astype(np.float32)
+
+
+if __name__ == "__main__":
+    os._exit(host.main([Thresholding()]))

@@ -1,0 +1,60 @@
+"""Settings: what is read, and the one line that refuses a bad value."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from app.settings import Settings, SettingsError
+
+
+def test_everything_has_a_default():
+    settings = Settings.from_environment({})
+    assert settings.model_repository == Path("models")
+    assert (settings.port, settings.inference, settings.default_model) == (8080, "process", None)
+
+
+def test_an_empty_variable_counts_as_unset():
+    assert Settings.from_environment({"PORT": "", "DEFAULT_MODEL": " "}).port == 8080
+
+
+def test_values_are_read_from_the_environment():
+    settings = Settings.from_environment(
+        {"PORT": "9000", "LOG_LEVEL": "DEBUG", "INFERENCE_TIMEOUT_S": "2.5", "DEFAULT_MODEL": "a"}
+    )
+    assert (settings.port, settings.log_level) == (9000, "debug")
+    assert (settings.inference_timeout_s, settings.default_model) == (2.5, "a")
+
+
+def test_servers_on_two_ports_have_two_sockets():
+    sockets = {Settings.from_environment({"PORT": p}).inference_socket for p in ("81", "82")}
+    assert len(sockets) == 2
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "allowed"),
+    [
+        pytest.param("PORT", "0", "a whole number from 1 to 65535", id="too small"),
+        pytest.param("PORT", "8080x", "a whole number from 1 to 65535", id="no number"),
+        pytest.param("HTTP_THREADS", "²", "a whole number from 1 to 256", id="no ASCII digit"),
+        pytest.param("LOG_LEVEL", "loud", "one of debug, info, warning, error", id="no choice"),
+        pytest.param("INFERENCE_TIMEOUT_S", "nan", "a number of seconds from 0.1", id="nan"),
+        pytest.param("MODEL_REPOSITORY", "gs://a/b", "a folder on this machine", id="bucket"),
+        pytest.param("INFERENCE_SOCKET", "/" + "a" * 110, "at most 103 bytes", id="long socket"),
+    ],
+)
+def test_a_bad_value_is_refused_with_one_line(variable: str, value: str, allowed: str):
+    with pytest.raises(SettingsError) as refusal:
+        Settings.from_environment({variable: value})
+    line = str(refusal.value)
+    assert line.startswith(f"{variable}={value!r}: must be ")
+    assert allowed in line
+    assert "\n" not in line
+
+
+def test_the_log_gets_every_variable():
+    logged = Settings.from_environment({}).masked()
+    assert set(logged) == set(Settings.variables())
+    assert json.loads(json.dumps(logged)) == logged
