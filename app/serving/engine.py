@@ -54,6 +54,11 @@ class Engine:
         self._thread = threading.Thread(target=self._work, name="inference", daemon=True)
         self._thread.start()
 
+    @property
+    def waiting(self) -> int:
+        """How many predictions wait for their turn."""
+        return self._waiting.qsize()
+
     def run(self, work: Work, *, timeout_s: float) -> Outcome:
         """Wait for the turn and the prediction.
 

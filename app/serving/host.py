@@ -161,9 +161,6 @@ def _keep_stdout() -> TextIO:
 
 
 def _run() -> None:
-    # Before TensorFlow is imported, which reads them then; warnings still come.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
-    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     status = main()
     sys.stderr.flush()
     # No interpreter shutdown: a model that is still being loaded in a thread would crash in it.

@@ -12,7 +12,7 @@ from app.serving.client import ModelStatus, Prediction
 from app.serving.wire import Message, WireError
 from mrcnn.instances import Instances
 
-_ERRORS: Mapping[str, type[errors.ServingError]] = {
+ERRORS: Mapping[str, type[errors.ServingError]] = {
     error.__name__: error
     for error in (
         errors.ModelNotFound,
@@ -137,7 +137,7 @@ def _answer(message: Message) -> Mapping[str, Any]:
     if error is None:
         return message.header
     try:
-        known = _ERRORS[error["type"]](*error["args"])
+        known = ERRORS[error["type"]](*error["args"])
     except (KeyError, TypeError) as unknown:
         raise WireError(f"an unknown error: {error!r}") from unknown
     raise known

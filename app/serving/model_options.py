@@ -64,10 +64,11 @@ def read_options(path: Path | None) -> dict[str, Any]:
         return {}
     try:
         options = yaml.safe_load(path.read_text("utf-8-sig"))
-    except yaml.YAMLError as error:
-        raise ModelError(f"{path.name}: not YAML: {' '.join(str(error).split())}") from error
     except (OSError, UnicodeDecodeError) as error:
         raise ModelError(f"{path.name}: cannot be read: {error}") from error
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        # ValueError: a date such as 2020-13-45.
+        raise ModelError(f"{path.name}: not YAML: {' '.join(str(error).split())}") from error
     if options is None:
         return {}
     if not isinstance(options, dict):

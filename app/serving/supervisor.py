@@ -61,8 +61,8 @@ class Supervisor:
         """End the process and then `run`; may be called from a signal handler."""
         self._is_stopping = True
 
-    def run(self) -> int:
-        """Supervise; return the exit status: not 0 where the process can never start."""
+    def run(self) -> None:
+        """Supervise until told to end; the process has ended then too."""
         wait_s: float | None = None
         while not self._should_end():
             started_at = time.monotonic()
@@ -82,7 +82,6 @@ class Supervisor:
                 restart_in_s=wait_s,
             )
             self._sleep(wait_s)
-        return 0
 
     def _should_end(self) -> bool:
         return self._is_stopping or self._parent.is_gone()
@@ -135,7 +134,8 @@ def main(arguments: Sequence[str], back_off: BackOff = BackOff()) -> int:
     )
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: supervisor.stop())
-    return supervisor.run()
+    supervisor.run()
+    return 0
 
 
 if __name__ == "__main__":

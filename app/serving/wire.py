@@ -24,6 +24,7 @@ MAX_BODY_BYTES = 256 << 20
 
 _MAGIC = b"SLW1"
 _PREFIX = struct.Struct("!4sIQ")  # magic, bytes of the header, bytes of the body
+_DESCRIPTOR = struct.Struct("i")
 _DTYPES = ("int32", "float32")
 
 
@@ -65,7 +66,7 @@ def receive(connection: socket.socket, deadline: float | None = None) -> Message
     Raises WireError, or OSError (TimeoutError past `deadline`, by time.monotonic).
     """
     _set_deadline(connection, deadline)
-    start, descriptors, _, _ = socket.recv_fds(connection, _PREFIX.size, 1, socket.MSG_CMSG_CLOEXEC)
+    start, descriptors = _receive_start(connection)
     if not start:
         return None
     message = Message({}, {}, descriptors[0] if descriptors else None)
@@ -95,6 +96,19 @@ def _set_deadline(connection: socket.socket, deadline: float | None) -> None:
     connection.settimeout(left_s)
 
 
+def _receive_start(connection: socket.socket) -> tuple[bytes, list[int]]:
+    """Receive the first bytes of a message and the descriptors that came with them."""
+    # Not socket.recv_fds: in Python 3.11 it does not pass the flags on.
+    room = socket.CMSG_LEN(_DESCRIPTOR.size)
+    start, ancillary, _, _ = connection.recvmsg(_PREFIX.size, room, socket.MSG_CMSG_CLOEXEC)
+    descriptors = [
+        _DESCRIPTOR.unpack(data)[0]
+        for level, kind, data in ancillary
+        if (level, kind, len(data)) == (socket.SOL_SOCKET, socket.SCM_RIGHTS, _DESCRIPTOR.size)
+    ]
+    return start, descriptors
+
+
 def _receive_exactly(connection: socket.socket, count: int, deadline: float | None) -> bytearray:
     data = bytearray(count)
     left = memoryview(data)
@@ -110,7 +124,7 @@ def _receive_exactly(connection: socket.socket, count: int, deadline: float | No
 def _parse_header(data: bytearray) -> Mapping[str, Any]:
     try:
         header = json.loads(data)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise WireError(f"the header is not JSON: {error}") from error
     if not isinstance(header, dict):
         raise WireError("the header is not a JSON object")

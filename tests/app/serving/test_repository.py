@@ -1,0 +1,163 @@
+"""The repository: each model loads, or fails with one clear line, on its own."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable
+
+import h5py
+import numpy as np
+import pytest
+
+from app import log
+from app.serving.client import ModelStatus
+from app.serving.local_client import LocalClient
+from tests.app.serving.model_folder import Models
+
+
+@pytest.fixture
+def status(local_client: Callable[..., LocalClient]) -> Callable[[str], ModelStatus]:
+    """Return a function that loads everything and gives one model's status."""
+
+    def load(name: str) -> ModelStatus:
+        return next(model for model in local_client().models() if model.name == name)
+
+    return load
+
+
+def test_a_model_says_what_it_is(models: Models, status):
+    path = models.add("street/3/street.h5")
+    model = status("street")
+    assert (model.version, model.state, model.kind, model.is_default) == (
+        3,
+        "ready",
+        "thresholding",
+        True,
+    )
+    assert model.loaded_s is not None
+    assert model.description | {"sha256": None} == {
+        "num_classes": 4,
+        "config": {"LEVEL": 128},
+        "labels": ["red", "green", "blue"],
+        "file": "street.h5",
+        "bytes": path.stat().st_size,
+        "sha256": None,
+        "goldens": 0,
+    }
+    assert len(model.description["sha256"]) == 64
+
+
+def test_model_yaml_configures_the_model(models: Models, status):
+    models.add("street/1/street.h5")
+    models.write("street/1/model.yaml", "labels: [a, b, c]\nconfig: {LEVEL: 7}")
+    models.write("street/1/labels.txt", "x\ny\nz\n")
+    description = status("street").description
+    assert (description["labels"], description["config"]) == (["a", "b", "c"], {"LEVEL": 7})
+
+
+def test_labels_txt_names_the_classes(models: Models, status):
+    models.add("street.h5")
+    models.write("labels.txt", "x\ny\nz\n")
+    assert status("street").description["labels"] == ["x", "y", "z"]
+
+
+@pytest.mark.parametrize(
+    ("files", "error"),
+    [
+        pytest.param(
+            {"bad.h5": b"\x00\x01 cut off"},
+            "no kind of model recognises the file (thresholding: bad.h5 holds no threshold)",
+            id="a file of no kind",
+        ),
+        pytest.param({"bad.h5": '{"threshold": "high"}'}, "bad.h5: threshold is 'high'", id="kind"),
+        pytest.param({"bad.h5": '{"threshold": 1, "load_s": "x"}'}, "TypeError: ", id="a surprise"),
+        pytest.param({"bad/1/notes.txt": ""}, "bad/1/ holds no model file", id="no model"),
+        pytest.param(
+            {"bad.h5": '{"threshold": 1}', "bad.yaml": "kind: mask_rnn"},
+            "model.yaml: kind is 'mask_rnn'; it must be one of thresholding",
+            id="unknown kind",
+        ),
+        pytest.param(
+            {"bad.h5": '{"threshold": 1}', "bad.yaml": "flavour: 1"},
+            "bad.yaml: there is no key 'flavour'",
+            id="unknown key",
+        ),
+        pytest.param(
+            {"bad.h5": '{"threshold": 1}', "bad.labels.txt": "a\nb\n"},
+            "2 labels for 3 classes",
+            id="labels",
+        ),
+    ],
+)
+def test_one_that_fails_says_why_and_the_others_serve(
+    models: Models,
+    local_client: Callable[..., LocalClient],
+    photo: np.ndarray,
+    files: dict[str, str | bytes],
+    error: str,
+):
+    models.add("good/1/good.h5")
+    for place, content in files.items():
+        models.write(place, content)
+    client = local_client()
+    bad, good = client.models()
+    assert (bad.name, bad.state, good.state) == ("bad", "failed", "ready")
+    assert error in str(bad.error)
+    assert client.readiness() == (True, "ready")
+    assert len(client.predict(photo).instances) == 2
+
+
+@pytest.mark.parametrize(
+    ("create", "error"),
+    [
+        pytest.param(lambda path: None, "there is no model (*.h5 or *.hdf5) in it", id="empty"),
+        pytest.param(lambda path: path.rmdir(), "No such file or directory", id="missing"),
+        pytest.param(
+            lambda path: (path.rmdir(), path.touch()), "Not a directory", id="not a folder"
+        ),
+    ],
+)
+def test_a_repository_that_cannot_be_used_says_why(
+    models: Models, local_client: Callable[..., LocalClient], create, error: str
+):
+    create(models.folder)
+    client = local_client()
+    assert client.models() == []
+    assert client.readiness() == (False, f"MODEL_REPOSITORY={models.folder}: {error}")
+
+
+def test_the_kind_named_in_model_yaml_is_not_guessed(models: Models, status):
+    models.write("bad.h5", b"no threshold")
+    models.write("bad.yaml", "kind: thresholding")
+    assert "JSONDecodeError" in str(status("bad").error)
+
+
+def test_every_outcome_is_one_event_of_the_log(models: Models, status, monkeypatch):
+    stream = io.StringIO()
+    monkeypatch.setattr(
+        log, "event", lambda name, *_, **fields: stream.write(json.dumps([name, fields]) + "\n")
+    )
+    models.add("good.h5")
+    models.write("bad.h5", b"")
+    status("good")
+    (failed, why), (ready, what) = map(json.loads, stream.getvalue().splitlines())
+    assert (failed, why["model"], ready, what["model"]) == (
+        "model_failed",
+        "bad",
+        "model_ready",
+        "good",
+    )
+    assert {"seconds", "error"} <= set(why)
+    assert {"seconds", "kind", "version", "sha256"} <= set(what)
+
+
+def test_a_matterport_file_beside_other_networks_is_told_apart(tmp_path):
+    from app.kinds.registry import KINDS
+
+    with h5py.File(tmp_path / "other.h5", "w") as file:
+        file.attrs["layer_names"] = [b"dense"]
+        file.create_group("dense").attrs["weight_names"] = np.array([], "S1")
+    (kind,) = KINDS
+    assert not kind.recognises(tmp_path / "other.h5")
+    assert "not a Matterport Mask R-CNN" in kind.refusal(tmp_path / "other.h5")

@@ -1,0 +1,121 @@
+"""Messages on the socket: what is sent arrives, and what is no message is refused."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import struct
+import threading
+import time
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+from app.serving.wire import Message, WireError, receive, send
+
+PREFIX = struct.Struct("!4sIQ")
+
+
+@pytest.fixture
+def pair() -> Iterator[tuple[socket.socket, socket.socket]]:
+    left, right = socket.socketpair()
+    with left, right:
+        yield left, right
+
+
+def open_descriptors() -> int:
+    return len(os.listdir("/proc/self/fd"))
+
+
+def test_a_header_arrays_and_a_descriptor_arrive(pair):
+    left, right = pair
+    arrays = {
+        "boxes": np.arange(8, dtype=np.int32).reshape(2, 4),
+        "none": np.zeros((0, 28, 28), np.float32),
+        "scores": np.array([0.5, 0.25], np.float32)[::-1],
+    }
+    descriptor = os.memfd_create("test")
+    os.write(descriptor, b"pixels")
+    send(left, Message({"op": "größe", "list": [1, None]}, arrays, descriptor))
+    os.close(descriptor)
+    message = receive(right)
+    assert (message.header["op"], message.header["list"]) == ("größe", [1, None])
+    assert set(message.arrays) == set(arrays)
+    for name, array in arrays.items():
+        assert message.arrays[name].dtype == array.dtype
+        np.testing.assert_array_equal(message.arrays[name], array)
+    assert os.pread(message.descriptor, 10, 0) == b"pixels"
+    assert not os.get_inheritable(message.descriptor)
+    message.close()
+
+
+def test_messages_follow_each_other(pair):
+    left, right = pair
+    for number in range(3):
+        send(left, Message({"number": number}))
+    left.close()
+    assert [receive(right).header["number"] for _ in range(3)] == [0, 1, 2]
+    assert receive(right) is None
+
+
+def test_a_large_message_passes_through_a_small_buffer(pair):
+    left, right = pair
+    masks = np.random.default_rng(1).random((1000, 28, 28), np.float32)
+    sender = threading.Thread(target=send, args=(left, Message({}, {"masks": masks})))
+    sender.start()
+    np.testing.assert_array_equal(receive(right).arrays["masks"], masks)
+    sender.join()
+
+
+def frame(header: bytes, body: bytes = b"", *, magic: bytes = b"SLW1") -> bytes:
+    return PREFIX.pack(magic, len(header), len(body)) + header + body
+
+
+def layout(*arrays: object) -> bytes:
+    return json.dumps({"arrays": arrays}).encode()
+
+
+@pytest.mark.parametrize(
+    ("data", "error"),
+    [
+        pytest.param(frame(b"{}", magic=b"GET "), "begins with b'SLW1', not b'GET '", id="magic"),
+        pytest.param(PREFIX.pack(b"SLW1", 1 << 31, 0), "more than allowed", id="absurd header"),
+        pytest.param(PREFIX.pack(b"SLW1", 2, 1 << 60), "more than allowed", id="absurd body"),
+        pytest.param(b"SLW1\0", "in the middle", id="cut prefix"),
+        pytest.param(frame(b'{"arrays": []}')[:-3], "in the middle", id="cut header"),
+        pytest.param(frame(layout(["a", "int32", [4]]), b"1234" * 4)[:-1], "middle", id="cut body"),
+        pytest.param(frame(b"\xff\xfe"), "not JSON", id="no text"),
+        pytest.param(frame(b"{"), "not JSON", id="no json"),
+        pytest.param(frame(b"[]"), "not a JSON object", id="no object"),
+        pytest.param(frame(b"[" * 100_000), "not JSON", id="deep"),
+        pytest.param(frame(b"{}"), "no list of arrays", id="no arrays"),
+        pytest.param(frame(layout("a")), "is no array", id="no layout"),
+        pytest.param(frame(layout(["a", "object", [1]]), b"12345678"), "is no array", id="object"),
+        pytest.param(frame(layout(["a", "int32", [-1, -1]]), b"1234"), "is no array", id="minus"),
+        pytest.param(frame(layout(["a", "int32", [True]]), b"1234"), "is no array", id="true"),
+        pytest.param(frame(layout(["a", "int32", [2]]), b"1234"), "longer than the body", id="+"),
+        pytest.param(frame(layout(["a", "int32", [10**9] * 9])), "longer than the", id="++"),
+        pytest.param(frame(layout(), b"1234"), "4 bytes more than the arrays", id="rest"),
+    ],
+)
+def test_what_is_no_message_is_refused_and_leaks_no_descriptor(pair, data: bytes, error: str):
+    left, right = pair
+    before = open_descriptors()
+    descriptor = os.memfd_create("test")
+    socket.send_fds(left, [data], [descriptor])
+    os.close(descriptor)
+    left.shutdown(socket.SHUT_WR)
+    with pytest.raises(WireError, match=error):
+        receive(right)
+    assert open_descriptors() == before
+
+
+def test_a_silent_peer_is_given_up_at_the_deadline(pair):
+    left, right = pair
+    left.send(b"SLW1")
+    with pytest.raises(TimeoutError):
+        receive(right, deadline=time.monotonic() + 0.05)
+    with pytest.raises(TimeoutError):
+        receive(right, deadline=time.monotonic() - 1)
