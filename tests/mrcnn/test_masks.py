@@ -1,4 +1,7 @@
-import os
+"""Pasted masks, run-length codes and polygons against the plain rule and pycocotools."""
+
+from __future__ import annotations
+
 import tracemalloc
 from itertools import pairwise
 from pathlib import Path
@@ -206,11 +209,8 @@ def test_outline_of_a_large_box_has_no_more_points_than_that_of_a_small_one():
 
 
 @pytest.mark.goldens
-def test_golden_masks_are_pasted_bit_for_bit():
-    folder = os.environ.get("SLIPWAY_GOLDENS")
-    if not folder:
-        pytest.skip("SLIPWAY_GOLDENS names no folder of golden files")
-    for path in sorted(Path(folder).glob("*.npz")):
+def test_golden_masks_are_pasted_bit_for_bit(goldens: Path):
+    for path in sorted(goldens.glob("*.npz")):
         golden = np.load(path)
         height, width, _ = (int(side) for side in golden["final_masks_shape"])
         for mask, box, packed in zip(

@@ -1,3 +1,7 @@
+"""Matterport's `mrcnn.utils`: results worked out by hand, for scripts that rely on them."""
+
+from __future__ import annotations
+
 import random
 
 import numpy as np

@@ -1,3 +1,7 @@
+"""Photos into the network's frame: the resize bit for bit, the padding, the mean, the meta."""
+
+from __future__ import annotations
+
 import hashlib
 
 import numpy as np

@@ -1,4 +1,7 @@
-import os
+"""Detections back into the photo's pixels, and the instances that come of it."""
+
+from __future__ import annotations
+
 from pathlib import Path
 
 import numpy as np
@@ -82,11 +85,8 @@ def test_instances_of_unequal_lengths_are_refused():
 
 
 @pytest.mark.goldens
-def test_golden_detections_give_the_original_pixel_boxes():
-    folder = os.environ.get("SLIPWAY_GOLDENS")
-    if not folder:
-        pytest.skip("SLIPWAY_GOLDENS names no folder of golden files")
-    for path in sorted(Path(folder).glob("*.npz")):
+def test_golden_detections_give_the_original_pixel_boxes(goldens: Path):
+    for path in sorted(goldens.glob("*.npz")):
         golden = np.load(path)
         instances = unmold_detections(
             golden["detections"],

@@ -1,3 +1,7 @@
+"""What is drawn: pixels of `draw_instances`, and Matterport's functions on Matplotlib."""
+
+from __future__ import annotations
+
 import subprocess
 import sys
 from types import SimpleNamespace
