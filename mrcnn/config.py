@@ -1,0 +1,195 @@
+"""The settings of a Mask R-CNN, under the names that Matterport's users know.
+
+A script of theirs subclasses `Config` and overrides class attributes; a `model.yaml` gives the same
+names as a mapping. This module checks values and derives nothing from a weight file.
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+RESIZE_MODES = ("square", "pad64", "none", "crop")
+
+
+class ConfigError(ValueError):
+    """A setting has a wrong name or value; the message names it, the value and what is allowed."""
+
+
+class Config:
+    """Settings of one network; subclass it or use `with_values` to change some.
+
+    Sizes are in pixels of the molded (resized and padded) image. Class attributes keep Matterport's
+    names, so that its scripts run unchanged. Source: the configuration of the original project.
+    """
+
+    NAME: str | None = None
+    GPU_COUNT = 1
+    IMAGES_PER_GPU = 2
+    STEPS_PER_EPOCH = 1000
+    VALIDATION_STEPS = 50
+
+    BACKBONE = "resnet101"
+    COMPUTE_BACKBONE_SHAPE = None
+    BACKBONE_STRIDES: Sequence[int] = (4, 8, 16, 32, 64)
+    FPN_CLASSIF_FC_LAYERS_SIZE = 1024
+    TOP_DOWN_PYRAMID_SIZE = 256
+    NUM_CLASSES = 1
+
+    RPN_ANCHOR_SCALES: Sequence[float] = (32, 64, 128, 256, 512)
+    RPN_ANCHOR_RATIOS: Sequence[float] = (0.5, 1, 2)
+    RPN_ANCHOR_STRIDE = 1
+    RPN_NMS_THRESHOLD = 0.7
+    RPN_TRAIN_ANCHORS_PER_IMAGE = 256
+    PRE_NMS_LIMIT = 6000
+    POST_NMS_ROIS_TRAINING = 2000
+    POST_NMS_ROIS_INFERENCE = 1000
+
+    USE_MINI_MASK = True
+    MINI_MASK_SHAPE = (56, 56)
+
+    IMAGE_RESIZE_MODE = "square"
+    IMAGE_MIN_DIM = 800
+    IMAGE_MAX_DIM = 1024
+    IMAGE_MIN_SCALE: float = 0
+    IMAGE_CHANNEL_COUNT = 3
+    MEAN_PIXEL: Any = np.array([123.7, 116.8, 103.9])
+
+    TRAIN_ROIS_PER_IMAGE = 200
+    ROI_POSITIVE_RATIO = 0.33
+    POOL_SIZE = 7
+    MASK_POOL_SIZE = 14
+    MASK_SHAPE = (28, 28)
+    MAX_GT_INSTANCES = 100
+    RPN_BBOX_STD_DEV: Any = np.array([0.1, 0.1, 0.2, 0.2])
+    BBOX_STD_DEV: Any = np.array([0.1, 0.1, 0.2, 0.2])
+    DETECTION_MAX_INSTANCES = 100
+    DETECTION_MIN_CONFIDENCE = 0.7
+    DETECTION_NMS_THRESHOLD = 0.3
+
+    LEARNING_RATE = 0.001
+    LEARNING_MOMENTUM = 0.9
+    WEIGHT_DECAY = 0.0001
+    LOSS_WEIGHTS: Mapping[str, float] = {
+        "rpn_class_loss": 1.0,
+        "rpn_bbox_loss": 1.0,
+        "mrcnn_class_loss": 1.0,
+        "mrcnn_bbox_loss": 1.0,
+        "mrcnn_mask_loss": 1.0,
+    }
+    USE_RPN_ROIS = True
+    TRAIN_BN: bool | None = False
+    GRADIENT_CLIP_NORM = 5.0
+
+    def __init__(self) -> None:
+        self.BATCH_SIZE = self.IMAGES_PER_GPU * self.GPU_COUNT
+        if self.IMAGE_RESIZE_MODE == "crop":
+            side = self.IMAGE_MIN_DIM
+        else:
+            side = self.IMAGE_MAX_DIM
+        self.IMAGE_SHAPE = np.array([side, side, self.IMAGE_CHANNEL_COUNT])
+        self.IMAGE_META_SIZE = 1 + 3 + 3 + 4 + 1 + self.NUM_CLASSES
+
+    @classmethod
+    def with_values(cls, values: Mapping[str, object]) -> Config:
+        """Return a configuration with `values` (setting name -> value) laid over this class.
+
+        Raises ConfigError for an unknown name or a value outside of what the setting allows.
+        """
+        known = cls.setting_names()
+        for name in values:
+            if name not in known:
+                close = difflib.get_close_matches(name, known, n=1)
+                hint = f"; did you mean {close[0]}?" if close else ""
+                raise ConfigError(f"config: there is no setting {name!r}{hint}")
+        changed = {name: _as_type_of(name, getattr(cls, name), v) for name, v in values.items()}
+        config: Config = type("Config", (cls,), changed)()
+        config.check()
+        return config
+
+    @classmethod
+    def setting_names(cls) -> tuple[str, ...]:
+        """The names of all settings, in the order of their definition."""
+        names = dict.fromkeys(n for k in reversed(cls.__mro__) for n in vars(k) if n.isupper())
+        return tuple(names)
+
+    def check(self) -> None:
+        """Raise ConfigError, naming the setting, where the values cannot make a network."""
+        mode = self.IMAGE_RESIZE_MODE
+        if mode not in RESIZE_MODES:
+            raise ConfigError(f"config: IMAGE_RESIZE_MODE is {mode!r}, not one of {RESIZE_MODES}")
+        if mode == "square" and self.IMAGE_MAX_DIM % 64:
+            raise ConfigError(
+                f"config: IMAGE_MAX_DIM is {self.IMAGE_MAX_DIM}; the mode 'square' needs a multiple of 64"
+            )
+        if mode in ("pad64", "crop") and self.IMAGE_MIN_DIM % 64:
+            raise ConfigError(
+                f"config: IMAGE_MIN_DIM is {self.IMAGE_MIN_DIM}; the mode {mode!r} needs a multiple of 64"
+            )
+        if len(self.RPN_ANCHOR_SCALES) != len(self.BACKBONE_STRIDES):
+            raise ConfigError(
+                f"config: RPN_ANCHOR_SCALES has {len(self.RPN_ANCHOR_SCALES)} entries; "
+                f"the pyramid has {len(self.BACKBONE_STRIDES)} levels"
+            )
+        for name in ("DETECTION_MIN_CONFIDENCE", "DETECTION_NMS_THRESHOLD", "RPN_NMS_THRESHOLD"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ConfigError(f"config: {name} is {getattr(self, name)}; allowed is 0 to 1")
+        for name in (
+            "IMAGE_MIN_DIM IMAGE_MAX_DIM PRE_NMS_LIMIT POST_NMS_ROIS_INFERENCE DETECTION_MAX_INSTANCES"
+        ).split():
+            if (getattr(self, name) or 0) < 1 and name != "IMAGE_MIN_DIM":
+                raise ConfigError(f"config: {name} is {getattr(self, name)}; it must be at least 1")
+
+    def to_dict(self) -> dict[str, Any]:
+        """All settings by name, upper-case attributes of scripts' subclasses included."""
+        return {n: getattr(self, n) for n in sorted(dir(self)) if n.isupper()}
+
+    def display(self) -> None:
+        """Print every setting, one a line."""
+        print("\nConfigurations:")
+        for name, value in self.to_dict().items():
+            print(f"{name:30} {value}")
+        print("\n")
+
+
+def _as_type_of(name: str, default: object, value: object) -> object:
+    """Return `value` in the type of the setting's default, or say why it cannot be."""
+    if isinstance(default, bool):
+        if not isinstance(value, bool) and not (name == "TRAIN_BN" and value is None):
+            raise ConfigError(f"config: {name} is {value!r}; it must be true or false")
+        return value
+    if isinstance(default, int | float):
+        if (
+            isinstance(value, bool)
+            or not isinstance(value, int | float)
+            or not math.isfinite(value)
+        ):
+            raise ConfigError(f"config: {name} is {value!r}; it must be a number")
+        if isinstance(default, int) and name != "IMAGE_MIN_SCALE" and int(value) != value:
+            raise ConfigError(f"config: {name} is {value!r}; it must be a whole number")
+        return value
+    if isinstance(default, np.ndarray | tuple | list):
+        return _as_numbers(name, default, value)
+    if isinstance(default, Mapping) and not isinstance(value, Mapping):
+        raise ConfigError(f"config: {name} is {value!r}; it must be a mapping")
+    if isinstance(default, str) and not isinstance(value, str):
+        raise ConfigError(f"config: {name} is {value!r}; it must be a text")
+    return value
+
+
+def _as_numbers(name: str, default: Sequence[float] | np.ndarray, value: object) -> object:
+    entries = value.tolist() if isinstance(value, np.ndarray) else value
+    numbers = isinstance(entries, list | tuple) and all(
+        isinstance(v, int | float) and not isinstance(v, bool) and math.isfinite(v) for v in entries
+    )
+    if not numbers:
+        raise ConfigError(f"config: {name} is {value!r}; it must be a list of numbers")
+    if isinstance(default, np.ndarray):
+        if len(entries) != len(default):  # type: ignore[arg-type]
+            raise ConfigError(f"config: {name} is {value!r}; it must have {len(default)} numbers")
+        return np.array(entries, np.float64)
+    return tuple(entries)  # type: ignore[arg-type]

@@ -1,0 +1,103 @@
+"""Carrying arrays between weight files and a network's variables."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Collection
+from pathlib import Path
+
+import h5py
+import keras
+import numpy as np
+
+from mrcnn.conv_norm import EPSILON
+from mrcnn.network import MaskRCNNNetwork
+from mrcnn.weights import WeightFile, WeightFileError, folded, mismatches
+
+logger = logging.getLogger(__name__)
+RPN_LAYERS = ("rpn_conv_shared", "rpn_class_raw", "rpn_bbox_pred")
+
+
+def weighted_layers(network: MaskRCNNNetwork) -> dict[str, keras.layers.Layer]:
+    """The network's innermost layers that carry weights, by name, in the order of the network."""
+    layers = network._flatten_layers(include_self=False, recursive=True)
+    return {
+        layer.name: layer
+        for layer in layers
+        if layer._trainable_variables or layer._non_trainable_variables
+    }
+
+
+def load_weights(
+    network: MaskRCNNNetwork,
+    file: WeightFile,
+    *,
+    allow_partial: bool = False,
+    exclude: Collection[str] = (),
+) -> list[str]:
+    """Set the network's variables from `file`, by layer name.
+
+    Args:
+        network: where the arrays go; normalizations are folded in if it was built so.
+        file: where they come from.
+        allow_partial: load what fits and log the rest, instead of refusing.
+        exclude: layers to leave as they are.
+
+    Returns:
+        The names of the layers loaded.
+
+    Raises:
+        WeightFileError: layers do not fit; the message lists every one.
+    """
+    arrays = {name: a for name, a in file.arrays().items() if name not in exclude}
+    if network.folded:
+        arrays = folded(arrays, EPSILON)
+    layers = {n: layer for n, layer in weighted_layers(network).items() if n not in exclude}
+    bad = mismatches(
+        {name: [a.shape for a in values] for name, values in arrays.items()},
+        {name: [tuple(v.shape) for v in layer.weights] for name, layer in layers.items()},
+    )
+    if bad:
+        lines = "\n".join(f"  {m}" for m in bad)
+        text = f"{file.path.name}: {len(bad)} layers do not fit:\n{lines}"
+        if not allow_partial:
+            raise WeightFileError(text)
+        logger.warning("%s", text)
+    unfit = {m.layer for m in bad}
+    fitting = [name for name in layers if name not in unfit]
+    for name in fitting:
+        layers[name].set_weights(arrays[name])
+    return fitting
+
+
+def save_weights(
+    network: MaskRCNNNetwork,
+    path: str | Path,
+    value_of: Callable[[keras.Variable], np.ndarray] = lambda variable: variable.numpy(),
+) -> None:
+    """Write the network's variables in Matterport's layout; `load_weights` and the original read it.
+
+    Args:
+        network: built with its normalizations, not folded.
+        path: the `.h5` to write; it appears whole or not at all.
+        value_of: what to write for a variable; training passes its running averages.
+    """
+    path = Path(path)
+    layers = weighted_layers(network)
+    partial = path.with_suffix(".partial")
+    with h5py.File(partial, "w") as file:
+        groups: dict[str, list[str]] = {}
+        for name in layers:
+            groups.setdefault("rpn_model" if name in RPN_LAYERS else name, []).append(name)
+        file.attrs["layer_names"] = np.array([g.encode() for g in groups])
+        file.attrs["backend"] = b"tensorflow"
+        file.attrs["keras_version"] = keras.__version__.encode()
+        for group_name, members in groups.items():
+            group = file.create_group(group_name)
+            names = []
+            for member in members:
+                for variable in layers[member].weights:
+                    names.append(f"{member}/{variable.name}:0")
+                    group.create_dataset(names[-1], data=value_of(variable))
+            group.attrs["weight_names"] = np.array([n.encode() for n in names])
+    partial.replace(path)

@@ -1,0 +1,187 @@
+"""The whole network: from molded images to detections and masks.
+
+One class holds the layers; training (`mrcnn.training`) and inference share them. Nothing here reads
+files or resizes images.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import NamedTuple
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from mrcnn.anchors import normalize_boxes, pyramid_anchors
+from mrcnn.architecture import Architecture
+from mrcnn.backbone import Backbone
+from mrcnn.classifier_head import ClassifierHead
+from mrcnn.config import Config
+from mrcnn.detection_layer import DetectionLayer
+from mrcnn.feature_pyramid import FeaturePyramid
+from mrcnn.mask_head import MaskHead
+from mrcnn.proposals import ProposalLayer
+from mrcnn.roi_align import RoiAlign
+from mrcnn.rpn import RegionProposalHead
+
+
+class Stages(NamedTuple):
+    """Everything that one pass computes, in the order of computing it."""
+
+    molded: tf.Tensor  # [batch, height, width, 3] mean subtracted
+    maps: list[tf.Tensor]  # C2 .. C5
+    levels: list[tf.Tensor]  # P2 .. P6
+    rpn_class: tf.Tensor  # [batch, anchors, 2] probabilities
+    rpn_bbox: tf.Tensor  # [batch, anchors, 4]
+    regions: tf.Tensor  # [batch, regions, 4] normalized
+    mrcnn_class: tf.Tensor  # [batch, regions, classes] probabilities
+    mrcnn_bbox: tf.Tensor  # [batch, regions, classes, 4]
+    detections: tf.Tensor  # [batch, instances, 6] y1 x1 y2 x2 class score, zero-padded
+    image_indices: tf.Tensor  # [kept] int32
+    masks: tf.Tensor  # [kept, side, side] of each kept detection's class
+
+
+class MaskRCNNNetwork(keras.Model):
+    """Mask R-CNN with a residual backbone and a feature pyramid.
+
+    Args:
+        architecture: the sizes that the weights fix.
+        config: the settings that may be chosen for them.
+        folded: build without batch normalizations, for weights that have them folded in.
+
+    Reference: He et al., Mask R-CNN, 2017.
+    """
+
+    def __init__(self, architecture: Architecture, config: Config, *, folded: bool = False) -> None:
+        super().__init__(name="mask_rcnn")
+        self.architecture, self.config, self.folded = architecture, config, folded
+        a = architecture
+        self.backbone = Backbone(a.backbone_spec, folded=folded)
+        self.pyramid = FeaturePyramid(a.pyramid_channels)
+        self.rpn = RegionProposalHead(
+            a.rpn_channels, a.anchors_per_location, int(config.RPN_ANCHOR_STRIDE)
+        )
+        self.propose = ProposalLayer(config, int(config.POST_NMS_ROIS_INFERENCE))
+        self.align_classifier = RoiAlign(a.classifier_pool, name="roi_align_classifier")
+        self.classifier = ClassifierHead(a.classifier_units, a.num_classes, folded=folded)
+        self.detect_layer = DetectionLayer(config)
+        self.align_mask = RoiAlign(int(config.MASK_POOL_SIZE), name="roi_align_mask")
+        self.mask_head = MaskHead(a.mask_channels, a.num_classes, folded=folded)
+        self.anchors_of = functools.lru_cache(maxsize=64)(self._anchors_of)
+        self._create_weights()
+
+    def _create_weights(self) -> None:
+        """Run each part once on a tiny input, so that every variable exists."""
+        levels = self.pyramid(self.backbone(tf.zeros([1, 64, 64, 3])))
+        self.rpn(levels)
+        side, channels = self.architecture.classifier_pool, self.architecture.pyramid_channels
+        self.classifier(tf.zeros([1, side, side, channels]))
+        self.mask_head(tf.zeros([1, 2, 2, channels]))
+        self.built = True
+
+    def _anchors_of(self, image_shape: tuple[int, int]) -> np.ndarray:
+        config = self.config
+        boxes = pyramid_anchors(
+            image_shape,
+            config.RPN_ANCHOR_SCALES,
+            config.RPN_ANCHOR_RATIOS,
+            config.BACKBONE_STRIDES,
+            int(config.RPN_ANCHOR_STRIDE),
+        )
+        return normalize_boxes(boxes, image_shape)
+
+    def mold(self, pixels: tf.Tensor) -> tf.Tensor:
+        """Subtract the mean colour: [batch, height, width, 3] uint8 -> float32.
+
+        Computed in float64 as the original does; a float32 mean is one unit in the last place off.
+        """
+        mean = tf.constant(np.asarray(self.config.MEAN_PIXEL, np.float64))
+        return tf.cast(tf.cast(pixels, tf.float64) - mean, tf.float32)
+
+    def pyramid_of(
+        self, molded: tf.Tensor, training: bool = False
+    ) -> tuple[list[tf.Tensor], list[tf.Tensor]]:
+        """Backbone and pyramid: (C2 .. C5, P2 .. P6)."""
+        maps = self.backbone(molded, training=training)
+        return maps, self.pyramid(maps)
+
+    def classify(
+        self,
+        levels: list[tf.Tensor],
+        regions: tf.Tensor,
+        image_shape: tf.Tensor,
+        training: bool = False,
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Class logits [batch, regions, classes] and deltas [batch, regions, classes, 4]."""
+        shape = tf.shape(regions)
+        indices = tf.repeat(tf.range(shape[0]), shape[1])
+        pooled = self.align_classifier(
+            tf.reshape(regions, [-1, 4]), indices, image_shape, levels[:4]
+        )
+        logits, deltas = self.classifier(pooled, training=training)
+        classes = self.architecture.num_classes
+        return (
+            tf.reshape(logits, [shape[0], shape[1], classes]),
+            tf.reshape(deltas, [shape[0], shape[1], classes, 4]),
+        )
+
+    def mask_logits(
+        self,
+        levels: list[tf.Tensor],
+        boxes: tf.Tensor,
+        image_indices: tf.Tensor,
+        image_shape: tf.Tensor,
+        training: bool = False,
+    ) -> tf.Tensor:
+        """Mask logits [boxes, side, side, classes] of `boxes` [boxes, 4] normalized."""
+        pooled = self.align_mask(boxes, image_indices, image_shape, levels[:4])
+        return self.mask_head(pooled, training=training)
+
+    def masks_of(
+        self, levels: list[tf.Tensor], detections: tf.Tensor, image_shape: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Masks of the detections that are not padding: (image indices, [kept, side, side])."""
+        place = tf.cast(tf.where(detections[..., 4] > 0), tf.int32)  # [kept, 2] image, rank
+        kept = tf.gather_nd(detections, place)
+        image_indices = place[:, 0]
+        logits = self.mask_logits(levels, kept[:, :4], image_indices, image_shape)
+        logits = tf.transpose(logits, [0, 3, 1, 2])
+        chosen = tf.gather(logits, tf.cast(kept[:, 4], tf.int32), batch_dims=1)
+        return image_indices, tf.sigmoid(chosen)
+
+    def stages(self, pixels: tf.Tensor, windows: tf.Tensor, min_confidence: tf.Tensor) -> Stages:
+        """Run inference and return every intermediate result.
+
+        Args:
+            pixels: [batch, height, width, 3] uint8 molded images; static height and width.
+            windows: [batch, 4] float32 y1 x1 y2 x2 in pixels, the part that is not padding.
+            min_confidence: float32 scalar.
+        """
+        height, width = int(pixels.shape[1]), int(pixels.shape[2])
+        shape = tf.constant([height, width])
+        molded = self.mold(pixels)
+        maps, levels = self.pyramid_of(molded)
+        rpn_logits, rpn_bbox = self.rpn(levels)
+        rpn_class = tf.nn.softmax(rpn_logits)
+        anchors = tf.constant(self.anchors_of((height, width)))
+        regions = self.propose(rpn_class[..., 1], rpn_bbox, anchors)
+        logits, deltas = self.classify(levels, regions, shape)
+        probabilities = tf.nn.softmax(logits)
+        size = tf.constant([height - 1, width - 1] * 2, tf.float32)
+        normalized = (windows - tf.constant([0.0, 0.0, 1.0, 1.0])) / size
+        detections = self.detect_layer(regions, probabilities, deltas, normalized, min_confidence)
+        image_indices, masks = self.masks_of(levels, detections, shape)
+        return Stages(
+            molded,
+            maps,
+            levels,
+            rpn_class,
+            rpn_bbox,
+            regions,
+            probabilities,
+            deltas,
+            detections,
+            image_indices,
+            masks,
+        )
