@@ -6,6 +6,8 @@ from flask import Blueprint, Response, jsonify
 
 from app.api.problems import RETRY_AFTER_S, ProblemError
 from app.api.services import services
+from app.serving.client import InferenceClient, ModelStatus
+from app.serving.errors import ServingError
 
 blueprint = Blueprint("health", __name__)
 
@@ -19,7 +21,19 @@ def healthz() -> Response:
 @blueprint.get("/readyz")
 def readyz() -> Response:
     """Answer 200 when predictions can be made, else 503 with the reason."""
-    is_ready, reason = services().client.readiness()
-    if not is_ready:
-        raise ProblemError("not-ready", reason, retry_after_s=RETRY_AFTER_S)
-    return jsonify({"status": "ready"})
+    client = services().client
+    is_ready, reason = client.readiness()
+    if is_ready:
+        return jsonify({"status": "ready"})
+    models = [
+        {"name": model.name, "version": model.version, "state": model.state}
+        for model in _known_models(client)
+    ]
+    raise ProblemError("not-ready", reason, retry_after_s=RETRY_AFTER_S, models=models)
+
+
+def _known_models(client: InferenceClient) -> list[ModelStatus]:
+    try:
+        return client.models()
+    except ServingError:
+        return []

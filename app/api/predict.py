@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ from app.api.services import services
 from app.images import ImageError, decode
 from app.kinds.kind import Parameters
 from app.serving.client import Prediction
+from app.serving.errors import InferenceTimeout
 
 blueprint = Blueprint("predict", __name__)
 
@@ -36,10 +37,16 @@ def predict() -> Response:
             field="render",
             value="png",
         )
-    answers = [
-        _answer(picture, sent, f"instances[{index}]") for index, picture in enumerate(sent.pictures)
-    ]
-    return jsonify({"predictions": answers})
+    return jsonify({"predictions": list(_answers(sent))})
+
+
+def _answers(sent: inputs.PredictInput) -> Iterator[dict[str, Any]]:
+    """Yield the JSON of each picture; all of them share the time that one may take."""
+    timeout_s = services().settings.inference_timeout_s
+    for index, picture in enumerate(sent.pictures):
+        if time.perf_counter() - g.start > timeout_s:
+            raise InferenceTimeout(timeout_s)
+        yield _answer(picture, sent, f"instances[{index}]")
 
 
 def _prefers_png() -> bool:

@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from app.serving.client import Prediction
+from mrcnn.drawing import draw_instances
 from mrcnn.instances import Instances
 from mrcnn.masks import encode_rle, paste, polygons, rle_area
-from mrcnn.drawing import draw_instances
 
 MaskFormat = Literal["rle", "polygon", "png", "none"]
 MASK_FORMATS: tuple[MaskFormat, ...] = get_args(MaskFormat)

@@ -14,8 +14,9 @@ from app.api.services import services
 HEADER = "X-Request-ID"
 
 _WELL_FORMED = re.compile(r"[A-Za-z0-9._:+/=-]{1,128}")
-# Asked every few seconds by machines: logged only when the answer is news.
+# Asked every few seconds by machines: logged only when the answer is news to this process.
 _QUIET = ("/healthz", "/readyz", "/metrics")
+_last_answers: dict[str, object] = {}
 
 
 def register(app: Flask) -> None:
@@ -38,8 +39,19 @@ def _end(response: Response) -> Response:
     route = request.url_rule.rule if request.url_rule else "none"
     labels = (request.method, route, str(response.status_code))
     services().telemetry.requests.labels(*labels).inc()
-    if request.path in _QUIET and response.status_code == 200:
-        return response
+    if request.path not in _QUIET or _is_news(request.path, response.status_code):
+        _log(response)
+    return response
+
+
+def _is_news(path: str, status: int) -> bool:
+    answer = (status, g.get("problem_detail"))
+    is_news = answer != _last_answers.get(path, (200, None))
+    _last_answers[path] = answer
+    return is_news
+
+
+def _log(response: Response) -> None:
     log.event(
         "request",
         _severity(response.status_code),
@@ -51,7 +63,6 @@ def _end(response: Response) -> Response:
         client=request.remote_addr,
         **({"problem": g.problem, "detail": g.problem_detail} if "problem" in g else {}),
     )
-    return response
 
 
 def _severity(status: int) -> str:

@@ -61,16 +61,14 @@ def _is_alive(process: int) -> bool:
 
 
 def _news(url: str) -> str | None:
-    """Return the line to say; None as long as models are loading."""
+    """Return the line to say; None as long as inference starts or models are loading."""
     readiness = _get(f"{url}/readyz")
     if readiness is None:
         return None
     if readiness.get("status") == "ready":
         return f"Slipway is ready: open {url}/"
-    models = _get(f"{url}/v1/models")
-    if models is None or "models" not in models:
-        return None
-    if any(model["state"] == "loading" for model in models["models"]):
+    states = {model["state"] for model in readiness.get("models", [])}
+    if "loading" in states or not states:
         return None
     return f"Slipway runs at {url}/ but is not ready: {readiness.get('detail')}"
 
