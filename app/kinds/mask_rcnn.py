@@ -5,6 +5,7 @@ TensorFlow is imported by `load` alone, so that listing a repository costs nothi
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -66,7 +67,9 @@ class MaskRcnn:
         try:
             architecture = WeightFile.open(source.path).architecture
             labels = labels_for(architecture.num_classes, source.labels)
-            # The first import of TensorFlow: labels that do not fit are told before it.
+            # The first import of TensorFlow: labels that do not fit are told before it, and what
+            # it would say about the processor is kept out of the log.
+            os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
             from mrcnn.detector import Detector
 
             detector = Detector.load(

@@ -78,6 +78,10 @@ class Engine:
             # Whoever waited is gone: do not predict for nobody when the turn comes.
             work.outcome.cancel()
             raise InferenceTimeout(timeout_s) from None
+        finally:
+            # An error's traceback holds this frame, and the work its error: without this the photo
+            # would stay in memory until the next garbage collection.
+            del work
 
     def close(self) -> None:
         """Refuse new work, finish what waits, end the thread."""
@@ -90,6 +94,8 @@ class Engine:
         while (work := self._waiting.get()) is not None:
             if work.outcome.set_running_or_notify_cancel():
                 _predict(work)
+            # While it waits for the next one, the last photo must not stay in memory.
+            del work
 
 
 def _predict(work: Work) -> None:

@@ -118,8 +118,6 @@ class Host:
             image = map_pixels(message.descriptor, request.height, request.width)
         except PixelsError as error:
             raise wire.WireError(str(error)) from error
-        # The mapping stays; the descriptor need not be held while the request waits.
-        message.close()
         return self._client.predict(
             image, model=request.model, version=request.version, parameters=request.parameters
         )

@@ -38,7 +38,7 @@ class SocketClient:
     """Asks the inference process behind a Unix socket. Safe to share between threads."""
 
     def __init__(self, path: Path, *, timeout_s: float = 60) -> None:
-        self._path = path
+        self.path = path
         self._timeout_s = timeout_s
         self._thread = threading.local()
 
@@ -82,10 +82,7 @@ class SocketClient:
 
     def close(self) -> None:
         """Close this thread's connection; those of other threads end with their threads."""
-        connection: socket.socket | None = getattr(self._thread, "connection", None)
-        self._thread.connection = None
-        if connection is not None:
-            connection.close()
+        self._thread.__dict__.pop("connection", None)
 
     def _ask(
         self, request: wire.Message, parse: Callable[[wire.Message], Answer], timeout_s: float
@@ -112,28 +109,38 @@ class SocketClient:
 
     def _connected(self, deadline: float) -> socket.socket:
         """Return this thread's connection, a new one where the last one has ended."""
-        connection: socket.socket | None = getattr(self._thread, "connection", None)
-        if connection is not None:
-            if self._thread.process == os.getpid() and _is_open(connection):
-                return connection
+        connection: _Connection | None = getattr(self._thread, "connection", None)
+        if connection is None or not connection.is_usable():
             self.close()
-        connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        try:
-            connection.settimeout(max(0.001, deadline - time.monotonic()))
-            connection.connect(str(self._path))
-            _check_owner(connection)
-        except BaseException:
-            connection.close()
-            raise
-        self._thread.connection = connection
-        self._thread.process = os.getpid()
-        return connection
+            connection = _Connection(self.path, deadline)
+            self._thread.connection = connection
+        return connection.socket
+
+
+class _Connection:
+    """One thread's connection; closed when nobody refers to it, as when its thread has ended."""
+
+    def __init__(self, path: Path, deadline: float) -> None:
+        self._process = os.getpid()
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.socket.settimeout(max(0.001, deadline - time.monotonic()))
+        self.socket.connect(str(path))
+        _check_owner(self.socket)
+
+    def __del__(self) -> None:
+        self.socket.close()
+
+    def is_usable(self) -> bool:
+        """Say whether the peer still listens and this process, no fork of it, connected."""
+        return self._process == os.getpid() and _is_open(self.socket)
 
 
 def _is_open(connection: socket.socket) -> bool:
     """Say whether the peer still listens; nothing has been asked, so nothing may have arrived."""
+    # With a timeout set, Python waits that long for a first byte, whatever the flags say.
+    connection.setblocking(False)
     try:
-        connection.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+        connection.recv(1, socket.MSG_PEEK)
     except BlockingIOError:
         return True
     except OSError:

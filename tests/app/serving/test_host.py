@@ -1,0 +1,348 @@
+"""The inference process and its client, over a real socket."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import stat
+import subprocess
+import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from app.kinds.kind import Parameters
+from app.serving import wire
+from app.serving.connect import connect
+from app.serving.errors import (
+    InferenceFailed,
+    InferenceTimeout,
+    InferenceUnavailable,
+    ModelNotFound,
+    ModelNotReady,
+)
+from app.serving.local_client import LocalClient
+from app.serving.pixels import share_pixels
+from app.serving.socket_client import SocketClient
+from app.settings import Settings
+from tests.app.serving.inference_process import wait_for
+from tests.app.serving.model_folder import Models
+from tests.app.serving.thresholding import Thresholding
+
+
+@pytest.fixture
+def client(models: Models, host):
+    """Return the client of a process that serves `colours`, and `slow`, which takes 0.4 s."""
+    models.add("colours.h5")
+    models.add("slow.h5", delay_s=0.4)
+    models.add("broken.h5", fails=True)
+    process = host(DEFAULT_MODEL="colours")
+    process.wait_until_ready()
+    return process.client
+
+
+def test_a_prediction_is_the_same_from_the_process_as_from_inside(
+    client: SocketClient, local_client, photo: np.ndarray
+):
+    here, there = local_client(DEFAULT_MODEL="colours").predict(photo), client.predict(photo)
+    assert (there.model, there.version, there.labels) == ("colours", 1, ("red", "green", "blue"))
+    assert there.instances.image_size == (60, 80)
+    np.testing.assert_array_equal(there.instances.boxes_yxyx, [[10, 20, 38, 48], [40, 50, 55, 70]])
+    for name in ("boxes_yxyx", "class_ids", "scores", "masks"):
+        np.testing.assert_array_equal(
+            getattr(there.instances, name), getattr(here.instances, name), strict=True
+        )
+
+
+def test_a_request_chooses_model_and_parameters(client: SocketClient, photo: np.ndarray):
+    prediction = client.predict(
+        photo, model="slow", version=1, parameters=Parameters(min_score=0.9, max_instances=5)
+    )
+    assert (prediction.model, prediction.instances.class_ids.tolist()) == ("slow", [1])
+    assert prediction.inference_ms >= 400
+
+
+def test_a_photo_without_anything_gives_no_instances(client: SocketClient):
+    prediction = client.predict(np.zeros((1, 1, 3), np.uint8))
+    assert prediction.instances.masks.shape == (0, 28, 28)
+
+
+def test_a_photo_of_12_megapixels_passes(client: SocketClient):
+    image = np.zeros((3000, 4000, 3), np.uint8)
+    image[2000:2900, 3000:3900, 1] = 200
+    assert client.predict(image).instances.boxes_yxyx.tolist() == [[2000, 3000, 2900, 3900]]
+
+
+def test_errors_come_back_as_they_were_raised(client: SocketClient, photo: np.ndarray):
+    with pytest.raises(ModelNotFound, match="there is broken, colours, slow"):
+        client.predict(photo, model="nobody")
+    with pytest.raises(InferenceFailed, match="broken version 1: RuntimeError"):
+        client.predict(photo, model="broken")
+    assert len(client.predict(photo).instances) == 2
+
+
+def test_the_state_of_the_models_does_not_wait_behind_a_prediction(
+    client: SocketClient, photo: np.ndarray
+):
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(client.predict, photo, model="slow")
+        time.sleep(0.1)
+        started_at = time.monotonic()
+        assert [model.name for model in client.models()] == ["broken", "colours", "slow"]
+        assert client.is_ready()
+        assert time.monotonic() - started_at < 0.25
+        assert not running.done()
+        running.result(5)
+
+
+def test_threads_share_a_client(client: SocketClient):
+    def predict(number: int) -> int:
+        image = np.zeros((20, 300, 3), np.uint8)
+        image[5:10, number : number + 5, 0] = 255
+        return int(client.predict(image).instances.boxes_yxyx[0, 1])
+
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(predict, range(200))) == list(range(200))
+
+
+def test_requests_leave_no_descriptor_and_no_memory_behind(client: SocketClient, photo: np.ndarray):
+    host = client_process(client)
+    client.predict(photo)
+    before = descriptors("self"), descriptors(host)
+    for _ in range(50):
+        client.predict(photo)
+        with pytest.raises(ModelNotFound):
+            client.predict(photo, model="nobody")
+        with pytest.raises(InferenceFailed):
+            client.predict(photo, model="broken")
+    assert descriptors("self") == before[0]
+    # The process lets go right after it has answered.
+    wait_for(lambda: descriptors(host) <= before[1], "the process holds no more than before", 2)
+    maps = Path(f"/proc/{host}/maps")
+    wait_for(lambda: "memfd:pixels" not in maps.read_text(), "no photo is mapped", 2)
+
+
+def descriptors(process: int | str) -> int:
+    """Count what a process has open."""
+    return len(os.listdir(f"/proc/{process}/fd"))
+
+
+def client_process(client: SocketClient) -> int:
+    """Return the process at the other end of the client's socket."""
+    connection = socket.socket(socket.AF_UNIX)
+    with connection:
+        connection.connect(str(client.path))
+        credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)
+    return int.from_bytes(credentials[:4], sys.byteorder)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        pytest.param(b"GET / HTTP/1.1\r\n\r\n    ", id="http"),
+        pytest.param(b"SLW1\xff\xff\xff\xff" + b"\xff" * 8, id="absurd length"),
+    ],
+)
+def test_a_bad_message_ends_its_connection_alone(
+    client: SocketClient, photo: np.ndarray, data: bytes
+):
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.connect(str(client.path))
+        connection.sendall(data)
+        connection.settimeout(5)
+        with contextlib.suppress(ConnectionResetError):
+            assert connection.recv(1) == b""
+    assert len(client.predict(photo).instances) == 2
+
+
+@pytest.mark.parametrize(
+    ("header", "has_pixels"),
+    [
+        pytest.param({"op": "dance"}, False, id="unknown operation"),
+        pytest.param({"op": "predict"}, True, id="no fields"),
+        pytest.param({"height": 60, "width": 80}, False, id="no pixels"),
+        pytest.param({"height": 61, "width": 80}, True, id="another size"),
+    ],
+)
+def test_a_bad_request_ends_its_connection_alone(
+    client: SocketClient, photo: np.ndarray, header: dict[str, object], has_pixels: bool
+):
+    if "height" in header:
+        parameters = {"min_score": None, "max_instances": None}
+        header |= {"op": "predict", "model": None, "version": None, "parameters": parameters}
+    message = wire.Message(header, descriptor=share_pixels(photo) if has_pixels else None)
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.connect(str(client.path))
+        wire.send(connection, message)
+        message.close()
+        assert wire.receive(connection, time.monotonic() + 5) is None
+    assert len(client.predict(photo).instances) == 2
+
+
+def test_the_socket_is_for_its_user_alone(client: SocketClient):
+    assert stat.S_IMODE(client.path.stat().st_mode) == 0o600
+    assert stat.S_IMODE(client.path.parent.stat().st_mode) == 0o700
+
+
+def test_a_prediction_that_takes_too_long_is_given_up_and_the_next_one_is_right(
+    models: Models, host, photo: np.ndarray
+):
+    models.add("slow.h5", delay_s=0.6)
+    process = host(INFERENCE_TIMEOUT_S="0.3")
+    process.wait_until_ready()
+    with pytest.raises(InferenceTimeout, match=r"within 0.3 s"):
+        process.client.predict(photo)
+    patient = SocketClient(process.client.path, timeout_s=10)
+    wait_for(lambda: not process.client.models()[0].error, "it answers")
+    time.sleep(0.4)
+    # The host has its own limit, which is the same for all.
+    with pytest.raises(InferenceTimeout):
+        patient.predict(photo)
+    patient.close()
+
+
+def test_models_that_load_are_seen_loading_and_asked_for_are_not_ready(
+    models: Models, host, photo: np.ndarray
+):
+    models.add("large.h5", load_s=1)
+    process = host()
+    (status,) = wait_for(lambda: _models(process.client), "it answers")
+    assert status.state == "loading"
+    assert process.client.readiness() == (False, "large version 1 is loading")
+    with pytest.raises(ModelNotReady, match="large version 1 is loading"):
+        process.client.predict(photo)
+    process.wait_until_ready()
+
+
+def _models(client: SocketClient):
+    try:
+        return client.models()
+    except InferenceUnavailable:
+        return None
+
+
+def test_without_a_process_inference_is_unavailable(settings: Settings, photo: np.ndarray):
+    client = connect(settings)
+    with pytest.raises(InferenceUnavailable, match="No such file") as refusal:
+        client.predict(photo)
+    assert refusal.value.retry_after_s > 0
+    with pytest.raises(InferenceUnavailable):
+        client.models()
+    is_ready, reason = client.readiness()
+    assert not is_ready
+    assert "not available" in reason
+    assert not client.is_ready()
+
+
+def test_a_process_that_is_told_to_end_answers_first(models: Models, host, photo: np.ndarray):
+    models.add("slow.h5", delay_s=0.5)
+    process = host()
+    process.wait_until_ready()
+    with ThreadPoolExecutor(2) as pool:
+        answers = [pool.submit(process.client.predict, photo) for _ in range(2)]
+        time.sleep(0.2)
+        process.process.send_signal(signal.SIGTERM)
+        assert [len(answer.result(10).instances) for answer in answers] == [2, 2]
+    assert process.process.wait(5) == 0
+    assert process.events("inference_stopped")[0]["is_drained"]
+    assert not process.client.path.exists()
+
+
+def test_a_bad_setting_ends_the_process_with_one_line(host):
+    process = host(INFERENCE_THREADS="many")
+    assert process.process.wait(10) == 2
+    (event,) = process.events("bad_setting")
+    assert event["error"].startswith("INFERENCE_THREADS='many': must be a whole number")
+
+
+def test_the_log_tells_the_settings_then_each_model(models: Models, host):
+    models.add("colours.h5")
+    process = host(INFERENCE_THREADS="3")
+    process.wait_until_ready()
+    (settings,) = process.events("settings")
+    assert settings["MODEL_REPOSITORY"] == str(models.folder)
+    assert settings["threads"] == 3
+    (ready,) = process.events("model_ready")
+    assert (ready["model"], ready["version"]) == ("colours", 1)
+
+
+def test_stdout_holds_the_log_alone(models: Models, start_process, root: Path, tmp_path: Path):
+    models.add("colours.h5")
+    script = tmp_path / "chatty.py"
+    script.write_text(
+        "import os, sys\n"
+        "from app.serving import host\n"
+        "from tests.app.serving.thresholding import Thresholding\n"
+        "class Chatty(Thresholding):\n"
+        "    def load(self, source):\n"
+        "        print('chatter'); sys.stdout.flush(); os.write(1, b'native chatter')\n"
+        "        return super().load(source)\n"
+        "os._exit(host.main([Chatty()]))\n"
+    )
+    process = start_process(str(script))
+    process.wait_until_ready()
+    assert process.events("model_ready")
+    assert "chatter" not in process.log_path.read_text()
+
+
+def test_an_orphan_ends(models: Models, environment, root: Path):
+    models.add("colours.h5")
+    script = root / "tests/app/serving/thresholding.py"
+    launcher = (
+        "import subprocess, sys, time\n"
+        f"print(subprocess.Popen([sys.executable, {str(script)!r}]).pid, flush=True)\n"
+        "time.sleep(60)\n"
+    )
+    parent = subprocess.Popen(
+        [sys.executable, "-c", launcher],
+        env=os.environ | {"PYTHONPATH": str(root)} | environment,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert parent.stdout is not None
+    orphan = int(parent.stdout.readline())
+    client = SocketClient(Path(environment["INFERENCE_SOCKET"]))
+    wait_for(client.is_ready, "it is ready")
+    parent.kill()
+    parent.wait()
+    parent.stdout.close()
+    wait_for(lambda: not Path(f"/proc/{orphan}/cmdline").is_file(), "the orphan ends", 5)
+    client.close()
+
+
+@pytest.mark.filterwarnings("ignore:This process.*multi-threaded:DeprecationWarning")
+def test_a_fork_does_not_share_its_parents_connection(client: SocketClient, photo: np.ndarray):
+    client.predict(photo)
+    child = os.fork()
+    if not child:
+        found = len(client.predict(photo).instances) if client.is_ready() else 0
+        os._exit(found)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 2
+    assert len(client.predict(photo).instances) == 2
+
+
+def test_settings_choose_where_models_run(environment, models: Models, photo: np.ndarray):
+    models.add("colours.h5")
+    settings = Settings.from_environment(environment | {"INFERENCE": "in_process"})
+    client = connect(settings, kinds=[Thresholding()])
+    assert isinstance(client, LocalClient)
+    assert client.wait_until_loaded(10)
+    assert client.is_ready()
+    assert len(client.predict(photo).instances) == 2
+    client.close()
+
+
+def test_threads_that_end_close_their_connections(client: SocketClient):
+    client.is_ready()
+    before = len(os.listdir("/proc/self/fd"))
+    for _ in range(20):
+        thread = threading.Thread(target=client.is_ready)
+        thread.start()
+        thread.join()
+    assert len(os.listdir("/proc/self/fd")) == before
