@@ -1,0 +1,231 @@
+"""Detection on photos: a weight file and settings in, the instances of each photo out.
+
+This is what the server and `mrcnn.model` call. It decides which network a file needs, how many
+photos go through it at once, and how often a graph is built; what is computed is in `network`.
+"""
+
+from __future__ import annotations
+
+import functools
+import logging
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from mrcnn.architecture import Architecture
+from mrcnn.config import Config, ConfigError
+from mrcnn.instances import Instances
+from mrcnn.loading import load_weights
+from mrcnn.molding import Molded, mold_image
+from mrcnn.network import MaskRCNNNetwork
+from mrcnn.unmolding import unmold_detections
+from mrcnn.weights import WeightFile
+
+logger = logging.getLogger(__name__)
+
+#: Shapes whose graphs are kept. In mode "pad64" photos come in endless shapes.
+KEPT_GRAPHS = 16
+#: Pixels that go through the network at once: one 1024 x 1024 image takes 1 GB of feature maps.
+PIXELS_AT_ONCE = 1024 * 1024
+IMAGES_AT_ONCE = 8
+STRIDES = (4, 8, 16, 32, 64)
+
+Images = Sequence[NDArray[np.uint8]]
+#: (pixels uint8 [n, h, w, 3], windows [n, 4], least score) -> (detections, image indices, masks).
+Graph = Callable[[tf.Tensor, tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor, tf.Tensor]]
+
+
+class Detector:
+    """A network with its weights, ready to look at photos. Any number of threads may share it.
+
+    Attributes:
+        architecture: the network that the weight file holds.
+        config: the settings in use; what the file fixes is in them too.
+    """
+
+    def __init__(self, network: MaskRCNNNetwork, config: Config) -> None:
+        self.architecture: Architecture = network.architecture
+        self.config = config
+        self._network = network
+        self._tracing = threading.Lock()
+        self._graphs = functools.lru_cache(maxsize=KEPT_GRAPHS)(self._trace)
+
+    @classmethod
+    def load(
+        cls,
+        path: str | Path,
+        config: Mapping[str, object] | None = None,
+        *,
+        allow_partial: bool = False,
+        threads: int | None = None,
+    ) -> Detector:
+        """Build the network that a Matterport weight file needs, and fill it.
+
+        Args:
+            path: the `.h5`.
+            config: Matterport's setting names with values, where they differ from its defaults.
+            allow_partial: load the layers that fit and log the others, instead of refusing.
+            threads: for all networks of the process; has an effect only before the first one.
+
+        Raises:
+            WeightFileError: the file cannot be read, or does not fit; every such layer is listed.
+            ConfigError: a setting is unknown, impossible, or contradicts the file.
+        """
+        if threads:
+            use_threads(threads)
+        file = WeightFile.open(path)
+        settings = settings_for(file.architecture, config or {}, file.path.name)
+        network = MaskRCNNNetwork(file.architecture, settings, folded=True)
+        load_weights(network, file, allow_partial=allow_partial)
+        return cls(network, settings)
+
+    def describe(self) -> dict[str, Any]:
+        """Return the network's sizes and its number of parameters, as plain values."""
+        parameters = sum(int(np.prod(v.shape)) for v in self._network.variables)
+        return {**self.architecture.describe(), "parameters": parameters}
+
+    def warm_up(self) -> None:
+        """Run the shape that most photos will have, so that the first one need not wait."""
+        side = self.config.IMAGE_MIN_DIM
+        if self.config.IMAGE_RESIZE_MODE == "square":
+            side = self.config.IMAGE_MAX_DIM
+        side = max(64, side // 64 * 64)
+        noise = np.random.default_rng(0).integers(0, 256, (side, side, 3), np.uint8)
+        self.detect([noise], min_score=0.0)
+
+    def detect(
+        self,
+        images: Images,
+        *,
+        min_score: float | None = None,
+        max_instances: int | None = None,
+    ) -> list[Instances]:
+        """Find the instances of each photo.
+
+        Args:
+            images: uint8 [h, w, 3] RGB, any number of any sizes.
+            min_score: weaker detections are dropped before any is chosen; DETECTION_MIN_CONFIDENCE
+                unless told.
+            max_instances: how many to return for a photo; DETECTION_MAX_INSTANCES at most.
+
+        Returns:
+            One `Instances` a photo, in the order given, best score first.
+
+        Raises:
+            ValueError: something is not a photo, or has a size that the resize mode cannot take.
+        """
+        least = self.config.DETECTION_MIN_CONFIDENCE if min_score is None else min_score
+        molded = [self._mold(image) for image in images]
+        found: dict[int, Instances] = {}
+        for chunk in _chunks([m.pixels.shape for m in molded]):
+            answers = self._run([molded[i] for i in chunk], float(least))
+            found.update(zip(chunk, answers, strict=True))
+        return [found[index][:max_instances] for index in range(len(molded))]
+
+    def _mold(self, image: NDArray[np.uint8]) -> Molded:
+        config = self.config
+        molded = mold_image(
+            np.asarray(image),
+            mode=config.IMAGE_RESIZE_MODE,
+            min_dim=config.IMAGE_MIN_DIM,
+            max_dim=config.IMAGE_MAX_DIM,
+            min_scale=config.IMAGE_MIN_SCALE,
+        )
+        height, width = molded.pixels.shape[:2]
+        if height % 64 or width % 64:
+            raise ValueError(
+                f"the photo is {width} x {height} pixels; resize mode "
+                f"{config.IMAGE_RESIZE_MODE!r} needs sides that are multiples of 64"
+            )
+        return molded
+
+    def _run(self, molded: Sequence[Molded], least: float) -> Iterator[Instances]:
+        """Run photos of one molded shape."""
+        pixels = np.stack([m.pixels for m in molded])
+        windows = np.array([m.window for m in molded], np.float32)
+        with self._tracing:  # two threads must not build the same graph
+            graph = self._graphs(pixels.shape[1:3])
+        tensors = graph(tf.constant(pixels), tf.constant(windows), tf.constant(least, tf.float32))
+        detections, image_indices, masks = (tensor.numpy() for tensor in tensors)
+        for index, photo in enumerate(molded):
+            yield unmold_detections(
+                detections[index],
+                masks[image_indices == index],
+                molded_shape=photo.pixels.shape,
+                window=photo.window,
+                photo_shape=photo.original_shape,
+            )
+
+    def _trace(self, shape: tuple[int, int]) -> Graph:
+        def run(pixels: tf.Tensor, windows: tf.Tensor, least: tf.Tensor) -> tuple[tf.Tensor, ...]:
+            stages = self._network.stages(pixels, windows, least)
+            return stages.detections, stages.image_indices, stages.masks
+
+        signature = (
+            tf.TensorSpec([None, *shape, 3], tf.uint8),
+            tf.TensorSpec([None, 4], tf.float32),
+            tf.TensorSpec([], tf.float32),
+        )
+        logger.debug("building the graph for %d x %d pixels", shape[1], shape[0])
+        function = tf.function(run, input_signature=signature, autograph=False)
+        return function.get_concrete_function()
+
+
+def settings_for(
+    architecture: Architecture, values: Mapping[str, object], file_name: str
+) -> Config:
+    """Return the settings with what the weights fix; raises ConfigError where `values` differ."""
+    fixed = {
+        "BACKBONE": architecture.backbone,
+        "NUM_CLASSES": architecture.num_classes,
+        "TOP_DOWN_PYRAMID_SIZE": architecture.pyramid_channels,
+        "FPN_CLASSIF_FC_LAYERS_SIZE": architecture.classifier_units,
+        "POOL_SIZE": architecture.classifier_pool,
+    }
+    for name, value in fixed.items():
+        if values.get(name, value) != value:
+            raise ConfigError(
+                f"config: {name} is {values[name]!r}, but {file_name} has {value!r}; leave it out, "
+                "the file says it"
+            )
+    config = Config.with_values({**values, **fixed})
+    ratios = len(config.RPN_ANCHOR_RATIOS)
+    if ratios != architecture.anchors_per_location:
+        raise ConfigError(
+            f"config: RPN_ANCHOR_RATIOS has {ratios} entries, but {file_name} has "
+            f"{architecture.anchors_per_location} anchors a location"
+        )
+    if tuple(config.BACKBONE_STRIDES) != STRIDES:
+        raise ConfigError(
+            f"config: BACKBONE_STRIDES is {config.BACKBONE_STRIDES}; the backbones have {STRIDES}"
+        )
+    if config.IMAGE_RESIZE_MODE == "crop":
+        raise ConfigError("config: IMAGE_RESIZE_MODE 'crop' cuts at random, for training only")
+    return config
+
+
+def use_threads(count: int) -> None:
+    """Let TensorFlow use `count` threads; logs a warning where it has started with others."""
+    try:
+        tf.config.threading.set_intra_op_parallelism_threads(count)
+        tf.config.threading.set_inter_op_parallelism_threads(count)
+    except RuntimeError:
+        now = tf.config.threading.get_intra_op_parallelism_threads()
+        if now != count:
+            logger.warning("%d threads wanted, but TensorFlow already runs with %d", count, now)
+
+
+def _chunks(shapes: Sequence[tuple[int, ...]]) -> Iterator[list[int]]:
+    """Yield the indices of images that go through the network together: of one shape, not many."""
+    groups: dict[tuple[int, ...], list[int]] = {}
+    for index, shape in enumerate(shapes):
+        groups.setdefault(shape, []).append(index)
+    for (height, width, _), members in groups.items():
+        size = min(IMAGES_AT_ONCE, max(1, PIXELS_AT_ONCE // (height * width)))
+        for start in range(0, len(members), size):
+            yield members[start : start + size]
