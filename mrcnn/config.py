@@ -27,7 +27,7 @@ class Config:
     names, so that its scripts run unchanged. Source: the configuration of the original project.
     """
 
-    NAME: str | None = None
+    NAME: str | None = ""
     GPU_COUNT = 1
     IMAGES_PER_GPU = 2
     STEPS_PER_EPOCH = 1000

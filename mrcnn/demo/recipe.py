@@ -1,0 +1,71 @@
+"""What the demo model is and how it is trained: sizes, settings and stages, in one place."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from mrcnn.architecture import Architecture
+from mrcnn.config import Config
+from mrcnn.demo.scenes import CLASS_NAMES
+
+#: Side of a scene in pixels, as the model is served and judged.
+SIDE = 384
+
+ARCHITECTURE = Architecture(
+    backbone="resnet26_narrow",
+    num_classes=1 + len(CLASS_NAMES),
+    pyramid_channels=64,
+    rpn_channels=96,
+    classifier_units=256,
+    mask_channels=64,
+)
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One part of the training: the scenes' side, how long, and how fast it learns at its peak."""
+
+    name: str
+    side: int
+    steps: int
+    learning_rate: float
+
+
+BATCH_SIZE = 8
+WARM_UP_STEPS = 200
+WEIGHT_DECAY = 1e-4
+
+#: Small scenes first: they cost less, and teach what does not depend on size.
+STAGES = (
+    Stage("small", side=320, steps=2200, learning_rate=1e-3),
+    Stage("full", side=SIDE, steps=3000, learning_rate=6e-4),
+)
+
+
+def serving_settings(side: int = SIDE) -> dict[str, Any]:
+    """Matterport's setting names -> values that differ from its defaults when the model serves."""
+    return {
+        "IMAGE_MIN_DIM": side,
+        "IMAGE_MAX_DIM": side,
+        "RPN_ANCHOR_SCALES": [round(scale * side / 320, 1) for scale in (16, 32, 64, 128, 256)],
+        "PRE_NMS_LIMIT": 2000,
+        "POST_NMS_ROIS_INFERENCE": 300,
+        "DETECTION_NMS_THRESHOLD": 0.5,
+        "DETECTION_MAX_INSTANCES": 50,
+    }
+
+
+def training_config(side: int) -> Config:
+    """The configuration of a training stage at `side` pixels."""
+    return Config.with_values(
+        {
+            **serving_settings(side),
+            "NAME": "shapes",
+            "NUM_CLASSES": ARCHITECTURE.num_classes,
+            "POST_NMS_ROIS_TRAINING": 300,
+            "TRAIN_ROIS_PER_IMAGE": 96,
+            "MAX_GT_INSTANCES": 12,
+            "TRAIN_BN": True,
+        }
+    )
