@@ -102,7 +102,7 @@ class LoadedMaskRcnn:
         return {
             "backbone": architecture.backbone,
             "num_classes": architecture.num_classes,
-            "architecture": architecture.describe(),
+            "architecture": self._detector.describe(),
             "min_score": self._min_score,
             "config": {name: _plain(getattr(config, name)) for name in _INFERENCE_SETTINGS},
         }

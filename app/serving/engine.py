@@ -23,6 +23,8 @@ from mrcnn.instances import Instances
 QUEUE_LIMIT = 64
 RETRY_AFTER_S = 5.0
 
+_LONGEST_REASON = 300
+
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
@@ -105,7 +107,8 @@ def _predict(work: Work) -> None:
     except BaseException as error:
         # BaseException: a SystemExit out of a framework must not end the only thread.
         log.event("prediction_failed", "ERROR", model=work.title, exception=True)
-        reason = f"{work.title}: {type(error).__name__}"
+        first_line = str(error).partition("\n")[0][:_LONGEST_REASON]
+        reason = f"{work.title}: {type(error).__name__}: {first_line}"
         work.outcome.set_exception(InferenceFailed(reason))
         return
     work.outcome.set_result(
