@@ -1,7 +1,7 @@
 """Reading Matterport weight files, strictly: every array is accounted for or named.
 
-Only h5py is used: Keras' own by-name loading says nothing of layers it does not find. Which network a
-file holds is worked out from its layer names and shapes. No framework is imported here.
+Only h5py is used: Keras' own by-name loading says nothing of layers it does not find. Which network
+a file holds is worked out from its layer names and shapes. No framework is imported here.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from mrcnn.architecture import BACKBONES, Architecture, BackboneSpec
+from mrcnn.architecture import BACKBONES, Architecture
 
 #: Layers that carry a weight in training checkpoints which is no part of the network.
 NOT_OF_THE_NETWORK = frozenset({"anchors"})
@@ -119,7 +119,7 @@ def _hdf5(path: Path) -> h5py.File:
 
 def _root(file: h5py.File) -> h5py.Group:
     """The group that holds the layers: whole-model saves keep them one level down."""
-    return file["model_weights"] if "model_weights" in file else file
+    return file.get("model_weights", file)
 
 
 def _names(group: h5py.Group, attribute: str) -> list[str]:

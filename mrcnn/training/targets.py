@@ -1,7 +1,7 @@
 """What the network should have answered: targets of anchors and of regions.
 
-Sampling, thresholds and the order of steps are those of the original project. Everything runs in the
-graph, one image at a time; padding has class 0 and boxes without area.
+Sampling, thresholds and the order of steps are those of the original project. Everything runs in
+the graph, one image at a time; padding has class 0 and boxes without area.
 """
 
 from __future__ import annotations
