@@ -14,6 +14,16 @@ from typing import Any
 import numpy as np
 
 RESIZE_MODES = ("square", "pad64", "none", "crop")
+#: The pyramid halves an image six times.
+SIZE_MULTIPLE = 64
+#: Settings from 0 to 1, and settings of at least 1.
+SHARES = ("DETECTION_MIN_CONFIDENCE", "DETECTION_NMS_THRESHOLD", "RPN_NMS_THRESHOLD")
+COUNTS = (
+    "IMAGE_MAX_DIM",
+    "PRE_NMS_LIMIT",
+    "POST_NMS_ROIS_INFERENCE",
+    "DETECTION_MAX_INSTANCES",
+)
 
 
 class ConfigError(ValueError):
@@ -87,10 +97,8 @@ class Config:
 
     def __init__(self) -> None:
         self.BATCH_SIZE = self.IMAGES_PER_GPU * self.GPU_COUNT
-        if self.IMAGE_RESIZE_MODE == "crop":
-            side = self.IMAGE_MIN_DIM
-        else:
-            side = self.IMAGE_MAX_DIM
+        is_crop = self.IMAGE_RESIZE_MODE == "crop"
+        side = self.IMAGE_MIN_DIM if is_crop else self.IMAGE_MAX_DIM
         self.IMAGE_SHAPE = np.array([side, side, self.IMAGE_CHANNEL_COUNT])
         self.IMAGE_META_SIZE = 1 + 3 + 3 + 4 + 1 + self.NUM_CLASSES
 
@@ -122,27 +130,24 @@ class Config:
         mode = self.IMAGE_RESIZE_MODE
         if mode not in RESIZE_MODES:
             raise ConfigError(f"config: IMAGE_RESIZE_MODE is {mode!r}, not one of {RESIZE_MODES}")
-        if mode == "square" and self.IMAGE_MAX_DIM % 64:
+        cut_by = {"square": "IMAGE_MAX_DIM", "pad64": "IMAGE_MIN_DIM", "crop": "IMAGE_MIN_DIM"}
+        name = cut_by.get(mode, "")
+        if name and getattr(self, name) % SIZE_MULTIPLE:
             raise ConfigError(
-                f"config: IMAGE_MAX_DIM is {self.IMAGE_MAX_DIM}; the mode 'square' needs a multiple of 64"
-            )
-        if mode in ("pad64", "crop") and self.IMAGE_MIN_DIM % 64:
-            raise ConfigError(
-                f"config: IMAGE_MIN_DIM is {self.IMAGE_MIN_DIM}; the mode {mode!r} needs a multiple of 64"
+                f"config: {name} is {getattr(self, name)}; the mode {mode!r} needs a multiple of "
+                f"{SIZE_MULTIPLE}"
             )
         if len(self.RPN_ANCHOR_SCALES) != len(self.BACKBONE_STRIDES):
             raise ConfigError(
                 f"config: RPN_ANCHOR_SCALES has {len(self.RPN_ANCHOR_SCALES)} entries; "
                 f"the pyramid has {len(self.BACKBONE_STRIDES)} levels"
             )
-        for name in ("DETECTION_MIN_CONFIDENCE", "DETECTION_NMS_THRESHOLD", "RPN_NMS_THRESHOLD"):
+        for name in SHARES:
             if not 0 <= getattr(self, name) <= 1:
                 raise ConfigError(f"config: {name} is {getattr(self, name)}; allowed is 0 to 1")
-        for name in (
-            "IMAGE_MIN_DIM IMAGE_MAX_DIM PRE_NMS_LIMIT POST_NMS_ROIS_INFERENCE DETECTION_MAX_INSTANCES"
-        ).split():
-            if (getattr(self, name) or 0) < 1 and name != "IMAGE_MIN_DIM":
-                raise ConfigError(f"config: {name} is {getattr(self, name)}; it must be at least 1")
+        for name in COUNTS:
+            if getattr(self, name) < 1:
+                raise ConfigError(f"config: {name} is {getattr(self, name)}; the least is 1")
 
     def to_dict(self) -> dict[str, Any]:
         """All settings by name, upper-case attributes of scripts' subclasses included."""

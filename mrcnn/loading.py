@@ -75,7 +75,7 @@ def save_weights(
     path: str | Path,
     value_of: Callable[[keras.Variable], np.ndarray] = lambda variable: variable.numpy(),
 ) -> None:
-    """Write the network's variables in Matterport's layout; `load_weights` and the original read it.
+    """Write the network's variables in Matterport's layout, which the original reads too.
 
     Args:
         network: built with its normalizations, not folded.
