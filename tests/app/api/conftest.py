@@ -1,0 +1,82 @@
+"""The application over a real repository of small genuine models, in this process."""
+
+from __future__ import annotations
+
+import io
+import logging
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from PIL import Image
+
+from app import log
+from app.application import create_app
+from app.serving.local_client import LocalClient
+from app.settings import Settings
+from tests.app.serving.model_folder import Models
+from tests.app.serving.thresholding import Thresholding
+
+
+@pytest.fixture
+def models(tmp_path: Path) -> Models:
+    """Return a repository with the model `street`: it finds what is red, green or blue."""
+    models = Models(tmp_path / "models")
+    models.add("street/1/street.h5")
+    return models
+
+
+@pytest.fixture
+def start_app(models: Models, tmp_path: Path) -> Iterator[Callable[..., Flask]]:
+    """Return a function that makes the application once its models have loaded."""
+    clients: list[LocalClient] = []
+
+    def start(*, wait: bool = True, **variables: str) -> Flask:
+        environment = {"MODEL_REPOSITORY": str(models.folder), "INFERENCE": "in_process"}
+        settings = Settings.from_environment(environment | variables)
+        clients.append(LocalClient.start(settings, kinds=[Thresholding()]))
+        if wait:
+            assert clients[-1].wait_until_loaded(20)
+        return create_app(settings, clients[-1])
+
+    yield start
+    for client in clients:
+        client.close()
+
+
+@pytest.fixture
+def app(start_app: Callable[..., Flask]) -> Flask:
+    return start_app()
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    return app.test_client()
+
+
+@pytest.fixture
+def photo() -> bytes:
+    """Return a PNG of 80 x 60 pixels: a red rectangle on black, and a dimmer blue one."""
+    image = np.zeros((60, 80, 3), np.uint8)
+    image[10:38, 20:48, 0] = 250
+    image[40:55, 50:70, 2] = 200
+    buffer = io.BytesIO()
+    Image.fromarray(image).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+@pytest.fixture
+def log_stream() -> Iterator[io.StringIO]:
+    """Return what the log writes to; the loggers are put back afterwards."""
+    root, own = logging.getLogger(), logging.getLogger("slipway")
+    handlers, levels = root.handlers[:], (root.level, own.level)
+    stream = io.StringIO()
+    log.configure("info", stream)
+    yield stream
+    logging.captureWarnings(False)
+    root.handlers[:] = handlers
+    root.setLevel(levels[0])
+    own.setLevel(levels[1])

@@ -1,0 +1,143 @@
+"""A real server under test: `slipway serve`, with uWSGI and an inference process."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.app.serving.inference_process import wait_for
+
+SCRIPT = Path(__file__).with_name("serve_thresholding.py")
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came back over HTTP."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+def free_port() -> int:
+    """Return a port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Server:
+    """A server over `models`; its files are in `folder`."""
+
+    def __init__(self, folder: Path, models: Path, root: Path, **variables: str) -> None:
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self._out, self._err = folder / "out.jsonl", folder / "err.txt"
+        environment = os.environ | {
+            "PORT": str(self.port),
+            "MODEL_REPOSITORY": str(models),
+            "INFERENCE_SOCKET": str(folder / "inference.sock"),
+            "PYTHONPATH": str(root),
+            "TMPDIR": str(folder),
+        }
+        with self._out.open("wb") as out, self._err.open("wb") as err:
+            # A group of its own, as a shell gives to a command: Ctrl-C reaches all of it.
+            self.process = subprocess.Popen(
+                [sys.executable, str(SCRIPT)],
+                env=environment | variables,
+                stdout=out,
+                stderr=err,
+                cwd=folder,
+                start_new_session=True,
+            )
+
+    def ask(self, path: str, data: bytes | None = None, **headers: str) -> Answer:
+        """Send a request, POST where there are data, and return whatever comes back."""
+        request = urllib.request.Request(self.url + path, data, headers)
+        try:
+            with urllib.request.urlopen(request, timeout=30) as response:
+                return Answer(response.status, dict(response.headers), response.read())
+        except urllib.error.HTTPError as error:
+            with error:
+                return Answer(error.code, dict(error.headers), error.read())
+
+    def predict(self, photo: bytes, query: str = "") -> Answer:
+        """Send a photo as the body."""
+        return self.ask(f"/predict{query}", photo, **{"Content-Type": "image/png"})
+
+    def wait_until_ready(self) -> None:
+        wait_for(self.is_ready, "the server is ready")
+
+    def is_ready(self) -> bool:
+        try:
+            return self.ask("/readyz").status == 200
+        except OSError:
+            return False
+
+    def metric(self, name: str) -> float:
+        """Return the first sample whose line begins with `name`."""
+        lines = self.ask("/metrics").body.decode().splitlines()
+        return next(float(line.split()[-1]) for line in lines if line.startswith(name))
+
+    def events(self, name: str) -> list[dict[str, Any]]:
+        """Return the log's events of one name; every line has to be JSON."""
+        lines = self._out.read_text().splitlines(keepends=True)
+        events = [json.loads(line) for line in lines if line.endswith("\n")]
+        return [event for event in events if event["event"] == name]
+
+    def spoken(self) -> str:
+        """Return what it said to the person at the terminal."""
+        return self._err.read_text()
+
+    def inference_process(self) -> int:
+        """Return the number of the newest inference process."""
+        return int(self.events("inference_started")[-1]["process"])
+
+    def family(self) -> set[int]:
+        """Return the numbers of all its processes that run."""
+        return {self.process.pid, *_descendants(self.process.pid)}
+
+    def interrupt(self) -> None:
+        """Press Ctrl-C: the terminal signals the whole group."""
+        os.killpg(self.process.pid, signal.SIGINT)
+
+    def end(self) -> int:
+        """Tell it to end, and return its exit status."""
+        if self.process.poll() is None:
+            self.process.terminate()
+        try:
+            return self.process.wait(20)
+        except subprocess.TimeoutExpired:
+            for process in self.family():
+                os.kill(process, signal.SIGKILL)
+            self.process.wait()
+            raise
+
+
+def _descendants(process: int) -> set[int]:
+    children = {
+        int(child)
+        for path in Path(f"/proc/{process}/task").glob("*/children")
+        for child in path.read_text().split()
+    }
+    return children.union(*(_descendants(child) for child in children))
+
+
+def is_running(process: int) -> bool:
+    """Say whether a process runs; one that ended and waits for its parent does not."""
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False

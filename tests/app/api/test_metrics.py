@@ -1,0 +1,72 @@
+"""GET /metrics: what Prometheus reads."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from flask import Flask
+from flask.testing import FlaskClient
+from prometheus_client.parser import text_string_to_metric_families
+
+from app.api.services import attach
+from app.serving.errors import InferenceUnavailable
+
+
+def scrape(client: FlaskClient) -> dict[tuple, float]:
+    """Return every sample as (name, labels) -> value."""
+    text = client.get("/metrics").text
+    return {
+        (sample.name, *sorted(sample.labels.items())): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }
+
+
+def test_requests_are_counted_by_route_and_status(client: FlaskClient, photo: bytes):
+    client.post("/predict", data=photo)
+    client.post("/predict", data=b"text")
+    client.get("/v1/models/street")
+    client.get("/a/path/that/is/made/up")
+    samples = scrape(client)
+
+    def count(method: str, route: str, status: str) -> float:
+        labels = (("method", method), ("route", route), ("status", status))
+        return samples["slipway_http_requests_total", *labels]
+
+    assert count("POST", "/predict", "200") == 1
+    assert count("POST", "/predict", "415") == 1
+    assert count("GET", "/v1/models/<name>", "200") == 1
+    assert count("GET", "none", "404") == 1
+
+
+def test_stages_and_instances_of_predictions_are_counted(client: FlaskClient, photo: bytes):
+    client.post("/predict", data=photo)
+    samples = scrape(client)
+    for stage in ("decode", "queue", "inference", "encode"):
+        labels = (("model", "street"), ("stage", stage))
+        assert samples["slipway_prediction_stage_seconds_count", *labels] == 1
+    labels = (("label", "red"), ("model", "street"))
+    assert samples["slipway_instances_found_total", *labels] == 1
+
+
+def test_the_scrape_itself_is_the_one_request_in_flight(client: FlaskClient, photo: bytes):
+    client.post("/predict", data=b"no picture")
+    client.post("/predict", data=photo)
+    assert scrape(client)["slipway_http_requests_in_flight",] == 1
+
+
+def test_models_and_inference_are_told_as_they_are_now(client: FlaskClient):
+    samples = scrape(client)
+    assert samples["slipway_inference_up",] == 1
+    assert samples["slipway_model_ready", ("model", "street"), ("version", "1")] == 1
+
+
+def test_without_inference_metrics_still_answer(app: Flask):
+    class Gone:
+        def models(self) -> None:
+            raise InferenceUnavailable("gone", 5)
+
+    attach(app, replace(app.extensions["slipway"], client=Gone()))
+    samples = scrape(app.test_client())
+    assert samples["slipway_inference_up",] == 0
+    assert not [name for name, *_ in samples if name == "slipway_model_ready"]

@@ -1,0 +1,235 @@
+"""What is refused or fails is an RFC 9457 problem that says what to do, and nothing more."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import replace
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from PIL import Image
+
+from app.api.problems import PROBLEMS
+from app.api.services import attach
+from app.serving.errors import InferenceUnavailable, ServingError
+from tests.app.serving.model_folder import Models
+
+
+def check(response, status: int, slug: str) -> dict:
+    """Check the form of a problem and return it."""
+    problem = response.get_json()
+    assert (response.status_code, problem["type"]) == (status, f"/problems/{slug}"), problem
+    assert response.content_type == "application/problem+json"
+    assert problem["status"] == status
+    assert problem["request_id"] == response.headers["X-Request-ID"]
+    assert problem["title"]
+    assert problem["detail"]
+    assert "Traceback" not in response.text
+    return problem
+
+
+@pytest.mark.parametrize(
+    ("query", "allowed"),
+    [
+        pytest.param({"min_score": "1.5"}, "from 0 to 1", id="score above 1"),
+        pytest.param({"min_score": "nan"}, "from 0 to 1", id="score not a number"),
+        pytest.param({"min_score": ""}, "from 0 to 1", id="score empty"),
+        pytest.param({"max_instances": "0"}, "from 1 to 1,000", id="no instances"),
+        pytest.param({"max_instances": "1001"}, "from 1 to 1,000", id="too many instances"),
+        pytest.param({"max_instances": "2.5"}, "whole number", id="half an instance"),
+        pytest.param({"version": "latest"}, "whole number", id="version"),
+        pytest.param({"masks": "bitmap"}, "rle, polygon, png, none", id="masks"),
+        pytest.param({"render": "jpg"}, "only png", id="render"),
+        pytest.param({"model": ""}, "/v1/models", id="model"),
+        pytest.param({"min_scor": "0.5"}, "min_score", id="unknown name"),
+        pytest.param({"min_score": ["0.5", "0.6"]}, "more than once", id="twice"),
+    ],
+)
+def test_a_bad_parameter_is_named_with_its_value_and_what_is_allowed(
+    client: FlaskClient, photo: bytes, query: dict, allowed: str
+):
+    response = client.post("/predict", data=photo, query_string=query)
+    problem = check(response, 400, "invalid-parameter")
+    assert problem["field"] in query
+    assert problem["field"] in problem["detail"]
+    assert allowed in problem["detail"]
+
+
+@pytest.mark.parametrize(
+    ("body", "slug"),
+    [
+        pytest.param("{", "invalid-json", id="no json"),
+        pytest.param("[" * 100_000, "invalid-json", id="deep json"),
+        pytest.param("[]", "missing-image", id="list"),
+        pytest.param("{}", "missing-image", id="empty"),
+        pytest.param('{"image": "aGk="}', "missing-image", id="string"),
+        pytest.param('{"image": {"b64": 7}}', "missing-image", id="number"),
+        pytest.param('{"image": {"b64": "#"}}', "invalid-base64", id="base64"),
+        pytest.param('{"image": {"b64": "ä"}}', "invalid-base64", id="not ascii"),
+        pytest.param('{"instances": []}', "missing-image", id="no instances"),
+        pytest.param('{"instances": [1]}', "missing-image", id="number as instance"),
+        pytest.param('{"instances": [], "image": {}}', "missing-image", id="both"),
+        pytest.param(
+            '{"image": {"b64": ""}, "masks": ["rle"]}', "invalid-parameter", id="list as parameter"
+        ),
+        pytest.param(
+            '{"image": {"b64": ""}, "min_score": true}', "invalid-parameter", id="true as score"
+        ),
+    ],
+)
+def test_json_of_another_shape_is_refused(client: FlaskClient, body: str, slug: str):
+    check(client.post("/predict", data=body, content_type="application/json"), 400, slug)
+
+
+def test_a_form_without_the_field_image_is_told_which_fields_it_has(client: FlaskClient):
+    response = client.post("/predict", data={"file": (io.BytesIO(b"x"), "a.png"), "note": "hi"})
+    problem = check(response, 400, "missing-image")
+    assert "file, note" in problem["detail"]
+
+
+def test_an_empty_body_is_told_how_to_send_a_picture(client: FlaskClient):
+    problem = check(client.post("/predict"), 400, "missing-image")
+    assert "multipart" in problem["detail"]
+
+
+def test_another_content_type_is_refused(client: FlaskClient, photo: bytes):
+    response = client.post("/predict", data=photo, content_type="application/x-www-form-urlencoded")
+    check(response, 415, "unsupported-media-type")
+
+
+def test_text_is_no_picture(client: FlaskClient):
+    problem = check(client.post("/predict", data=b"hello"), 415, "image-unrecognised")
+    assert "JPEG" in problem["detail"]
+
+
+def test_a_damaged_picture_is_unprocessable(client: FlaskClient):
+    buffer = io.BytesIO()
+    Image.effect_noise((64, 64), 50).save(buffer, "PNG")
+    response = client.post("/predict", data=buffer.getvalue()[:-500])
+    check(response, 422, "image-unreadable")
+
+
+def test_the_bad_one_of_several_instances_is_named(client: FlaskClient):
+    response = client.post("/predict", json={"instances": [{"b64": "aGVsbG8="}]})
+    assert check(response, 415, "image-unrecognised")["field"] == "instances[0]"
+
+
+def test_too_many_bytes_or_pixels_are_told_with_the_limit(start_app, photo: bytes):
+    client = start_app(MAX_IMAGE_BYTES="100").test_client()
+    problem = check(client.post("/predict", data=photo), 413, "image-too-large")
+    assert (problem["unit"], problem["value"], problem["limit"]) == ("bytes", len(photo), 100)
+    client = start_app(MAX_IMAGE_PIXELS="4799").test_client()
+    problem = check(client.post("/predict", data=photo), 413, "image-too-large")
+    assert (problem["unit"], problem["value"], problem["limit"]) == ("pixels", 4800, 4799)
+
+
+def test_a_body_over_the_limit_is_refused_before_it_is_parsed(start_app):
+    client = start_app(MAX_IMAGE_BYTES="100").test_client()
+    form_type = "multipart/form-data; boundary=b"
+    response = client.post("/predict", data=bytes(2 << 20), content_type=form_type)
+    problem = check(response, 413, "body-too-large")
+    assert problem["value"] > problem["limit"] > 100
+
+
+def test_an_unknown_model_is_told_which_there_are(client: FlaskClient, photo: bytes):
+    problem = check(client.post("/predict?model=strete", data=photo), 404, "model-not-found")
+    assert (problem["value"], problem["allowed"]) == ("strete", ["street"])
+
+
+def test_an_unknown_version_is_told_which_there_are(client: FlaskClient, photo: bytes):
+    problem = check(client.post("/predict?version=7", data=photo), 404, "version-not-found")
+    assert (problem["value"], problem["allowed"]) == (7, [1])
+
+
+def test_among_several_models_one_has_to_be_named(start_app, models: Models, photo: bytes):
+    models.add("harbour.h5")
+    client = start_app().test_client()
+    problem = check(client.post("/predict", data=photo), 400, "model-ambiguous")
+    assert problem["allowed"] == ["harbour", "street"]
+
+
+def test_a_model_that_is_loading_asks_to_come_back(start_app, models: Models, photo: bytes):
+    models.add("street/1/street.h5", load_s=0.5)
+    client = start_app(wait=False).test_client()
+    response = client.post("/predict", data=photo)
+    problem = check(response, 503, "model-not-ready")
+    assert "loading" in problem["detail"]
+    assert response.headers["Retry-After"] == "5"
+
+
+def test_a_model_that_fails_on_a_picture_tells_no_trace(start_app, models: Models, photo: bytes):
+    models.add("street/1/street.h5", fails=True)
+    problem = check(start_app().test_client().post("/predict", data=photo), 500, "inference-failed")
+    assert "street" in problem["detail"]
+    assert "File" not in problem["detail"]
+
+
+def test_a_prediction_that_takes_too_long_is_given_up(start_app, models: Models, photo: bytes):
+    models.add("street/1/street.h5", delay_s=0.6)
+    client = start_app(INFERENCE_TIMEOUT_S="0.2").test_client()
+    check(client.post("/predict", data=photo), 504, "inference-timeout")
+
+
+class _BrokenClient:
+    """A client of an inference process that is not there, or of a program with a bug."""
+
+    def __init__(self, error: Exception) -> None:
+        self._error = error
+
+    def predict(self, *_: object, **__: object) -> None:
+        raise self._error
+
+    models = predict
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "slug"),
+    [
+        pytest.param(InferenceUnavailable("gone", 7), 503, "inference-unavailable", id="gone"),
+        pytest.param(ServingError("odd"), 500, "inference-failed", id="unknown serving error"),
+        pytest.param(KeyError("secret"), 500, "internal-error", id="bug"),
+    ],
+)
+def test_every_failure_of_the_server_is_a_problem(
+    app: Flask, photo: bytes, error: Exception, status: int, slug: str
+):
+    services = app.extensions["slipway"]
+    attach(app, replace(services, client=_BrokenClient(error)))
+    response = app.test_client().post("/predict", data=photo)
+    problem = check(response, status, slug)
+    assert "secret" not in problem["detail"]
+    if slug == "inference-unavailable":
+        assert response.headers["Retry-After"] == "7"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "slug"),
+    [
+        pytest.param("GET", "/nowhere", 404, "not-found", id="no such path"),
+        pytest.param("GET", "/predict", 405, "method-not-allowed", id="method"),
+        pytest.param("GET", "/static/nothing.js", 404, "not-found", id="static file"),
+        pytest.param("GET", "/v1/models/nobody", 404, "model-not-found", id="model"),
+        pytest.param("GET", "/samples/street/../../x", 404, "not-found", id="outside"),
+    ],
+)
+def test_what_flask_refuses_is_a_problem_too(client: FlaskClient, method, path, status, slug):
+    response = client.open(path, method=method)
+    check(response, status, slug)
+    assert ("Allow" in response.headers) == (status == 405)
+
+
+@pytest.mark.parametrize("given", ["abc-123", "01J9ZZ:7/x=+._"])
+def test_a_well_formed_request_id_is_kept(client: FlaskClient, given: str):
+    response = client.get("/healthz", headers={"X-Request-ID": given})
+    assert response.headers["X-Request-ID"] == given
+
+
+@pytest.mark.parametrize("given", ["", "a b", "x" * 129, "ä", '"}'])
+def test_any_other_request_id_is_replaced(client: FlaskClient, given: str):
+    response = client.get("/healthz", headers={"X-Request-ID": given.encode().decode("latin-1")})
+    assert len(response.headers["X-Request-ID"]) == 26
+
+
+def test_statuses_of_problems_are_errors():
+    assert all(400 <= status < 600 for status, _ in PROBLEMS.values())

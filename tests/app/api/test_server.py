@@ -1,0 +1,218 @@
+"""`slipway serve` as it runs: uWSGI, its workers, the supervised inference process, signals."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from tests.app.api.server import Server, is_running
+from tests.app.serving.inference_process import wait_for
+from tests.app.serving.model_folder import Models
+
+pytestmark = pytest.mark.server
+
+
+@pytest.fixture
+def start_server(tmp_path: Path, models: Models, root: Path) -> Iterator[Callable[..., Server]]:
+    """Return a function that starts a server over `models` and waits until it is ready."""
+    started: list[Server] = []
+
+    def start(*, wait: bool = True, **variables: str) -> Server:
+        started.append(Server(tmp_path, models.folder, root, **variables))
+        if wait:
+            started[-1].wait_until_ready()
+        return started[-1]
+
+    yield start
+    for server in started:
+        server.end()
+
+
+@pytest.fixture
+def server(start_server: Callable[..., Server]) -> Server:
+    return start_server()
+
+
+def test_a_photo_sent_to_uwsgi_comes_back_as_instances(server: Server, photo: bytes):
+    answer = server.predict(photo).json()
+    assert [instance["label"] for instance in answer["instances"]] == ["red", "blue"]
+    (prediction,) = server.events("prediction")
+    assert prediction["prediction_id"] == answer["prediction_id"]
+    wait_for(lambda: "Slipway is ready" in server.spoken(), "the person is told")
+    assert f"Slipway is ready: open {server.url}/\n" in server.spoken()
+
+
+def test_http_workers_serve_predictions_without_importing_a_framework(server: Server, photo: bytes):
+    assert server.predict(photo).status == 200
+    inference = server.inference_process()
+    workers = [process for process in server.family() if process != inference]
+    assert len(workers) >= 3
+    for process in workers:
+        loaded = Path(f"/proc/{process}/maps").read_text()
+        assert "tensorflow" not in loaded, process
+        assert "h5py" not in loaded, process
+
+
+def test_metrics_add_up_the_workers(start_server: Callable[..., Server], photo: bytes):
+    server = start_server(HTTP_PROCESSES="3", HTTP_THREADS="1")
+    with ThreadPoolExecutor(6) as pool:
+        answers = list(pool.map(lambda _: server.predict(photo), range(24)))
+    assert {answer.status for answer in answers} == {200}
+    counter = 'slipway_http_requests_total{method="POST",route="/predict",status="200"}'
+    assert server.metric(counter) == 24
+    assert server.metric('slipway_instances_found_total{label="red"') == 24
+
+
+def test_metrics_begin_anew_with_every_start(start_server: Callable[..., Server], photo: bytes):
+    server = start_server()
+    server.predict(photo)
+    server.end()
+    again = start_server()
+    again.predict(photo)
+    assert again.metric('slipway_instances_found_total{label="red"') == 1
+
+
+def test_killing_inference_in_mid_request_gives_503_and_then_recovers(
+    start_server: Callable[..., Server], models: Models, photo: bytes
+):
+    models.add("street/1/street.h5", delay_s=1)
+    server = start_server()
+    uwsgi = server.family() - {server.inference_process()}
+    with ThreadPoolExecutor(1) as pool:
+        pending = pool.submit(server.predict, photo)
+        wait_for(
+            lambda: server.metric("slipway_http_requests_in_flight") == 2, "the request is running"
+        )
+        os.kill(server.inference_process(), signal.SIGKILL)
+        broken = pending.result()
+    assert broken.status == 503
+    assert broken.json()["type"] == "/problems/inference-unavailable"
+    assert int(broken.headers["Retry-After"]) >= 1
+    assert server.ask("/readyz").status == 503
+    assert server.ask("/healthz").status == 200
+    assert server.metric("slipway_inference_up") == 0
+    server.wait_until_ready()
+    assert server.predict(photo).status == 200
+    assert uwsgi <= server.family()
+
+
+def test_sigterm_lets_requests_in_flight_finish(
+    start_server: Callable[..., Server], models: Models, photo: bytes
+):
+    models.add("street/1/street.h5", delay_s=0.5)
+    server = start_server()
+    family = server.family()
+    with ThreadPoolExecutor(3) as pool:
+        pending = [pool.submit(server.predict, photo) for _ in range(3)]
+        wait_for(lambda: server.metric("slipway_http_requests_in_flight") == 4, "the requests run")
+        server.process.terminate()
+        assert [answer.result().status for answer in pending] == [200, 200, 200]
+    assert server.end() == 0
+    assert [process for process in family if is_running(process)] == []
+
+
+@pytest.mark.parametrize(
+    "stop",
+    [
+        pytest.param(lambda server: server.interrupt(), id="Ctrl-C"),
+        pytest.param(lambda server: server.process.send_signal(signal.SIGINT), id="SIGINT"),
+        pytest.param(lambda server: server.process.send_signal(signal.SIGHUP), id="SIGHUP"),
+        pytest.param(lambda server: server.process.kill(), id="SIGKILL"),
+    ],
+)
+def test_whatever_ends_the_server_leaves_no_process_behind(server: Server, stop):
+    family = server.family()
+    assert len(family) == 6
+    stop(server)
+    server.process.wait(20)
+    wait_for(lambda: not any(map(is_running, family)), "every process has ended")
+
+
+def test_keep_alive_connections_do_not_occupy_workers(
+    start_server: Callable[..., Server], photo: bytes
+):
+    import http.client
+
+    server = start_server(HTTP_PROCESSES="1", HTTP_THREADS="1")
+    idle = [http.client.HTTPConnection("127.0.0.1", server.port) for _ in range(5)]
+    for connection in idle:
+        for _ in range(2):
+            connection.request("GET", "/healthz")
+            assert connection.getresponse().read() == b'{"status":"ok"}\n'
+    assert server.predict(photo).status == 200
+    for connection in idle:
+        connection.close()
+
+
+def test_large_uploads_need_no_wait_and_their_refusal_arrives(server: Server, photo: bytes):
+    large = photo + bytes(4 << 20)
+    command = ["curl", "-s", "-o", "/dev/null", "-w", "%{http_code} %{time_total}"]
+    sent = subprocess.run(
+        [*command, "--data-binary", "@-", "-H", "Content-Type: image/png", f"{server.url}/predict"],
+        input=large,
+        capture_output=True,
+        check=True,
+    )
+    status, seconds = sent.stdout.decode().split()
+    assert status == "200"
+    assert float(seconds) < 0.9
+    refused = server.predict(bytes(60 << 20))
+    assert refused.status == 413
+    assert refused.json()["type"] == "/problems/body-too-large"
+
+
+def test_long_headers_are_taken(server: Server):
+    assert server.ask("/healthz", **{"Authorization": "Bearer " + "x" * 30_000}).status == 200
+
+
+def test_every_line_of_the_log_is_json(server: Server, photo: bytes):
+    server.predict(photo)
+    server.ask("/nowhere")
+    server.end()
+    assert server.events("settings")
+    assert server.events("model_ready")
+    assert server.events("server")
+
+
+def run_serve(root: Path, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run `slipway serve` where it cannot start."""
+    return subprocess.run(
+        [sys.executable, "-m", "app.cli", "serve"],
+        cwd=root,
+        env=os.environ | variables,
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=False,
+    )
+
+
+def test_a_port_in_use_is_one_clear_line(server: Server, root: Path):
+    outcome = run_serve(root, PORT=str(server.port))
+    assert outcome.returncode == 1
+    (line,) = outcome.stderr.splitlines()
+    assert f"PORT={server.port}" in line
+    assert "in use" in line
+
+
+def test_a_bad_setting_is_one_clear_line(root: Path):
+    outcome = run_serve(root, HTTP_THREADS="many")
+    assert outcome.returncode == 2
+    (line,) = outcome.stderr.splitlines()
+    assert "HTTP_THREADS='many'" in line
+
+
+def test_a_person_is_told_when_no_model_can_be_served(
+    start_server: Callable[..., Server], models: Models
+):
+    models.write("street/1/street.h5", "nothing")
+    server = start_server(wait=False)
+    wait_for(lambda: "is not ready" in server.spoken(), "the person is told")
+    assert "street version 1 failed" in server.spoken()
