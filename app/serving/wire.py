@@ -57,7 +57,8 @@ def send(connection: socket.socket, message: Message, deadline: float | None = N
     descriptors = [] if message.descriptor is None else [message.descriptor]
     _set_deadline(connection, deadline)
     sent = socket.send_fds(connection, [data], descriptors)
-    connection.sendall(data[sent:])
+    if sent < len(data):
+        connection.sendall(data[sent:])
 
 
 def receive(connection: socket.socket, deadline: float | None = None) -> Message | None:
