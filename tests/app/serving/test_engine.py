@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -77,26 +77,32 @@ def test_a_prediction_tells_what_it_took(engine: Engine, gate: Gate):
     assert outcome.inference_ms >= 0
 
 
-def test_predictions_run_in_the_order_of_their_arrival(engine: Engine, gate: Gate, background):
-    futures = []
-    for number in range(3):
-        futures.append(background(engine.run, gate.work(number), timeout_s=5))
-        wait_for(lambda n=number: len(gate.asked) + engine.waiting == n + 1, "it waits")
+@pytest.fixture
+def full(engine: Engine, gate: Gate, background) -> list[Future]:
+    """Fill the engine: one prediction runs, two wait in order."""
+    futures = [background(engine.run, gate.work(0), timeout_s=10)]
+    wait_for(lambda: gate.asked, "the first one runs")
+    for number in (1, 2):
+        futures.append(background(engine.run, gate.work(number), timeout_s=10))
+        wait_for(lambda n=number: engine.waiting == n, "it waits")
+    return futures
+
+
+def test_predictions_run_in_the_order_of_their_arrival(gate: Gate, full: list[Future]):
     gate.is_open.set()
-    for future in futures:
-        future.result(5)
+    for future in full:
+        future.result(10)
     assert gate.asked == [0, 1, 2]
 
 
-def test_a_full_queue_refuses_at_once(engine: Engine, gate: Gate, background):
-    futures = [background(engine.run, gate.work(), timeout_s=5) for _ in range(3)]
-    wait_for(lambda: gate.asked and engine.waiting == 2, "the queue is full")
+def test_a_full_queue_refuses_at_once(engine: Engine, gate: Gate, full: list[Future]):
     with pytest.raises(InferenceUnavailable, match="2 requests wait already") as refusal:
-        engine.run(gate.work(), timeout_s=5)
+        engine.run(gate.work(3), timeout_s=10)
     assert refusal.value.retry_after_s > 0
     gate.is_open.set()
-    for future in futures:
-        future.result(5)
+    for future in full:
+        future.result(10)
+    assert gate.asked == [0, 1, 2]
 
 
 def test_what_nobody_waits_for_any_more_is_not_run(engine: Engine, gate: Gate, background):
