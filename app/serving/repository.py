@@ -137,7 +137,7 @@ class ModelRepository:
                 return kind
         if wanted is not None:
             names = ", ".join(kind.name for kind in self._kinds)
-            raise ModelError(f"model.yaml: kind is {wanted!r}; it must be one of {names}")
+            raise ModelError(f"kind is {wanted!r}; it must be one of {names}")
         refusals = "; ".join(f"{kind.name}: {kind.refusal(path)}" for kind in self._kinds)
         raise ModelError(f"no kind of model recognises the file ({refusals})")
 

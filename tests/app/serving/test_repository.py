@@ -75,7 +75,7 @@ def test_labels_txt_names_the_classes(models: Models, status):
         pytest.param({"bad/1/notes.txt": ""}, "bad/1/ holds no model file", id="no model"),
         pytest.param(
             {"bad.h5": '{"threshold": 1}', "bad.yaml": "kind: mask_rnn"},
-            "model.yaml: kind is 'mask_rnn'; it must be one of thresholding",
+            "kind is 'mask_rnn'; it must be one of thresholding",
             id="unknown kind",
         ),
         pytest.param(
