@@ -44,7 +44,7 @@ class DetectionLayer(keras.layers.Layer):
         min_confidence: tf.Tensor,
     ) -> tf.Tensor:
         return tf.map_fn(
-            lambda image: self._detect(*image, min_confidence),
+            lambda image: self._detect(image[0], image[1], image[2], image[3], min_confidence),
             (regions, probabilities, deltas, windows),
             fn_output_signature=tf.TensorSpec([self.count, 6], tf.float32),
         )

@@ -30,9 +30,8 @@ logger = logging.getLogger(__name__)
 
 #: Shapes whose graphs are kept. In mode "pad64" photos come in endless shapes.
 KEPT_GRAPHS = 16
-#: Pixels that go through the network at once: one 1024 x 1024 image takes 1 GB of feature maps.
-PIXELS_AT_ONCE = 1024 * 1024
-IMAGES_AT_ONCE = 8
+#: Pixels that may go through a GPU at once: an image of 1024 x 1024 takes 1 GB of feature maps.
+PIXELS_AT_ONCE = 8 * 1024 * 1024
 STRIDES = (4, 8, 16, 32, 64)
 
 Images = Sequence[NDArray[np.uint8]]
@@ -46,11 +45,14 @@ class Detector:
     Attributes:
         architecture: the network that the weight file holds.
         config: the settings in use; what the file fixes is in them too.
+        images_at_once: photos of one shape that share a pass. On a CPU it is 1: more save no time
+            there, take more memory, and change an answer in its last digits.
     """
 
     def __init__(self, network: MaskRCNNNetwork, config: Config) -> None:
         self.architecture: Architecture = network.architecture
         self.config = config
+        self.images_at_once = 16 if tf.config.list_physical_devices("GPU") else 1
         self._network = network
         self._tracing = threading.Lock()
         self._graphs = functools.lru_cache(maxsize=KEPT_GRAPHS)(self._trace)
@@ -122,7 +124,7 @@ class Detector:
         least = self.config.DETECTION_MIN_CONFIDENCE if min_score is None else min_score
         molded = [self._mold(image) for image in images]
         found: dict[int, Instances] = {}
-        for chunk in _chunks([m.pixels.shape for m in molded]):
+        for chunk in _chunks([m.pixels.shape for m in molded], self.images_at_once):
             answers = self._run([molded[i] for i in chunk], float(least))
             found.update(zip(chunk, answers, strict=True))
         return [found[index][:max_instances] for index in range(len(molded))]
@@ -220,12 +222,12 @@ def use_threads(count: int) -> None:
             logger.warning("%d threads wanted, but TensorFlow already runs with %d", count, now)
 
 
-def _chunks(shapes: Sequence[tuple[int, ...]]) -> Iterator[list[int]]:
-    """Yield the indices of images that go through the network together: of one shape, not many."""
+def _chunks(shapes: Sequence[tuple[int, ...]], most: int) -> Iterator[list[int]]:
+    """Yield the indices of images that share a pass: of one shape, and no more than memory has."""
     groups: dict[tuple[int, ...], list[int]] = {}
     for index, shape in enumerate(shapes):
         groups.setdefault(shape, []).append(index)
     for (height, width, _), members in groups.items():
-        size = min(IMAGES_AT_ONCE, max(1, PIXELS_AT_ONCE // (height * width)))
+        size = min(most, max(1, PIXELS_AT_ONCE // (height * width)))
         for start in range(0, len(members), size):
             yield members[start : start + size]

@@ -68,7 +68,7 @@ class MaskRCNNNetwork(keras.Model):
         self.detect_layer = DetectionLayer(config)
         self.align_mask = RoiAlign(int(config.MASK_POOL_SIZE), name="roi_align_mask")
         self.mask_head = MaskHead(a.mask_channels, a.num_classes, folded=folded)
-        self.anchors_of = functools.lru_cache(maxsize=64)(self._anchors_of)
+        self.anchors_of = functools.lru_cache(maxsize=2)(self._anchors_of)  # 4 MB for 1024 x 1024
         self._create_weights()
 
     def _create_weights(self) -> None:

@@ -40,6 +40,8 @@ class RoiAlign(keras.layers.Layer):
         image_shape: tf.Tensor,
         levels: list[tf.Tensor],
     ) -> tf.Tensor:
+        # A network that overflows gives NaN; sampled at such a place, memory is read at random.
+        regions = tf.where(tf.math.is_nan(regions), 0.0, regions)
         level_of_region = self.level_of(regions, image_shape)
         boxes = tf.stop_gradient(tf.minimum(regions, INSIDE))
         crops, order = [], []

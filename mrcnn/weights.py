@@ -256,5 +256,5 @@ def folded(arrays: Mapping[str, list[np.ndarray]], epsilon: float) -> dict[str, 
         norm = norm_of(layer)
         if layer in norms:
             continue
-        result[layer] = fold(values, arrays[norm], epsilon) if norm in arrays else values
+        result[layer] = fold(values, arrays[norm], epsilon) if norm and norm in arrays else values
     return result
