@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import re
@@ -15,6 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text()
@@ -114,6 +116,15 @@ def test_readme_curl_commands_get_answers_from_make_serve(served_port: int, tmp_
             assert (tmp_path / "overlay.png").read_bytes().startswith(b"\x89PNG")
         elif "/predict" in command:
             assert json.loads(asked.stdout)["instances"]
+
+
+def test_readme_script_has_the_settings_of_the_demo_model():
+    source = next(block for block in _blocks("python") if "ShapesConfig" in block)
+    stated = dict(re.findall(r"^    ([A-Z_]+) = (.+)$", source, re.MULTILINE))
+    options = yaml.safe_load((ROOT / "models" / "shapes" / "1" / "model.yaml").read_text())
+    for name, value in options["config"].items():
+        written = ast.literal_eval(stated[name])
+        assert (list(written) if isinstance(value, list) else written) == value, name
 
 
 @pytest.mark.slow
