@@ -14,8 +14,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 from numpy.typing import NDArray
+
+from mrcnn.quiet import importing_quietly
+
+with importing_quietly():
+    import tensorflow as tf
 
 from mrcnn.architecture import Architecture
 from mrcnn.config import Config, ConfigError
