@@ -93,32 +93,38 @@ def region_targets(
     class_ids, boxes = tf.gather(class_ids, real), tf.gather(boxes, real)
     proposals = tf.boolean_mask(proposals, tf.reduce_any(proposals != 0, axis=1))
     overlaps = tf.pad(iou_matrix(proposals, boxes), [[0, 0], [0, 1]])
-    best = tf.reduce_max(overlaps, axis=1)
-    count, ratio = int(config.TRAIN_ROIS_PER_IMAGE), float(config.ROI_POSITIVE_RATIO)
-    positive = random_subset(tf.where(best >= POSITIVE_REGION_IOU)[:, 0], int(count * ratio))
-    wanted = tf.cast(tf.cast(tf.size(positive), tf.float32) / ratio, tf.int32) - tf.size(positive)
-    negative = random_subset(tf.where(best < POSITIVE_REGION_IOU)[:, 0], wanted)
+    positive, negative = sample_regions(tf.reduce_max(overlaps, axis=1), config)
 
-    positive_regions = tf.gather(proposals, positive)
+    objects = tf.gather(proposals, positive)
     owner = tf.argmax(tf.gather(overlaps, positive), axis=1)
-    deltas = box_deltas(positive_regions, tf.gather(boxes, owner))
-    deltas /= tf.constant(config.BBOX_STD_DEV, tf.float32)
+    deltas = box_deltas(objects, tf.gather(boxes, owner))
     cut = tf.image.crop_and_resize(
         tf.cast(tf.gather(masks, tf.gather(real, owner)), tf.float32)[..., None],
-        positive_regions,
+        objects,
         tf.range(tf.size(positive)),
         list(config.MASK_SHAPE),
     )[..., 0]
-    regions = tf.concat([positive_regions, tf.gather(proposals, negative)], axis=0)
-
-    def padded(x: tf.Tensor) -> tf.Tensor:
-        missing = count - tf.shape(x)[0]
-        x = tf.pad(x, [[0, missing]] + [[0, 0]] * (len(x.shape) - 1))
-        return tf.ensure_shape(x, [count, *x.shape[1:]])
-
+    count = int(config.TRAIN_ROIS_PER_IMAGE)
     return RegionTargets(
-        padded(regions),
-        padded(tf.gather(class_ids, owner)),
-        padded(deltas),
-        padded(tf.round(cut)),
+        padded(tf.concat([objects, tf.gather(proposals, negative)], axis=0), count),
+        padded(tf.gather(class_ids, owner), count),
+        padded(deltas / tf.constant(config.BBOX_STD_DEV, tf.float32), count),
+        padded(tf.round(cut), count),
     )
+
+
+def sample_regions(best_iou: tf.Tensor, config: Config) -> tuple[tf.Tensor, tf.Tensor]:
+    """Draw indices of regions with and without an object, by the best overlap of each [regions]."""
+    count, ratio = int(config.TRAIN_ROIS_PER_IMAGE), float(config.ROI_POSITIVE_RATIO)
+    with_object = tf.where(best_iou >= POSITIVE_REGION_IOU)[:, 0]
+    positive = random_subset(with_object, int(count * ratio))
+    wanted = tf.cast(tf.cast(tf.size(positive), tf.float32) / ratio, tf.int32) - tf.size(positive)
+    negative = random_subset(tf.where(best_iou < POSITIVE_REGION_IOU)[:, 0], wanted)
+    return positive, negative
+
+
+def padded(x: tf.Tensor, count: int) -> tf.Tensor:
+    """Pad the first axis with zeros up to `count`."""
+    missing = count - tf.shape(x)[0]
+    x = tf.pad(x, [[0, missing]] + [[0, 0]] * (len(x.shape) - 1))
+    return tf.ensure_shape(x, [count, *x.shape[1:]])

@@ -192,7 +192,7 @@ class Trainer:
         )
         pixels = tf.constant(anchors, tf.float32)
         return tf.map_fn(
-            lambda image: anchor_targets(pixels, *image, config),
+            lambda image: anchor_targets(pixels, image[0], image[1], config),
             (batch.class_ids, batch.boxes),
             fn_output_signature=(tf.int32, tf.float32),
         )
@@ -211,7 +211,7 @@ class Trainer:
         size = tf.constant([height - 1, width - 1] * 2, tf.float32)
         boxes = (batch.boxes - tf.constant([0.0, 0.0, 1.0, 1.0])) / size
         targets = tf.map_fn(
-            lambda image: tuple(region_targets(*image, self.config)),
+            lambda x: tuple(region_targets(x[0], x[1], x[2], x[3], self.config)),
             (proposals, batch.class_ids, boxes, batch.masks),
             fn_output_signature=(tf.float32, tf.int32, tf.float32, tf.float32),
         )
