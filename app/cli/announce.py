@@ -6,6 +6,7 @@ anyone would, says one line on stderr and ends; it ends too when the server does
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
 import signal
@@ -40,10 +41,12 @@ def start(port: int, repository: Path) -> None:
 
 def _announce(url: str, server: int, repository: Path) -> None:
     _say(f"Slipway is starting with the models in {repository}")
+    line = None
     while _is_alive(server):
         time.sleep(_POLL_S)
-        line = _news(url)
-        if line:
+        previous, line = line, _news(url)
+        # Twice the same: a model may have become ready while the first answer was made.
+        if line is not None and line == previous:
             _say(line)
             return
 
@@ -80,7 +83,7 @@ def _get(url: str) -> dict[str, Any] | None:
             body = response.read()
     except urllib.error.HTTPError as error:
         body = error.read()
-    except OSError:
+    except (OSError, http.client.HTTPException):
         return None
     try:
         document = json.loads(body)

@@ -17,13 +17,13 @@ import app
 from app.api.telemetry import FOLDER_VARIABLE
 from app.cli import announce
 from app.cli.terminal import CommandError
-from app.settings import Settings
+from app.settings import LONGEST_SOCKET_PATH, Settings
 
 ROOT = Path(app.__file__).resolve().parents[1]
 UWSGI_INI = ROOT / "uwsgi.ini"
 
 _SOMAXCONN = Path("/proc/sys/net/core/somaxconn")
-_LISTEN = 1024
+_LISTEN_QUEUE = 1024
 # uWSGI's router keeps a table of all descriptors that it might get: gigabytes where a container
 # runtime allows a billion of them (unbit/uwsgi issue 2299).
 _MAX_DESCRIPTORS = 65536
@@ -55,7 +55,8 @@ def run(arguments: argparse.Namespace) -> int:
     environment |= _variables(settings)
     announce.start(settings.port, settings.model_repository)
     sys.stdout.flush()
-    os.execve(uwsgi, [uwsgi, "--ini", str(UWSGI_INI)], environment)
+    command = [uwsgi, "--ini", str(UWSGI_INI), "--listen", str(_listen_queue())]
+    os.execve(uwsgi, command, environment)
 
 
 def _uwsgi() -> str:
@@ -77,6 +78,11 @@ def _check_port(port: int) -> None:
             raise CommandError(f"PORT={port}: {reason}; another: PORT=9000 slipway serve") from None
 
 
+def _listen_queue() -> int:
+    """Return how many connections may wait; uWSGI refuses to start with more than the kernel's."""
+    return min(_LISTEN_QUEUE, int(_SOMAXCONN.read_text()))
+
+
 def _limit_descriptors() -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft == resource.RLIM_INFINITY or soft > _MAX_DESCRIPTORS:
@@ -87,6 +93,9 @@ def _variables(settings: Settings) -> dict[str, str]:
     """Return what `uwsgi.ini` and its processes read from the environment."""
     longest_s = 2 * settings.inference_timeout_s + 60
     path = [str(ROOT), os.environ.get("PYTHONPATH", "")]
+    workers_socket = settings.inference_socket.with_suffix(".http")
+    if len(os.fsencode(workers_socket)) > LONGEST_SOCKET_PATH:
+        raise CommandError(f"INFERENCE_SOCKET={settings.inference_socket}: the path is too long", 2)
     return {
         "PORT": str(settings.port),
         "MODEL_REPOSITORY": str(settings.model_repository),
@@ -95,8 +104,8 @@ def _variables(settings: Settings) -> dict[str, str]:
         "HTTP_THREADS": str(settings.http_threads),
         FOLDER_VARIABLE: str(_empty_metrics_folder(settings.inference_socket)),
         "PYTHONPATH": os.pathsep.join(entry for entry in path if entry),
+        "SLIPWAY_WORKERS_SOCKET": str(workers_socket),
         "SLIPWAY_PYTHON": sys.executable,
-        "SLIPWAY_LISTEN": str(min(_LISTEN, int(_SOMAXCONN.read_text()))),
         "SLIPWAY_HARAKIRI_S": str(int(longest_s)),
         "SLIPWAY_HTTP_TIMEOUT_S": str(int(longest_s) + 15),
     }
@@ -104,7 +113,7 @@ def _variables(settings: Settings) -> dict[str, str]:
 
 def _empty_metrics_folder(inference_socket: Path) -> Path:
     """Return an empty folder for the workers' metrics, beside what else lives as long as they."""
-    folder = inference_socket.with_name(f"{inference_socket.name}.metrics")
+    folder = inference_socket.with_suffix(".metrics")
     try:
         inference_socket.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         if inference_socket.parent.stat().st_uid not in (0, os.getuid()):

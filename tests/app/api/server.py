@@ -39,9 +39,14 @@ def free_port() -> int:
 
 
 class Server:
-    """A server over `models`; its files are in `folder`."""
+    """A server over `models`; its files are in `folder`.
 
-    def __init__(self, folder: Path, models: Path, root: Path, **variables: str) -> None:
+    Without a `command` for Python it is `slipway serve` with an inference process of a test's kind.
+    """
+
+    def __init__(
+        self, folder: Path, models: Path, root: Path, *command: str, **variables: str
+    ) -> None:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._out, self._err = folder / "out.jsonl", folder / "err.txt"
@@ -55,7 +60,7 @@ class Server:
         with self._out.open("wb") as out, self._err.open("wb") as err:
             # A group of its own, as a shell gives to a command: Ctrl-C reaches all of it.
             self.process = subprocess.Popen(
-                [sys.executable, str(SCRIPT)],
+                [sys.executable, *(command or [str(SCRIPT)])],
                 env=environment | variables,
                 stdout=out,
                 stderr=err,
@@ -67,7 +72,7 @@ class Server:
         """Send a request, POST where there are data, and return whatever comes back."""
         request = urllib.request.Request(self.url + path, data, headers)
         try:
-            with urllib.request.urlopen(request, timeout=30) as response:
+            with urllib.request.urlopen(request, timeout=60) as response:
                 return Answer(response.status, dict(response.headers), response.read())
         except urllib.error.HTTPError as error:
             with error:
@@ -77,8 +82,8 @@ class Server:
         """Send a photo as the body."""
         return self.ask(f"/predict{query}", photo, **{"Content-Type": "image/png"})
 
-    def wait_until_ready(self) -> None:
-        wait_for(self.is_ready, "the server is ready")
+    def wait_until_ready(self, timeout_s: float = 20) -> None:
+        wait_for(self.is_ready, "the server is ready", timeout_s)
 
     def is_ready(self) -> bool:
         try:
