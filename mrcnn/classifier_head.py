@@ -19,6 +19,7 @@ class PooledDense(keras.layers.Layer):
     Args:
         units: output features.
         name: name of the convolution in weight files.
+        initializer: of the kernel.
 
     Call arguments:
         x: [regions, side, side, channels].
@@ -27,14 +28,16 @@ class PooledDense(keras.layers.Layer):
         [regions, units].
     """
 
-    def __init__(self, units: int, *, name: str) -> None:
+    def __init__(self, units: int, *, name: str, initializer: str = "he_normal") -> None:
         super().__init__(name=name)
-        self.units = units
+        self.units, self.initializer = units, initializer
 
     def build(self, input_shape: Any) -> None:
         side_y, side_x, channels = (int(n) for n in input_shape[1:])
         self.kernel = self.add_weight(
-            shape=(side_y, side_x, channels, self.units), initializer="he_normal", name="kernel"
+            shape=(side_y, side_x, channels, self.units),
+            initializer=self.initializer,
+            name="kernel",
         )
         self.bias = self.add_weight(shape=(self.units,), initializer="zeros", name="bias")
 
@@ -66,7 +69,10 @@ class ClassifierHead(keras.layers.Layer):
     def __init__(self, units: int, num_classes: int, *, folded: bool = False) -> None:
         super().__init__(name="classifier_head")
         self.num_classes = num_classes
-        self.hidden = [PooledDense(units, name=f"mrcnn_class_conv{i}") for i in (1, 2)]
+        initializer = "zeros" if folded else "he_normal"  # see `ConvNorm`
+        self.hidden = [
+            PooledDense(units, name=f"mrcnn_class_conv{i}", initializer=initializer) for i in (1, 2)
+        ]
         self.norms = (
             []
             if folded

@@ -56,7 +56,8 @@ class ConvNorm(keras.layers.Layer):
             kernel_size,
             strides=strides,
             padding=padding,
-            kernel_initializer="he_normal",
+            # A folded one is filled from a file; 60 million random numbers would take seconds.
+            kernel_initializer="zeros" if folded else "he_normal",
             name=conv_name,
         )
         self.norm = (

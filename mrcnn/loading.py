@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
 import h5py
@@ -12,7 +12,7 @@ import numpy as np
 
 from mrcnn.conv_norm import EPSILON
 from mrcnn.network import MaskRCNNNetwork
-from mrcnn.weights import WeightFile, WeightFileError, folded, mismatches
+from mrcnn.weights import WeightFile, WeightFileError, fold, mismatches, norm_of
 
 logger = logging.getLogger(__name__)
 RPN_LAYERS = ("rpn_conv_shared", "rpn_class_raw", "rpn_bbox_pred")
@@ -49,25 +49,39 @@ def load_weights(
     Raises:
         WeightFileError: layers do not fit; the message lists every one.
     """
-    arrays = {name: a for name, a in file.arrays().items() if name not in exclude}
-    if network.folded:
-        arrays = folded(arrays, EPSILON)
-    layers = {n: layer for n, layer in weighted_layers(network).items() if n not in exclude}
+    layers = weighted_layers(network)
+    wanted = _wanted_shapes(layers)
     bad = mismatches(
-        {name: [a.shape for a in values] for name, values in arrays.items()},
-        {name: [tuple(v.shape) for v in layer.weights] for name, layer in layers.items()},
+        {n: [a.shape for a in arrays] for n, arrays in file.layers.items() if n not in exclude},
+        {name: shapes for name, shapes in wanted.items() if name not in exclude},
     )
     if bad:
-        lines = "\n".join(f"  {m}" for m in bad)
+        lines = "\n".join(f"  {mismatch}" for mismatch in bad)
         text = f"{file.path.name}: {len(bad)} layers do not fit:\n{lines}"
         if not allow_partial:
             raise WeightFileError(text)
         logger.warning("%s", text)
-    unfit = {m.layer for m in bad}
-    fitting = [name for name in layers if name not in unfit]
-    for name in fitting:
-        layers[name].set_weights(arrays[name])
-    return fitting
+    left_out = {mismatch.layer for mismatch in bad}.union(exclude)
+    loaded = []
+    with file.reading() as read:
+        for name, layer in layers.items():
+            norm = norm_of(name) if network.folded else None
+            if name in left_out or norm in left_out:
+                continue
+            layer.set_weights(fold(read(name), read(norm), EPSILON) if norm else read(name))
+            loaded.append(name)
+    return loaded
+
+
+def _wanted_shapes(layers: Mapping[str, keras.layers.Layer]) -> dict[str, list[tuple[int, ...]]]:
+    """Shapes of the arrays that a file must have; its normalizations are there, folded or not."""
+    wanted = {}
+    for name, layer in layers.items():
+        wanted[name] = [tuple(variable.shape) for variable in layer.weights]
+        norm = norm_of(name)
+        if norm and norm not in layers:
+            wanted[norm] = [(wanted[name][0][-1],)] * 4
+    return wanted
 
 
 def save_weights(

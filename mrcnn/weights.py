@@ -6,8 +6,9 @@ a file holds is worked out from its layer names and shapes. No framework is impo
 
 from __future__ import annotations
 
+import contextlib
 import string
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -61,7 +62,7 @@ class WeightFile:
     def open(cls, path: str | Path) -> WeightFile:
         """Read names and shapes of `path`. Raises WeightFileError with one clear line."""
         path = Path(path)
-        with _hdf5(path) as file:
+        with _hdf5(path) as file, _as_weight_file_error(path):
             layers = dict(_layers(file, path))
         missing = [name for name in SIGNATURE if name not in layers]
         if missing:
@@ -70,16 +71,13 @@ class WeightFile:
             )
         return cls(path, layers)
 
-    def arrays(self) -> dict[str, list[np.ndarray]]:
-        """Read every array: layer name -> float32 arrays in the order of the file."""
-        with _hdf5(self.path) as file:
-            try:
-                return {
-                    layer: [np.asarray(file[a.path], np.float32) for a in arrays]
-                    for layer, arrays in self.layers.items()
-                }
-            except (OSError, KeyError) as error:
-                raise WeightFileError(f"{self.path.name}: truncated or damaged: {error}") from error
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[Callable[[str], list[np.ndarray]]]:
+        """Open the file; yields a function that reads the float32 arrays of one layer."""
+        with _hdf5(self.path) as file, _as_weight_file_error(self.path):
+            yield lambda layer: [
+                np.asarray(file[array.path], np.float32) for array in self.layers[layer]
+            ]
 
     @property
     def parameter_count(self) -> int:
@@ -106,8 +104,11 @@ def looks_like_mask_rcnn(path: str | Path) -> bool:
 def _hdf5(path: Path) -> h5py.File:
     if not path.is_file():
         raise WeightFileError(f"{path}: there is no such file")
-    with path.open("rb") as file:
-        start = file.read(len(HDF5_MAGIC))
+    try:
+        with path.open("rb") as file:
+            start = file.read(len(HDF5_MAGIC))
+    except OSError as error:
+        raise WeightFileError(f"{path}: cannot be read: {error.strerror}") from error
     if start != HDF5_MAGIC:
         size = path.stat().st_size
         raise WeightFileError(f"{path.name}: not an HDF5 file ({size} bytes, other signature)")
@@ -115,6 +116,16 @@ def _hdf5(path: Path) -> h5py.File:
         return h5py.File(path, "r")
     except OSError as error:
         raise WeightFileError(f"{path.name}: truncated or damaged HDF5 file: {error}") from error
+
+
+@contextlib.contextmanager
+def _as_weight_file_error(path: Path) -> Iterator[None]:
+    """Turn what h5py raises for a file with damage inside into one clear line."""
+    try:
+        yield
+    except (OSError, KeyError, RuntimeError, AttributeError, UnicodeError) as error:
+        line = " ".join(str(error).split())
+        raise WeightFileError(f"{path.name}: truncated or damaged HDF5 file: {line}") from error
 
 
 def _root(file: h5py.File) -> h5py.Group:
@@ -148,7 +159,7 @@ def _layers(file: h5py.File, path: Path) -> Iterator[tuple[str, list[Array]]]:
             data = root[layer].get(name)
             if not isinstance(data, h5py.Dataset):
                 raise WeightFileError(f"{path.name}: truncated or damaged: no array {layer}/{name}")
-            owner = name.split("/")[0] if layer == "rpn_model" else layer
+            owner = name.split("/")[-2] if layer == "rpn_model" and "/" in name else layer
             array = Array(name, data.name, tuple(data.shape), str(data.dtype))
             found.setdefault(owner, []).append(array)
         yield from found.items()
@@ -219,7 +230,7 @@ def mismatches(
 
 
 def norm_of(layer: str) -> str | None:
-    """The batch normalization behind a convolution, by Matterport's naming; None where none is."""
+    """The batch normalization behind a layer, by Matterport's naming; None where none is."""
     if layer == "conv1":
         return "bn_conv1"
     if layer.startswith("res"):
@@ -246,15 +257,3 @@ def fold(
     gamma, beta, mean, variance = (np.asarray(a, np.float64) for a in norm)
     scale = gamma / np.sqrt(variance + epsilon)
     return [(kernel * scale).astype(np.float32), (beta + (bias - mean) * scale).astype(np.float32)]
-
-
-def folded(arrays: Mapping[str, list[np.ndarray]], epsilon: float) -> dict[str, list[np.ndarray]]:
-    """Fold every batch normalization of a file's arrays into its convolution."""
-    norms = {norm_of(layer) for layer in arrays} - {None}
-    result = {}
-    for layer, values in arrays.items():
-        norm = norm_of(layer)
-        if layer in norms:
-            continue
-        result[layer] = fold(values, arrays[norm], epsilon) if norm and norm in arrays else values
-    return result
