@@ -41,7 +41,7 @@ def start(port: int, repository: Path) -> None:
 
 def _announce(url: str, server: int, repository: Path) -> None:
     _say(f"Slipway is starting with the models in {repository}")
-    line = None
+    line: str | None = None
     while _is_alive(server):
         time.sleep(_POLL_S)
         previous, line = line, _news(url)

@@ -1,0 +1,244 @@
+"""The command `slipway`, in this process; `slipway serve` has tests of its own over uWSGI."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+from PIL import Image
+
+from app.cli import main
+from app.cli import models as models_command
+from app.cli.terminal import table
+from app.kinds import registry
+from tests.app.serving.model_folder import Models
+from tests.app.serving.thresholding import Thresholding
+
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Models:
+    """Return a repository with the model `street`, and the kind that reads it."""
+    models = Models(tmp_path / "models")
+    models.add("street/1/street.h5")
+    monkeypatch.setenv("MODEL_REPOSITORY", str(models.folder))
+    for module in (registry, models_command):
+        monkeypatch.setattr(module, "KINDS", (Thresholding(),))
+    return models
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str]) -> Run:
+    """Return a function that runs the command: exit status, stdout, stderr."""
+
+    def run(*arguments: object) -> tuple[int, str, str]:
+        status = main([str(argument) for argument in arguments])
+        return status, *capsys.readouterr()
+
+    return run
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> list[Path]:
+    """Return two photos: a red rectangle, and a red and a blue one."""
+    image = np.zeros((60, 80, 3), np.uint8)
+    image[10:38, 20:48, 0] = 250
+    paths = [tmp_path / "one.png", tmp_path / "two.png"]
+    Image.fromarray(image).save(paths[0])
+    image[40:55, 50:70, 2] = 200
+    Image.fromarray(image).save(paths[1])
+    return paths
+
+
+@pytest.mark.usefixtures("models")
+class TestPredict:
+    def test_what_was_found_is_a_table_a_photo(self, run: Run, photos: list[Path]):
+        status, out, _ = run("predict", *photos)
+        assert status == 0
+        assert f"{photos[0]}: 1 instance on 80 x 60 pixels, street version 1" in out
+        assert f"{photos[1]}: 2 instances" in out
+        assert "blue   0.784  50  40     20      15" in out
+
+    def test_json_is_one_answer_a_line(self, run: Run, photos: list[Path]):
+        _, out, _ = run("predict", "--json", *photos)
+        answers = [json.loads(line) for line in out.splitlines()]
+        assert [len(answer["instances"]) for answer in answers] == [1, 2]
+        assert answers[0]["file"] == str(photos[0])
+        assert answers[0]["instances"][0]["mask"]["format"] == "coco_rle"
+
+    def test_min_score_leaves_out_what_is_less_sure(self, run: Run, photos: list[Path]):
+        _, out, _ = run("predict", "--min-score", "0.9", photos[1])
+        assert "1 instance " in out
+
+    def test_one_photo_is_drawn_to_a_file(self, run: Run, photos: list[Path], tmp_path: Path):
+        status, _, _ = run("predict", photos[0], "--render", tmp_path / "out.png")
+        assert status == 0
+        with Image.open(tmp_path / "out.png") as drawn:
+            assert drawn.size == (80, 60)
+
+    @pytest.mark.parametrize(
+        ("render", "drawn"),
+        [
+            pytest.param("drawn/", "drawn/two.png", id="folder"),
+            pytest.param("drawn", "drawn/two.png", id="folder to make"),
+            pytest.param("{stem}-found.jpg", "two-found.jpg", id="pattern"),
+        ],
+    )
+    def test_several_photos_are_drawn_to_a_folder_or_by_a_pattern(
+        self, run: Run, photos: list[Path], tmp_path: Path, render: str, drawn: str
+    ):
+        status, _, _ = run("predict", *photos, "--render", f"{tmp_path}/{render}")
+        assert status == 0
+        assert (tmp_path / drawn).is_file()
+
+    def test_two_photos_are_not_drawn_to_one_file(self, run: Run, photos: list[Path]):
+        status, _, err = run("predict", photos[0], photos[0], "--render", "drawn/")
+        assert status == 2
+        assert "several photos" in err
+
+    def test_a_file_that_is_no_picture_does_not_stop_the_others(
+        self, run: Run, photos: list[Path], tmp_path: Path
+    ):
+        (tmp_path / "notes.png").write_text("text")
+        status, out, err = run("predict", tmp_path / "notes.png", tmp_path / "none.png", *photos)
+        assert status == 1
+        assert "2 instances" in out
+        assert [line.count("slipway: ") for line in err.splitlines()] == [1, 1]
+        assert "none.png: No such file" in err
+
+    def test_an_unknown_model_is_one_line(self, run: Run, photos: list[Path]):
+        status, _, err = run("predict", "--model", "strete", photos[0])
+        assert status == 1
+        assert "there is street" in err
+
+
+def test_models_lists_what_is_there_and_what_is_wrong_with_it(run: Run, models: Models):
+    models.write("broken.h5", "nothing")
+    models.write("harbour/2/notes.txt", "nothing")
+    status, out, _ = run("models")
+    assert status == 0
+    heads, broken, harbour, street = out.splitlines()[:4]
+    assert heads.split() == ["model", "version", "kind", "backbone", "classes", "size", "file"]
+    assert street.split()[:4] == ["*", "street", "1", "thresholding"]
+    assert broken.split()[:3] == ["broken", "1", "-"]
+    assert harbour.split()[:2] == ["harbour", "2"]
+    assert "broken version 1 cannot be served: broken.h5 holds no threshold" in out
+    assert "harbour version 2 cannot be served: harbour/2/ holds no model file" in out
+
+
+@pytest.mark.parametrize("folder", ["nowhere", "."], ids=["absent", "empty"])
+def test_a_repository_without_models_is_one_line(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, folder: str
+):
+    monkeypatch.setenv("MODEL_REPOSITORY", str(tmp_path / folder))
+    status, _, err = run("models")
+    assert status == 1
+    assert err.startswith("slipway: MODEL_REPOSITORY=")
+    assert len(err.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        pytest.param(None, "there is no such file", id="absent"),
+        pytest.param(b"text", "not an HDF5 file", id="text"),
+        pytest.param(b"\x89HDF\r\n\x1a\n" + bytes(100), "truncated or damaged", id="truncated"),
+    ],
+)
+def test_inspect_tells_in_one_line_what_a_file_is_not(
+    run: Run, tmp_path: Path, content: bytes | None, reason: str
+):
+    path = tmp_path / "model.h5"
+    if content is not None:
+        path.write_bytes(content)
+    status, _, err = run("inspect", path)
+    assert status == 1
+    assert reason in err
+    assert len(err.splitlines()) == 1
+
+
+@pytest.fixture
+def weight_file(tmp_path: Path) -> Path:
+    """Write a file with the layers by which a narrow network is told, and nothing else."""
+    widths = {2: 16, 3: 32, 4: 64, 5: 96}
+    shapes: dict[str, tuple[int, ...]] = {
+        "conv1": (7, 7, 3, 16),
+        **{
+            f"res{stage}{block}_branch2a": (1, 1, 16, width)
+            for stage, width in widths.items()
+            for block in "ab"
+        },
+        "fpn_c5p5": (1, 1, 384, 64),
+        "rpn_conv_shared": (3, 3, 64, 128),
+        "rpn_class_raw": (1, 1, 128, 6),
+        "mrcnn_class_conv1": (7, 7, 64, 256),
+        "mrcnn_class_logits": (256, 11),
+        "mrcnn_mask_conv1": (3, 3, 64, 64),
+        "mrcnn_mask": (1, 1, 64, 11),
+    }
+    path = tmp_path / "narrow.h5"
+    with h5py.File(path, "w") as file:
+        file.attrs["layer_names"] = [layer.encode() for layer in shapes]
+        for layer, shape in shapes.items():
+            name = f"{layer}/kernel:0"
+            file.create_group(layer).attrs["weight_names"] = [name.encode()]
+            file[layer].create_dataset(name, shape, "float32")
+    return path
+
+
+def test_inspect_tells_what_a_file_is_layer_by_layer(run: Run, weight_file: Path):
+    status, out, _ = run("inspect", weight_file)
+    assert status == 0
+    assert "backbone    resnet26_narrow" in out
+    assert "classes     11: the background and 10 more" in out
+    assert re.search(r"^rpn_conv_shared +kernel +3 x 3 x 64 x 128 float32 +73,728$", out, re.M)
+
+
+def test_models_tells_the_backbone_of_a_weight_file(
+    run: Run, weight_file: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("MODEL_REPOSITORY", str(weight_file.parent))
+    weight_file.with_name("narrow.labels.txt").write_text("one\ntwo\n")
+    status, out, _ = run("models")
+    assert status == 1
+    assert "narrow version 1 cannot be served: 2 labels for 10 classes" in out
+    weight_file.with_name("narrow.labels.txt").unlink()
+    status, out, _ = run("models")
+    assert status == 0
+    assert out.splitlines()[1].split()[:6] == [
+        "*",
+        "narrow",
+        "1",
+        "mask_rcnn",
+        "resnet26_narrow",
+        "10",
+    ]
+
+
+def test_a_bad_setting_is_one_line_and_exit_status_2(run: Run, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("PORT", "http")
+    status, _, err = run("models")
+    assert status == 2
+    assert err == "slipway: PORT='http': must be a whole number from 1 to 65535\n"
+
+
+@pytest.mark.parametrize("arguments", [[], ["server"], ["predict"], ["inspect"]], ids=str)
+def test_a_command_that_is_not_understood_is_exit_status_2(arguments: list[str]):
+    with pytest.raises(SystemExit) as stop:
+        main(arguments)
+    assert stop.value.code == 2
+
+
+def test_columns_are_as_wide_as_what_is_in_them():
+    rows = [("name", "n"), ("a", 1000), ("long name", 1)]
+    assert table(rows, right=" >").splitlines() == [
+        "name          n",
+        "a          1000",
+        "long name     1",
+    ]
