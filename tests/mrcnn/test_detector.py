@@ -1,0 +1,209 @@
+"""Photos in, instances out: any number, any size, from any thread, within bounds."""
+
+from __future__ import annotations
+
+import logging
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mrcnn import detector as detector_module
+from mrcnn.config import ConfigError
+from mrcnn.detector import Detector, use_threads
+from mrcnn.instances import Instances
+from mrcnn.weights import WeightFileError
+from tests.mrcnn.tiny import ARCHITECTURE, SETTINGS, Groups, changed
+
+
+def photo(height: int, width: int, seed: int = 0) -> np.ndarray:
+    """Return noise in large blotches, so that photos of several sizes differ in what is found."""
+    blotches = np.random.default_rng(seed).integers(0, 256, (-(-height // 8), -(-width // 8), 3))
+    return blotches.repeat(8, 0).repeat(8, 1)[:height, :width].astype(np.uint8)
+
+
+PHOTOS = [photo(100, 128), photo(60, 40, 1), photo(128, 128, 2), photo(300, 70, 3), photo(64, 64)]
+
+
+@pytest.fixture(scope="module")
+def detector(tiny_file: Path) -> Detector:
+    return Detector.load(tiny_file, SETTINGS)
+
+
+def same(one: Instances, other: Instances) -> bool:
+    return (
+        one.image_size == other.image_size
+        and np.array_equal(one.boxes_yxyx, other.boxes_yxyx)
+        and np.array_equal(one.class_ids, other.class_ids)
+        and np.array_equal(one.scores, other.scores)
+        and np.array_equal(one.masks, other.masks)
+    )
+
+
+def test_instances_lie_on_their_photo_best_first(detector: Detector):
+    for image, found in zip(PHOTOS, detector.detect(PHOTOS), strict=True):
+        assert len(found) > 0
+        assert found.image_size == image.shape[:2]
+        y1, x1, y2, x2 = found.boxes_yxyx.T
+        assert (y1 >= 0).all()
+        assert (x1 >= 0).all()
+        assert (y1 < y2).all()
+        assert (x1 < x2).all()
+        assert (y2 <= image.shape[0]).all()
+        assert (x2 <= image.shape[1]).all()
+        assert (np.diff(found.scores) <= 0).all()
+        assert (found.scores >= 0.25).all()
+        assert set(found.class_ids) <= set(range(1, ARCHITECTURE.num_classes))
+        assert found.masks.shape == (len(found), 28, 28)
+
+
+def test_several_photos_give_what_each_gives_alone(detector: Detector):
+    together = detector.detect(PHOTOS)
+    alone = [detector.detect([image])[0] for image in PHOTOS]
+    assert all(map(same, together, alone))
+
+
+def test_photos_that_share_a_pass_give_the_same_but_for_the_last_digits(
+    detector: Detector, monkeypatch: pytest.MonkeyPatch
+):
+    alone = detector.detect(PHOTOS)
+    monkeypatch.setattr(detector, "images_at_once", 3)
+    for one, other in zip(alone, detector.detect(PHOTOS), strict=True):
+        assert np.array_equal(one.class_ids, other.class_ids)
+        assert np.abs(one.boxes_yxyx - other.boxes_yxyx).max() <= 1
+        assert np.abs(one.scores - other.scores).max() <= 1e-3
+        assert np.abs(one.masks - other.masks).max() <= 3e-2
+
+
+def test_no_photo_gives_no_answer(detector: Detector):
+    assert detector.detect([]) == []
+
+
+def test_threads_share_a_detector(detector: Detector):
+    alone = detector.detect(PHOTOS)
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(lambda image: detector.detect([image])[0], PHOTOS * 3))
+    assert all(map(same, answers, alone * 3))
+
+
+def test_min_score_replaces_the_setting(detector: Detector):
+    usual = detector.detect([PHOTOS[0]])[0]
+    strict = detector.detect([PHOTOS[0]], min_score=float(usual.scores[0]))[0]
+    assert 0 < len(strict) < len(usual)
+    assert len(detector.detect([PHOTOS[0]], min_score=0.0)[0]) >= len(usual)
+    assert len(detector.detect([PHOTOS[0]], min_score=1.0)[0]) == 0
+
+
+def test_max_instances_keeps_the_best(detector: Detector):
+    usual = detector.detect([PHOTOS[0]])[0]
+    assert same(detector.detect([PHOTOS[0]], max_instances=1)[0], usual[:1])
+    assert same(detector.detect([PHOTOS[0]], max_instances=1000)[0], usual)
+
+
+def test_warm_up_builds_the_usual_graph(tiny_file: Path):
+    detector = Detector.load(tiny_file, SETTINGS)
+    detector.warm_up()
+    detector.detect([PHOTOS[0]])
+    assert detector._graphs.cache_info().misses == 1
+
+
+def test_shapes_without_end_do_not_pile_up(tiny_file: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(detector_module, "KEPT_GRAPHS", 2)
+    detector = Detector.load(tiny_file, {**SETTINGS, "IMAGE_RESIZE_MODE": "pad64"})
+    detector.warm_up()
+    detector.detect([photo(64, 64 * n) for n in (1, 2, 3)])
+    assert detector._graphs.cache_info().currsize == 2
+
+
+def test_unresized_photo_must_fit_the_pyramid(tiny_file: Path):
+    detector = Detector.load(tiny_file, {**SETTINGS, "IMAGE_RESIZE_MODE": "none"})
+    assert detector.detect([photo(64, 128)])[0].image_size == (64, 128)
+    with pytest.raises(ValueError, match="the photo is 100 x 128 pixels; resize mode 'none' needs"):
+        detector.detect([photo(128, 100)])
+
+
+def test_what_is_no_photo_is_named(detector: Detector):
+    with pytest.raises(ValueError, match=r"a photo is \[height, width, 3\] RGB, not \[8, 8\]"):
+        detector.detect([np.zeros((8, 8), np.uint8)])
+    with pytest.raises(ValueError, match="a photo holds uint8 values, not float64"):
+        detector.detect([np.zeros((8, 8, 3))])
+
+
+@pytest.mark.parametrize("factor", [1e6, 1e38], ids=["large", "infinite"])
+def test_network_that_overflows_still_answers(factor: float, tiny_file: Path, tmp_path: Path):
+    def explode(groups: Groups) -> None:
+        groups["rpn_model"] = [(name, factor * array) for name, array in groups["rpn_model"]]
+
+    path = changed(tiny_file, tmp_path / "odd.h5", explode)
+    found = Detector.load(path, SETTINGS).detect([PHOTOS[0]], min_score=0.0)[0]
+    assert np.isfinite(found.scores).all()
+    assert np.isfinite(found.masks).all()
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        pytest.param({"NUM_CLASSES": 81}, "NUM_CLASSES is 81, but tiny.h5 has 5", id="classes"),
+        pytest.param(
+            {"BACKBONE": "resnet50"},
+            "BACKBONE is 'resnet50', but tiny.h5 has 'resnet26_narrow'",
+            id="backbone",
+        ),
+        pytest.param(
+            {"RPN_ANCHOR_RATIOS": [0.5, 2]},
+            "RPN_ANCHOR_RATIOS has 2 entries, but tiny.h5 has 3 anchors a location",
+            id="ratios",
+        ),
+        pytest.param(
+            {"BACKBONE_STRIDES": [8, 16, 32, 64, 128]}, "BACKBONE_STRIDES is", id="strides"
+        ),
+        pytest.param({"IMAGE_RESIZE_MODE": "crop"}, "for training only", id="crop"),
+        pytest.param({"IMAGE_MAX_DIMM": 3}, "did you mean IMAGE_MAX_DIM", id="unknown name"),
+    ],
+)
+def test_setting_that_contradicts_the_file_is_named(values: dict, told: str, tiny_file: Path):
+    with pytest.raises(ConfigError, match=told) as caught:
+        Detector.load(tiny_file, {**SETTINGS, **values})
+    assert "\n" not in str(caught.value)
+
+
+def test_setting_that_agrees_with_the_file_is_taken(tiny_file: Path):
+    detector = Detector.load(
+        tiny_file, {**SETTINGS, "NUM_CLASSES": 5, "BACKBONE": "resnet26_narrow"}
+    )
+    assert detector.config.NUM_CLASSES == 5
+    assert detector.config.BACKBONE == "resnet26_narrow"
+
+
+def test_partial_file_loads_only_if_that_is_allowed(tiny_file: Path, tmp_path: Path):
+    path = changed(tiny_file, tmp_path / "odd.h5", lambda groups: groups.pop("fpn_p3"))
+    with pytest.raises(WeightFileError, match="fpn_p3: file has nothing"):
+        Detector.load(path, SETTINGS)
+    assert len(Detector.load(path, SETTINGS, allow_partial=True).detect([PHOTOS[0]])) == 1
+
+
+def test_description_has_sizes_and_parameters(detector: Detector):
+    description = detector.describe()
+    assert description["num_classes"] == 5
+    assert description["parameters"] > 100_000
+
+
+def test_thread_count_that_comes_too_late_is_told(detector: Detector, caplog):
+    with caplog.at_level(logging.WARNING):
+        use_threads(77)
+    assert "77 threads wanted" in caplog.text
+
+
+@pytest.mark.slow
+def test_nothing_is_written_to_stderr(tiny_file: Path):
+    script = (
+        "import sys, numpy as np\n"
+        "from mrcnn.detector import Detector\n"
+        f"detector = Detector.load({str(tiny_file)!r}, {SETTINGS!r}, threads=1)\n"
+        "detector.detect([np.zeros((128, 128, 3), np.uint8)])\n"
+    )
+    ran = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True)
+    assert ran.stderr == ""
