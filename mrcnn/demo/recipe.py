@@ -39,7 +39,7 @@ WEIGHT_DECAY = 1e-4
 #: Small scenes first: they cost less, and teach what does not depend on size.
 STAGES = (
     Stage("small", side=320, steps=1600, learning_rate=1e-3),
-    Stage("full", side=SIDE, steps=2600, learning_rate=6e-4),
+    Stage("full", side=SIDE, steps=1900, learning_rate=6e-4),
 )
 
 
