@@ -28,6 +28,7 @@ async function show(blob, name) {
   element("busy").textContent = "Looking…";
   say(null);
   const photoPromise = createImageBitmap(blob).catch(() => null);
+  photoPromise.then((photo) => preview(photo, mine));
   const start = performance.now();
   const prediction = await predictPatiently(blob, mine);
   if (mine !== turn) return;
@@ -46,13 +47,24 @@ async function show(blob, name) {
   redraw();
 }
 
+/** Show the photo alone while the server looks at it. */
+function preview(photo, mine) {
+  if (!photo || mine !== turn || board.dataset.view !== "busy") return;
+  const { width, height } = photo;
+  new Drawing(canvas, photo, { image: { width, height }, instances: [] }).draw({
+    indices: [],
+    lit: null,
+    layers: {},
+  });
+}
+
 /** Predict, again and again while the server says that it will be able to soon. */
 async function predictPatiently(blob, mine) {
   for (;;) {
     try {
       return await server.predict(blob, { model: element("model").value, minScore: MIN_SCORE });
     } catch (problem) {
-      if (!problem.isPassing || mine !== turn || hasFailed(element("model").value)) return problem;
+      if (!problem.isPassing || mine !== turn || haveAllFailed()) return problem;
       const wait = Math.min(problem.retryAfter ?? 3, 10);
       element("busy").textContent = `${sentence(problem.message)} Trying again in ${wait} s.`;
       await pause(wait * 1000);
@@ -61,9 +73,8 @@ async function predictPatiently(blob, mine) {
   }
 }
 
-function hasFailed(name) {
-  const versions = models.filter((model) => model.name === name);
-  return versions.length > 0 && versions.every((model) => model.state === "failed");
+function haveAllFailed() {
+  return models.length > 0 && models.every((model) => model.state === "failed");
 }
 
 function fail(problem, name) {
@@ -103,7 +114,7 @@ function visible() {
 
 function redraw() {
   element("threshold-value").textContent = Number(slider.value).toFixed(2);
-  if (!shown || board.dataset.view === "empty") return;
+  if (!shown || board.dataset.view !== "result") return;
   const indices = visible();
   if (!indices.includes(lit)) lit = null;
   draw(indices);
@@ -219,18 +230,20 @@ function state(kind, text) {
   const place = element("state");
   place.dataset.state = kind;
   place.textContent = kind === "ready" ? text : "Not ready";
+  place.title = models.flatMap(({ name, error }) => (error ? `${name}: ${error}` : [])).join("\n");
   board.dataset.server = kind;
   element("prompt-hint").textContent = kind === "ready" ? "or paste one" : text;
 }
 
 function offerModels() {
   const select = element("model");
-  const names = [...new Set(models.map((model) => model.name))];
+  const offerable = models.filter((model) => model.state !== "failed");
+  const names = [...new Set(offerable.map((model) => model.name))];
   const offered = [...select.options].map((option) => option.value);
   if (names.join("\n") === offered.join("\n")) return;
   const chosen = offered.includes(select.value) ? select.value : null;
   select.replaceChildren(...names.map((name) => new Option(name, name)));
-  const fallback = models.find((model) => model.default)?.name ?? names[0];
+  const fallback = offerable.find((model) => model.default)?.name ?? names[0];
   select.value = chosen ?? fallback ?? "";
   element("model-field").hidden = names.length < 2;
   followModel();
