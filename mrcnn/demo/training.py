@@ -9,9 +9,12 @@ from pathlib import Path
 
 import keras
 
+from mrcnn.demo.pretraining import PixelTrainer
 from mrcnn.demo.recipe import (
     ARCHITECTURE,
     BATCH_SIZE,
+    MASK_REGIONS,
+    SIDE,
     STAGES,
     WARM_UP_STEPS,
     WEIGHT_DECAY,
@@ -60,18 +63,26 @@ def train_stage(
     """Train one stage to its end and return its weights' path."""
     keras.utils.set_random_seed(first_seed)
     path = folder / f"{stage.name}.h5"
-    network = MaskRCNNNetwork(ARCHITECTURE, training_config(stage.side))
-    trainer = Trainer(network, optimizer_of(stage, steps), BATCH_SIZE)
+    network = MaskRCNNNetwork(ARCHITECTURE, training_config())
+    trainer = trainer_of(stage, steps, network)
     if path.exists():
         load_weights(network, WeightFile.open(path))
         trainer.restore(path)
     elif start_from is not None:
         load_weights(network, WeightFile.open(start_from))
-    print(f"stage {stage.name}: side {stage.side}, step {trainer.step} of {steps}", file=sys.stderr)
+    print(f"stage {stage.name}: step {trainer.step} of {steps}", file=sys.stderr)
     if trainer.step < steps:
         seed = first_seed + trainer.step * BATCH_SIZE
-        trainer.fit(examples(seed, stage.side), steps, checkpoint=path, checkpoint_every=200)
+        trainer.fit(examples(seed, SIDE), steps, checkpoint=path, checkpoint_every=200)
     return path
+
+
+def trainer_of(stage: Stage, steps: int, network: MaskRCNNNetwork) -> Trainer:
+    """The loop of a stage."""
+    optimizer = optimizer_of(stage, steps)
+    if stage.name == "pixels":
+        return PixelTrainer(network, optimizer, BATCH_SIZE)
+    return Trainer(network, optimizer, BATCH_SIZE, mask_regions=MASK_REGIONS)
 
 
 def optimizer_of(stage: Stage, steps: int) -> keras.optimizers.Optimizer:

@@ -52,21 +52,38 @@ class Progress:
 class Trainer:
     """Trains a network on an endless stream of examples.
 
+    A subclass that overrides `losses_of`, `loss_names` and `variables` trains something else with
+    the same loop.
+
     Args:
         network: built with its normalizations, not folded.
         optimizer: any Keras optimizer; it carries the learning rate's schedule.
         batch_size: pictures a step, all molded to one size.
+        mask_regions: object regions a picture that the mask head learns from, drawn anew each
+            step; all of them unless told. The mask head is most of a step's work.
     """
 
+    loss_names: tuple[str, ...] = LOSSES
+
     def __init__(
-        self, network: MaskRCNNNetwork, optimizer: keras.optimizers.Optimizer, batch_size: int
+        self,
+        network: MaskRCNNNetwork,
+        optimizer: keras.optimizers.Optimizer,
+        batch_size: int,
+        *,
+        mask_regions: int | None = None,
     ) -> None:
         self.network, self.optimizer, self.batch_size = network, optimizer, batch_size
-        self.config = network.config
+        self.config, self.mask_regions = network.config, mask_regions
         self.propose = ProposalLayer(self.config, int(self.config.POST_NMS_ROIS_TRAINING))
         self.step = 0
-        optimizer.build(network.trainable_variables)
+        optimizer.build(self.variables)
         self._step = tf.function(self._train_step, autograph=False)
+
+    @property
+    def variables(self) -> list[keras.Variable]:
+        """What the optimizer changes."""
+        return self.network.trainable_variables
 
     def fit(
         self,
@@ -91,7 +108,7 @@ class Trainer:
         Raises:
             FloatingPointError: the loss is no longer a number.
         """
-        sums, since, started = np.zeros(len(LOSSES)), self.step, time.monotonic()
+        sums, since, started = np.zeros(len(self.loss_names)), self.step, time.monotonic()
         for batch in self._dataset(examples):
             sums += np.array([float(v) for v in self._step(batch)])
             self.step += 1
@@ -99,7 +116,7 @@ class Trainer:
                 raise FloatingPointError(f"step {self.step}: the loss is not a number: {sums}")
             if self.step % report_every == 0 or self.step == steps:
                 report(self._progress(sums, self.step - since, started, steps))
-                sums, since, started = np.zeros(len(LOSSES)), self.step, time.monotonic()
+                sums, since, started = np.zeros(len(self.loss_names)), self.step, time.monotonic()
             if checkpoint and (self.step % checkpoint_every == 0 or self.step == steps):
                 self.save(checkpoint)
             if self.step >= steps:
@@ -126,7 +143,7 @@ class Trainer:
             self.step,
             steps,
             float(self.optimizer.learning_rate),
-            dict(zip(LOSSES, (sums / done).tolist(), strict=True)),
+            dict(zip(self.loss_names, (sums / done).tolist(), strict=True)),
             (steps - self.step) * seconds,
             self.batch_size / seconds,
         )
@@ -146,12 +163,12 @@ class Trainer:
     def _train_step(self, batch: tuple[tf.Tensor, ...]) -> tf.Tensor:
         with tf.GradientTape() as tape:
             values = self.losses_of(Batch(*batch))
-            total = tf.add_n([v * self.config.LOSS_WEIGHTS[n] for n, v in values.items()])
-        variables = self.network.trainable_variables
+            total = tf.add_n([v * self.config.LOSS_WEIGHTS.get(n, 1.0) for n, v in values.items()])
+        variables = self.variables
         gradients = tape.gradient(total, variables)
         gradients, _ = tf.clip_by_global_norm(gradients, self.config.GRADIENT_CLIP_NORM)
         self.optimizer.apply_gradients(zip(gradients, variables, strict=True))
-        return tf.stack([values[name] for name in LOSSES])
+        return tf.stack([values[name] for name in self.loss_names])
 
     def losses_of(self, batch: Batch) -> dict[str, tf.Tensor]:
         """The five losses of a batch, by Matterport's names, before their weights."""
@@ -225,6 +242,8 @@ class Trainer:
         One region always goes through, for a batch statistic needs a sample.
         """
         objects = tf.where(found.class_ids > 0)  # [objects, 2] image, place
+        if self.mask_regions is not None:
+            objects = tf.random.shuffle(objects)[: self.mask_regions * self.batch_size]
         chosen = tf.cond(tf.size(objects) > 0, lambda: objects, lambda: tf.zeros([1, 2], tf.int64))
         logits = self.network.mask_logits(
             levels,
