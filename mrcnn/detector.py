@@ -39,7 +39,7 @@ PIXELS_AT_ONCE = 8 * 1024 * 1024
 STRIDES = (4, 8, 16, 32, 64)
 
 Images = Sequence[NDArray[np.uint8]]
-#: (pixels uint8 [n, h, w, 3], windows [n, 4], least score) -> (detections, image indices, masks).
+#: (pixels [n, h, w, 3], windows [n, 4], least score) -> (detections, image indices, masks).
 Graph = Callable[[tf.Tensor, tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor, tf.Tensor]]
 
 
@@ -125,37 +125,47 @@ class Detector:
         Raises:
             ValueError: something is not a photo, or has a size that the resize mode cannot take.
         """
-        least = self.config.DETECTION_MIN_CONFIDENCE if min_score is None else min_score
-        molded = [self._mold(image) for image in images]
-        found: dict[int, Instances] = {}
-        for chunk in _chunks([m.pixels.shape for m in molded], self.images_at_once):
-            answers = self._run([molded[i] for i in chunk], float(least))
-            found.update(zip(chunk, answers, strict=True))
-        return [found[index][:max_instances] for index in range(len(molded))]
-
-    def _mold(self, image: NDArray[np.uint8]) -> Molded:
         config = self.config
-        molded = mold_image(
-            np.asarray(image),
-            mode=config.IMAGE_RESIZE_MODE,
-            min_dim=config.IMAGE_MIN_DIM,
-            max_dim=config.IMAGE_MAX_DIM,
-            min_scale=config.IMAGE_MIN_SCALE,
-        )
-        height, width = molded.pixels.shape[:2]
-        if height % 64 or width % 64:
-            raise ValueError(
-                f"the photo is {width} x {height} pixels; resize mode "
-                f"{config.IMAGE_RESIZE_MODE!r} needs sides that are multiples of 64"
+        molded = [
+            mold_image(
+                np.asarray(image),
+                mode=config.IMAGE_RESIZE_MODE,
+                min_dim=config.IMAGE_MIN_DIM,
+                max_dim=config.IMAGE_MAX_DIM,
+                min_scale=config.IMAGE_MIN_SCALE,
             )
-        return molded
+            for image in images
+        ]
+        found = self.detect_molded(molded, min_score=min_score)
+        return [instances[:max_instances] for instances in found]
+
+    def detect_molded(
+        self, molded: Sequence[Molded], *, min_score: float | None = None
+    ) -> list[Instances]:
+        """Find the instances of photos that are in the network's frame already.
+
+        Their pixels may be of any type, the mean not yet subtracted.
+        """
+        least = self.config.DETECTION_MIN_CONFIDENCE if min_score is None else min_score
+        for photo in molded:
+            height, width = photo.pixels.shape[:2]
+            if height % 64 or width % 64:
+                raise ValueError(
+                    f"the photo is {width} x {height} pixels; resize mode "
+                    f"{self.config.IMAGE_RESIZE_MODE!r} needs sides that are multiples of 64"
+                )
+        found: dict[int, Instances] = {}
+        for chunk in _chunks(molded, self.images_at_once):
+            answers = self._run([molded[index] for index in chunk], float(least))
+            found.update(zip(chunk, answers, strict=True))
+        return [found[index] for index in range(len(molded))]
 
     def _run(self, molded: Sequence[Molded], least: float) -> Iterator[Instances]:
         """Run photos of one molded shape."""
         pixels = np.stack([m.pixels for m in molded])
         windows = np.array([m.window for m in molded], np.float32)
         with self._tracing:  # two threads must not build the same graph
-            graph = self._graphs(pixels.shape[1:3])
+            graph = self._graphs(pixels.shape[1:3], pixels.dtype)
         tensors = graph(tf.constant(pixels), tf.constant(windows), tf.constant(least, tf.float32))
         detections, image_indices, masks = (tensor.numpy() for tensor in tensors)
         for index, photo in enumerate(molded):
@@ -167,13 +177,13 @@ class Detector:
                 photo_shape=photo.original_shape,
             )
 
-    def _trace(self, shape: tuple[int, int]) -> Graph:
+    def _trace(self, shape: tuple[int, int], dtype: np.dtype[Any]) -> Graph:
         def run(pixels: tf.Tensor, windows: tf.Tensor, least: tf.Tensor) -> tuple[tf.Tensor, ...]:
             stages = self._network.stages(pixels, windows, least)
             return stages.detections, stages.image_indices, stages.masks
 
         signature = (
-            tf.TensorSpec([None, *shape, 3], tf.uint8),
+            tf.TensorSpec([None, *shape, 3], dtype),
             tf.TensorSpec([None, 4], tf.float32),
             tf.TensorSpec([], tf.float32),
         )
@@ -200,6 +210,12 @@ def settings_for(
                 "the file says it"
             )
     config = Config.with_values({**values, **fixed})
+    check_settings(config, architecture, file_name)
+    return config
+
+
+def check_settings(config: Config, architecture: Architecture, file_name: str) -> None:
+    """Raise ConfigError, naming the setting, where a network with these weights cannot have it."""
     ratios = len(config.RPN_ANCHOR_RATIOS)
     if ratios != architecture.anchors_per_location:
         raise ConfigError(
@@ -212,7 +228,6 @@ def settings_for(
         )
     if config.IMAGE_RESIZE_MODE == "crop":
         raise ConfigError("config: IMAGE_RESIZE_MODE 'crop' cuts at random, for training only")
-    return config
 
 
 def use_threads(count: int) -> None:
@@ -226,12 +241,12 @@ def use_threads(count: int) -> None:
             logger.warning("%d threads wanted, but TensorFlow already runs with %d", count, now)
 
 
-def _chunks(shapes: Sequence[tuple[int, ...]], most: int) -> Iterator[list[int]]:
-    """Yield the indices of images that share a pass: of one shape, and no more than memory has."""
-    groups: dict[tuple[int, ...], list[int]] = {}
-    for index, shape in enumerate(shapes):
-        groups.setdefault(shape, []).append(index)
-    for (height, width, _), members in groups.items():
+def _chunks(molded: Sequence[Molded], most: int) -> Iterator[list[int]]:
+    """Yield the indices of photos that share a pass: of one shape, and no more than memory has."""
+    groups: dict[tuple[Any, ...], list[int]] = {}
+    for index, photo in enumerate(molded):
+        groups.setdefault((*photo.pixels.shape, photo.pixels.dtype), []).append(index)
+    for (height, width, *_), members in groups.items():
         size = min(most, max(1, PIXELS_AT_ONCE // (height * width)))
         for start in range(0, len(members), size):
             yield members[start : start + size]

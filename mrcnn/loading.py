@@ -41,7 +41,7 @@ def load_weights(
         network: where the arrays go; normalizations are folded in if it was built so.
         file: where they come from.
         allow_partial: load what fits and log the rest, instead of refusing.
-        exclude: layers to leave as they are.
+        exclude: layers to leave as they are; "rpn_model" stands for its three.
 
     Returns:
         The names of the layers loaded.
@@ -49,11 +49,12 @@ def load_weights(
     Raises:
         WeightFileError: layers do not fit; the message lists every one.
     """
+    excluded = {*exclude, *(RPN_LAYERS if "rpn_model" in exclude else ())}
     layers = weighted_layers(network)
     wanted = _wanted_shapes(layers)
     bad = mismatches(
-        {n: [a.shape for a in arrays] for n, arrays in file.layers.items() if n not in exclude},
-        {name: shapes for name, shapes in wanted.items() if name not in exclude},
+        {n: [a.shape for a in arrays] for n, arrays in file.layers.items() if n not in excluded},
+        {name: shapes for name, shapes in wanted.items() if name not in excluded},
     )
     if bad:
         lines = "\n".join(f"  {mismatch}" for mismatch in bad)
@@ -61,7 +62,7 @@ def load_weights(
         if not allow_partial:
             raise WeightFileError(text)
         logger.warning("%s", text)
-    left_out = {mismatch.layer for mismatch in bad}.union(exclude)
+    left_out = {mismatch.layer for mismatch in bad} | excluded
     loaded = []
     with file.reading() as read:
         for name, layer in layers.items():
