@@ -137,11 +137,13 @@ def _of_http(error: HTTPException) -> Response:
 
 
 def _of_large_body() -> Response:
-    limit = request.max_content_length
+    value, limit = request.content_length or 0, request.max_content_length or 0
     _drain()
-    detail = f"the body has {request.content_length or 0:,} bytes; at most {limit:,} are accepted"
-    problem = ProblemError("body-too-large", detail, value=request.content_length, limit=limit)
-    return problem.response()
+    if value <= limit:
+        detail = "the form has too many fields, or a long one that is no file: -F image=@FILE"
+        return ProblemError("body-too-large", detail).response()
+    detail = f"the body has {value:,} bytes; at most {limit:,} are accepted"
+    return ProblemError("body-too-large", detail, value=value, limit=limit).response()
 
 
 def _drain() -> None:

@@ -16,7 +16,8 @@ HEADER = "X-Request-ID"
 _WELL_FORMED = re.compile(r"[A-Za-z0-9._:+/=-]{1,128}")
 # Asked every few seconds by machines: logged only when the answer is news to this process.
 _QUIET = ("/healthz", "/readyz", "/metrics")
-_last_answers: dict[str, object] = {}
+# Anyone may send any word as a method; each would be a metric of its own.
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
 def register(app: Flask) -> None:
@@ -37,7 +38,8 @@ def _begin() -> None:
 def _end(response: Response) -> Response:
     response.headers[HEADER] = g.request_id
     route = request.url_rule.rule if request.url_rule else "none"
-    labels = (request.method, route, str(response.status_code))
+    method = request.method if request.method in _METHODS else "other"
+    labels = (method, route, str(response.status_code))
     services().telemetry.requests.labels(*labels).inc()
     if request.path not in _QUIET or _is_news(request.path, response.status_code):
         _log(response)
@@ -46,8 +48,9 @@ def _end(response: Response) -> Response:
 
 def _is_news(path: str, status: int) -> bool:
     answer = (status, g.get("problem_detail"))
-    is_news = answer != _last_answers.get(path, (200, None))
-    _last_answers[path] = answer
+    last_answers = services().last_answers
+    is_news = answer != last_answers.get(path, (200, None))
+    last_answers[path] = answer
     return is_news
 
 

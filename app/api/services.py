@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import cast
 
 from flask import Flask, current_app
@@ -22,6 +22,8 @@ class Services:
     settings: Settings
     client: InferenceClient
     telemetry: Telemetry
+    last_answers: dict[str, object] = field(default_factory=dict)
+    """What each health path answered last."""
 
     @property
     def image_limits(self) -> ImageLimits:

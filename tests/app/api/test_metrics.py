@@ -27,6 +27,7 @@ def test_requests_are_counted_by_route_and_status(client: FlaskClient, photo: by
     client.post("/predict", data=b"text")
     client.get("/v1/models/street")
     client.get("/a/path/that/is/made/up")
+    client.open("/predict", method="INVENTED")
     samples = scrape(client)
 
     def count(method: str, route: str, status: str) -> float:
@@ -37,6 +38,7 @@ def test_requests_are_counted_by_route_and_status(client: FlaskClient, photo: by
     assert count("POST", "/predict", "415") == 1
     assert count("GET", "/v1/models/<name>", "200") == 1
     assert count("GET", "none", "404") == 1
+    assert count("other", "none", "405") == 1
 
 
 def test_stages_and_instances_of_predictions_are_counted(client: FlaskClient, photo: bytes):

@@ -132,6 +132,13 @@ def test_a_body_over_the_limit_is_refused_before_it_is_parsed(start_app):
     assert problem["value"] > problem["limit"] > 100
 
 
+def test_a_picture_as_text_of_a_form_is_told_how_to_send_it(client: FlaskClient):
+    field = 'Content-Disposition: form-data; name="image"\r\n\r\n' + "x" * 600_000
+    form = f"--b\r\n{field}\r\n--b--\r\n"
+    response = client.post("/predict", data=form, content_type="multipart/form-data; boundary=b")
+    assert "-F image=@FILE" in check(response, 413, "body-too-large")["detail"]
+
+
 def test_an_unknown_model_is_told_which_there_are(client: FlaskClient, photo: bytes):
     problem = check(client.post("/predict?model=strete", data=photo), 404, "model-not-found")
     assert (problem["value"], problem["allowed"]) == ("strete", ["street"])
