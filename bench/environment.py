@@ -1,0 +1,66 @@
+"""Gets what the benchmark needs from outside: weight file, photo, environment of torchvision."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from bench.contender import ROOT
+
+#: Kept between runs; `make clean` removes it.
+BUILD = ROOT / "build" / "bench"
+#: Its builds know no GPU and are a tenth of the size; not every machine reaches it.
+CPU_INDEX = "https://download.pytorch.org/whl/cpu"
+_COCO_SIZED = ["--backbone", "resnet101", "--classes", "81", "--seed", "1"]
+_PHOTO = "2502287818_41e4b0c4fb_z.jpg"
+
+
+def golden_folder() -> Path:
+    """Return the folder that SLIPWAY_GOLDENS names; exits with one line where there is none."""
+    folder = Path(os.environ.get("SLIPWAY_GOLDENS", ""))
+    if not (folder / "weights.py").is_file():
+        sys.exit("SLIPWAY_GOLDENS must name the folder with weights.py and photos/")
+    return folder
+
+
+def photo() -> Path:
+    """Return the photo, 640 x 480."""
+    return golden_folder() / "photos" / _PHOTO
+
+
+def weight_file() -> Path:
+    """Return a weight file of the size of Matterport's COCO model, made at the first call."""
+    path = BUILD / "coco-sized.h5"
+    if not path.is_file():
+        print("making a weight file of 258 MB", file=sys.stderr)
+        BUILD.mkdir(parents=True, exist_ok=True)
+        partial = path.with_suffix(".partial")
+        generator = str(golden_folder() / "weights.py")
+        subprocess.run([sys.executable, generator, *_COCO_SIZED, str(partial)], check=True)
+        partial.replace(path)
+    return path
+
+
+def torchvision_python() -> Path:
+    """Return the Python of an environment with torchvision, made at the first call."""
+    folder = BUILD / "torchvision"
+    python = folder / "bin" / "python"
+    if python.is_file() and _has_torchvision(python):
+        return python
+    print("installing torchvision into an environment of its own", file=sys.stderr)
+    subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
+    install = [str(python), "-m", "pip", "install", "--quiet", "torch", "torchvision", "numpy"]
+    small = subprocess.run(
+        [*install, "--retries", "0", "--index-url", CPU_INDEX], check=False, capture_output=True
+    )
+    if small.returncode != 0:
+        print(f"{CPU_INDEX} is out of reach; taking PyPI's build, with CUDA", file=sys.stderr)
+        subprocess.run(install, check=True)
+    return python
+
+
+def _has_torchvision(python: Path) -> bool:
+    found = subprocess.run([python, "-c", "import torchvision"], check=False, capture_output=True)
+    return found.returncode == 0

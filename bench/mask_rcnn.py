@@ -1,0 +1,147 @@
+"""Compares `Detector.detect` in fp32 with torchvision's Mask R-CNN and with a matrix product.
+
+One photo at 1024 x 1024, weights of COCO's size, the same number of threads for all. Each contender
+has a process of its own and takes its turn in every round, so that noise of the machine hits all.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import json
+import platform
+import statistics
+import sys
+from pathlib import Path
+from typing import Any
+
+from bench.contender import ROOT, Contender
+from bench.environment import photo, torchvision_python, weight_file
+
+RESULTS = ROOT / "bench" / "results"
+OURS, PEAK = "Detector R101", "matrix product"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument(
+        "--without-torchvision", action="store_true", help="do not install and run torchvision"
+    )
+    arguments = parser.parse_args()
+    contenders = contenders_of(arguments.threads, not arguments.without_torchvision)
+    for contender in contenders:
+        print(f"starting {contender.name}", file=sys.stderr)
+        contender.start()
+    for number in range(1, arguments.rounds + 1):
+        print(f"round {number} of {arguments.rounds}", file=sys.stderr)
+        for contender in contenders:
+            contender.turn()
+    for contender in contenders:
+        contender.stop()
+    rows = [row_of(contender, contenders) for contender in contenders]
+    print(table(rows))
+    print(f"\nwritten to {save(rows, contenders, arguments.threads).relative_to(ROOT)}")
+
+
+def contenders_of(threads: int, with_torchvision: bool) -> list[Contender]:
+    """Return who takes part, ours first."""
+    told = ["--threads", str(threads)]
+    libraries = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+    environment = {name: str(threads) for name in libraries}
+
+    def contender(name: str, python: str | Path, module: str, *rest: str) -> Contender:
+        return Contender(name, [str(python), "-m", f"bench.{module}", *rest, *told], environment)
+
+    files = [str(weight_file()), str(photo())]
+    contenders = [
+        contender(OURS, sys.executable, "run_detector", *files),
+        contender(PEAK, sys.executable, "run_gemm"),
+    ]
+    if with_torchvision:
+        python = torchvision_python()
+        contenders += [
+            contender("torchvision R101", python, "run_torchvision", "resnet101"),
+            contender("torchvision R50", python, "run_torchvision", "resnet50"),
+        ]
+    return contenders
+
+
+def row_of(contender: Contender, contenders: list[Contender]) -> dict[str, Any]:
+    """Return a contender's line of the table."""
+    ours, peak = (
+        next(c for c in contenders if c.name == name and c.turns) for name in (OURS, PEAK)
+    )
+    wall_s, cpu_s = _median(contender, "wall_s"), _median(contender, "cpu_s")
+    gflop = contender.facts["gflop"]
+    peak_gflops = peak.facts["gflop"] / min(turn["wall_s"] for turn in peak.turns)
+    peak_gflop_a_cpu_s = peak.facts["gflop"] / min(turn["cpu_s"] for turn in peak.turns)
+    return {
+        "name": contender.name,
+        "median_ms": 1000 * wall_s,
+        "least_ms": 1000 * min(turn["wall_s"] for turn in contender.turns),
+        "cpu_s": cpu_s,
+        "ratio_wall": wall_s / _median(ours, "wall_s"),
+        "ratio_cpu": cpu_s / _median(ours, "cpu_s"),
+        "gflop": gflop,
+        "gflops": gflop / wall_s,
+        "percent_of_peak": 100 * gflop / wall_s / peak_gflops,
+        "percent_of_peak_by_cpu": 100 * gflop / cpu_s / peak_gflop_a_cpu_s,
+        "peak_mib": max(turn["peak_mib"] for turn in contender.turns),
+    }
+
+
+def _median(contender: Contender, key: str) -> float:
+    return statistics.median(turn[key] for turn in contender.turns)
+
+
+#: Heading -> how a row's value is shown.
+COLUMNS = {
+    "contender": "{name}",
+    "ms, median": "{median_ms:.0f}",
+    "ms, least": "{least_ms:.0f}",
+    "CPU s": "{cpu_s:.2f}",
+    "ratio, ms": "{ratio_wall:.2f}",
+    "ratio, CPU s": "{ratio_cpu:.2f}",
+    "GFLOP": "{gflop:.0f}",
+    "% of peak, ms": "{percent_of_peak:.0f}",
+    "% of peak, CPU s": "{percent_of_peak_by_cpu:.0f}",
+    "peak RSS, MiB": "{peak_mib:.0f}",
+}
+
+
+def table(rows: list[dict[str, Any]]) -> str:
+    """Return the rows as a Markdown table."""
+    lines = [list(COLUMNS), ["---", *["---:"] * (len(COLUMNS) - 1)]]
+    lines += [[shown.format(**row) for shown in COLUMNS.values()] for row in rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def save(rows: list[dict[str, Any]], contenders: list[Contender], threads: int) -> Path:
+    """Write everything that was measured as JSON; returns the path."""
+    now = datetime.datetime.now(datetime.UTC)
+    RESULTS.mkdir(exist_ok=True)
+    path = RESULTS / f"mask_rcnn-{now:%Y%m%dT%H%M%SZ}.json"
+    report = {
+        "date": now.isoformat(timespec="seconds"),
+        "cpu": cpu_model(),
+        "python": platform.python_version(),
+        "threads": threads,
+        "rows": rows,
+        "contenders": [{"name": c.name, "facts": c.facts, "turns": c.turns} for c in contenders],
+    }
+    path.write_text(json.dumps(report, indent=1) + "\n")
+    return path
+
+
+def cpu_model() -> str:
+    """Return the processor's name."""
+    cpuinfo = Path("/proc/cpuinfo")
+    lines = cpuinfo.read_text().splitlines() if cpuinfo.is_file() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor()
+
+
+if __name__ == "__main__":
+    main()
