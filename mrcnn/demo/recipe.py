@@ -26,10 +26,10 @@ ARCHITECTURE = Architecture(
 class Stage:
     """One part of the training: what learns, for how long, and how fast at its peak.
 
-    `pixels` trains backbone and pyramid alone, see `pretraining`; `instances` the whole network.
+    `crops` trains the backbone alone, see `pretraining`; `instances` the whole network.
     """
 
-    name: Literal["pixels", "instances"]
+    name: Literal["crops", "instances"]
     steps: int
     learning_rate: float
 
@@ -41,8 +41,8 @@ WEIGHT_DECAY = 1e-4
 MASK_REGIONS = 12
 
 STAGES = (
-    Stage("pixels", steps=2400, learning_rate=1.5e-3),
-    Stage("instances", steps=2600, learning_rate=1e-3),
+    Stage("crops", steps=3000, learning_rate=2e-3),
+    Stage("instances", steps=1800, learning_rate=1e-3),
 )
 
 

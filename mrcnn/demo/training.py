@@ -9,7 +9,7 @@ from pathlib import Path
 
 import keras
 
-from mrcnn.demo.pretraining import PixelTrainer
+from mrcnn.demo.pretraining import CropTrainer, crop_batches
 from mrcnn.demo.recipe import (
     ARCHITECTURE,
     BATCH_SIZE,
@@ -73,15 +73,16 @@ def train_stage(
     print(f"stage {stage.name}: step {trainer.step} of {steps}", file=sys.stderr)
     if trainer.step < steps:
         seed = first_seed + trainer.step * BATCH_SIZE
-        trainer.fit(examples(seed, SIDE), steps, checkpoint=path, checkpoint_every=200)
+        stream = (crop_batches if stage.name == "crops" else examples)(seed, SIDE)
+        trainer.fit(stream, steps, checkpoint=path, checkpoint_every=200)
     return path
 
 
 def trainer_of(stage: Stage, steps: int, network: MaskRCNNNetwork) -> Trainer:
     """The loop of a stage."""
     optimizer = optimizer_of(stage, steps)
-    if stage.name == "pixels":
-        return PixelTrainer(network, optimizer, BATCH_SIZE)
+    if stage.name == "crops":
+        return CropTrainer(network, optimizer, BATCH_SIZE)
     return Trainer(network, optimizer, BATCH_SIZE, mask_regions=MASK_REGIONS)
 
 

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -87,7 +88,7 @@ class Trainer:
 
     def fit(
         self,
-        examples: Iterator[Example],
+        examples: Iterator[Any],
         steps: int,
         *,
         report_every: int = 20,
@@ -108,15 +109,26 @@ class Trainer:
         Raises:
             FloatingPointError: the loss is no longer a number.
         """
-        sums, since, started = np.zeros(len(self.loss_names)), self.step, time.monotonic()
-        for batch in self._dataset(examples):
+        sums, since, seen = np.zeros(len(self.loss_names)), self.step, 0
+        started = time.monotonic()
+        for batch in self.dataset(examples):
             sums += np.array([float(v) for v in self._step(batch)])
             self.step += 1
+            seen += len(batch[0])
             if not np.isfinite(sums).all():
                 raise FloatingPointError(f"step {self.step}: the loss is not a number: {sums}")
             if self.step % report_every == 0 or self.step == steps:
-                report(self._progress(sums, self.step - since, started, steps))
-                sums, since, started = np.zeros(len(self.loss_names)), self.step, time.monotonic()
+                elapsed_s = time.monotonic() - started
+                report(
+                    self._progress(
+                        sums / (self.step - since),
+                        seen / elapsed_s,
+                        (steps - self.step) * elapsed_s / (self.step - since),
+                        steps,
+                    )
+                )
+                sums, since, seen = np.zeros(len(self.loss_names)), self.step, 0
+                started = time.monotonic()
             if checkpoint and (self.step % checkpoint_every == 0 or self.step == steps):
                 self.save(checkpoint)
             if self.step >= steps:
@@ -137,19 +149,20 @@ class Trainer:
             for index, variable in enumerate(self.optimizer.variables):
                 variable.assign(state[f"{index:04d}"])
 
-    def _progress(self, sums: np.ndarray, done: int, started: float, steps: int) -> Progress:
-        seconds = (time.monotonic() - started) / done
+    def _progress(
+        self, means: np.ndarray, images_per_s: float, seconds_left: float, steps: int
+    ) -> Progress:
         return Progress(
             self.step,
             steps,
             float(self.optimizer.learning_rate),
-            dict(zip(self.loss_names, (sums / done).tolist(), strict=True)),
-            (steps - self.step) * seconds,
-            self.batch_size / seconds,
+            dict(zip(self.loss_names, means.tolist(), strict=True)),
+            seconds_left,
+            images_per_s,
         )
 
-    def _dataset(self, examples: Iterator[Example]) -> tf.data.Dataset:
-        """Batches made by a thread of their own, a few ahead."""
+    def dataset(self, examples: Iterator[Example]) -> tf.data.Dataset:
+        """Batches of the examples, made by a thread of their own, a few ahead."""
         first = next(stream := batches(examples, self.config, self.batch_size))
 
         def generate() -> Iterator[Batch]:
@@ -162,7 +175,7 @@ class Trainer:
 
     def _train_step(self, batch: tuple[tf.Tensor, ...]) -> tf.Tensor:
         with tf.GradientTape() as tape:
-            values = self.losses_of(Batch(*batch))
+            values = self.losses_of(batch)
             total = tf.add_n([v * self.config.LOSS_WEIGHTS.get(n, 1.0) for n, v in values.items()])
         variables = self.variables
         gradients = tape.gradient(total, variables)
@@ -170,8 +183,11 @@ class Trainer:
         self.optimizer.apply_gradients(zip(gradients, variables, strict=True))
         return tf.stack([values[name] for name in self.loss_names])
 
-    def losses_of(self, batch: Batch) -> dict[str, tf.Tensor]:
-        """The five losses of a batch, by Matterport's names, before their weights."""
+    def losses_of(self, batch: tuple[tf.Tensor, ...]) -> dict[str, tf.Tensor]:
+        """The five losses of a `Batch`, by Matterport's names, before their weights."""
+        return self._detector_losses(Batch(*batch))
+
+    def _detector_losses(self, batch: Batch) -> dict[str, tf.Tensor]:
         network, config = self.network, self.config
         training = config.TRAIN_BN is not False
         height, width = int(batch.pixels.shape[1]), int(batch.pixels.shape[2])
