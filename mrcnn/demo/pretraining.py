@@ -9,6 +9,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 from itertools import count, cycle
+from typing import Any
 
 import keras
 import numpy as np
@@ -101,7 +102,7 @@ class CropTrainer(Trainer):
         parts = (self.network.backbone, *self.heads)
         return [variable for part in parts for variable in part.trainable_variables]
 
-    def dataset(self, examples: Iterator[CropBatch]) -> tf.data.Dataset:
+    def dataset(self, examples: Iterator[Any]) -> tf.data.Dataset:
         """The batches as they come."""
         signature = (
             tf.TensorSpec([None, None, None, 3], tf.uint8),

@@ -161,7 +161,7 @@ class Trainer:
             images_per_s,
         )
 
-    def dataset(self, examples: Iterator[Example]) -> tf.data.Dataset:
+    def dataset(self, examples: Iterator[Any]) -> tf.data.Dataset:
         """Batches of the examples, made by a thread of their own, a few ahead."""
         first = next(stream := batches(examples, self.config, self.batch_size))
 
