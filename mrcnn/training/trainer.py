@@ -18,7 +18,7 @@ from mrcnn.loading import save_weights
 from mrcnn.network import MaskRCNNNetwork
 from mrcnn.proposals import ProposalLayer
 from mrcnn.training import losses
-from mrcnn.training.examples import Batch, Example, batches
+from mrcnn.training.examples import Batch, batches
 from mrcnn.training.targets import RegionTargets, anchor_targets, region_targets
 
 LOSSES = (
