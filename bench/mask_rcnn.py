@@ -49,7 +49,8 @@ def contenders_of(threads: int, with_torchvision: bool) -> list[Contender]:
     """Return who takes part, ours first."""
     told = ["--threads", str(threads)]
     libraries = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
-    environment = {name: str(threads) for name in libraries}
+    # A thread that spins while it waits for one that the machine has taken away adds CPU seconds.
+    environment = {"OMP_WAIT_POLICY": "PASSIVE", **{name: str(threads) for name in libraries}}
 
     def contender(name: str, python: str | Path, module: str, *rest: str) -> Contender:
         return Contender(name, [str(python), "-m", f"bench.{module}", *rest, *told], environment)

@@ -32,7 +32,8 @@ def main() -> None:
 
     with torch.inference_mode():
         with FlopCounterMode(display=False) as counter:
-            found = model(image)
+            model(image)
+        found = model(image)
         take_turns(
             lambda: model(image),
             gflop=counter.get_total_flops() / 1e9,
@@ -52,11 +53,11 @@ def network(backbone: str, arguments: argparse.Namespace) -> MaskRCNN:
         num_classes=arguments.classes,
         min_size=arguments.side,
         max_size=arguments.side,
-        rpn_pre_nms_top_n_test=6000,
         rpn_post_nms_top_n_test=1000,
-        box_score_thresh=0.0,
         box_detections_per_img=arguments.detections,
     )
+    with torch.no_grad():
+        model.roi_heads.box_predictor.cls_score.bias[1] += 10  # sure of one class, as if trained
     return model.eval()
 
 
