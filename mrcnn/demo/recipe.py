@@ -42,7 +42,7 @@ MASK_REGIONS = 12
 
 STAGES = (
     Stage("crops", steps=3000, learning_rate=2e-3),
-    Stage("instances", steps=1800, learning_rate=1e-3),
+    Stage("instances", steps=1400, learning_rate=1e-3),
 )
 
 
