@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
@@ -13,6 +12,7 @@ from PIL import Image
 
 from mrcnn.demo.recipe import SIDE, STAGES, serving_settings
 from mrcnn.demo.scenes import EVALUATION_SEEDS, SAMPLE_SEEDS, make_scene
+from mrcnn.quiet import importing_quietly
 
 RUN = Path("build/demo")
 WEIGHTS = Path("models/shapes/1/shapes.h5")
@@ -22,7 +22,6 @@ SHEET_SCENES, SHEET_COLUMNS = 12, 4
 def main(argv: list[str] | None = None) -> None:
     """Run the command line."""
     arguments = _parser().parse_args(argv)
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # before TensorFlow is first imported
     {"train": _train, "evaluate": _evaluate, "sample": _sample}[arguments.command](arguments)
 
 
@@ -30,7 +29,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m mrcnn.demo", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
 
-    train = commands.add_parser("train", help="train the model; an hour or two on two cores")
+    train = commands.add_parser("train", help="train the model; about an hour on two cores")
     train.add_argument("--run", type=Path, default=RUN, help="where checkpoints go (%(default)s)")
     train.add_argument("--scale", type=float, default=1.0, help="multiplies the number of steps")
 
@@ -46,15 +45,17 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _train(arguments: argparse.Namespace) -> None:
-    from mrcnn.demo.training import train
+    with importing_quietly():
+        from mrcnn.demo.training import train
 
     path = train(arguments.run, scale=arguments.scale)
     print(f"the weights of {STAGES[-1].name!r}, the last stage, are in {path}")
 
 
 def _evaluate(arguments: argparse.Namespace) -> None:
-    from mrcnn.demo.evaluation import detect_scenes, evaluate, prediction_sheet
-    from mrcnn.detector import Detector
+    with importing_quietly():
+        from mrcnn.demo.evaluation import detect_scenes, evaluate, prediction_sheet
+        from mrcnn.detector import Detector
 
     detector = Detector.load(arguments.weights, serving_settings())
     seeds = EVALUATION_SEEDS[: arguments.scenes]
@@ -67,7 +68,7 @@ def _evaluate(arguments: argparse.Namespace) -> None:
         arguments.out.mkdir(parents=True, exist_ok=True)
         (arguments.out / "evaluation.json").write_text(json.dumps(asdict(result), indent=1) + "\n")
         sheet = prediction_sheet(first, columns=SHEET_COLUMNS)
-        sheet.quantize(128).save(arguments.out / "contact_sheet.png", optimize=True)
+        sheet.save(arguments.out / "contact_sheet.jpg", quality=85)
 
 
 def _sample(arguments: argparse.Namespace) -> None:
