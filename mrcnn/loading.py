@@ -113,6 +113,6 @@ def save_weights(
             for member in members:
                 for variable in layers[member].weights:
                     names.append(f"{member}/{variable.name}:0")
-                    group.create_dataset(names[-1], data=value_of(variable), compression="gzip")
+                    group.create_dataset(names[-1], data=value_of(variable))
             group.attrs["weight_names"] = np.array([n.encode() for n in names])
     partial.replace(path)
