@@ -31,7 +31,8 @@ class Stage:
     `crops` trains the backbone alone, see `pretraining`; `instances` the whole network.
     """
 
-    name: Literal["crops", "instances"]
+    name: str
+    learns: Literal["crops", "instances"]
     steps: int
     learning_rate: float
 
@@ -43,8 +44,9 @@ WEIGHT_DECAY = 1e-4
 MASK_REGIONS = 12
 
 STAGES = (
-    Stage("crops", steps=3000, learning_rate=2e-3),
-    Stage("instances", steps=1400, learning_rate=1e-3),
+    Stage("backbone", "crops", steps=3000, learning_rate=2e-3),
+    Stage("detector", "instances", steps=1400, learning_rate=1e-3),
+    Stage("again", "instances", steps=1000, learning_rate=6e-4),
 )
 
 

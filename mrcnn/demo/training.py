@@ -73,7 +73,7 @@ def train_stage(
     print(f"stage {stage.name}: step {trainer.step} of {steps}", file=sys.stderr)
     if trainer.step < steps:
         seed = first_seed + trainer.step * BATCH_SIZE
-        stream = (crop_batches if stage.name == "crops" else examples)(seed, SIDE)
+        stream = (crop_batches if stage.learns == "crops" else examples)(seed, SIDE)
         trainer.fit(stream, steps, checkpoint=path, checkpoint_every=200)
     return path
 
@@ -81,7 +81,7 @@ def train_stage(
 def trainer_of(stage: Stage, steps: int, network: MaskRCNNNetwork) -> Trainer:
     """The loop of a stage."""
     optimizer = optimizer_of(stage, steps)
-    if stage.name == "crops":
+    if stage.learns == "crops":
         return CropTrainer(network, optimizer, BATCH_SIZE)
     return Trainer(network, optimizer, BATCH_SIZE, mask_regions=MASK_REGIONS)
 
