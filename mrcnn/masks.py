@@ -7,7 +7,7 @@ keep what is at least .5.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -71,7 +71,7 @@ def encode_rle(
     return {"size": [height, width], "counts": rle["counts"].decode("ascii")}
 
 
-def rle_area(rle: dict[str, Any]) -> int:
+def rle_area(rle: Mapping[str, Any]) -> int:
     """Return how many pixels a compressed run-length code sets."""
     return int(coco.area(rle))
 

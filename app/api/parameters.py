@@ -6,107 +6,105 @@ twice is refused too, so that a typing error never passes for a default.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable
+from typing import Annotated, Literal
 
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from app.api.answers import AnswerFormat, MaskFormat
+from app.api.fields import LARGEST_EXACT, NUMBER, WHOLE_NUMBER, allowed
 from app.api.problems import ProblemError
-from app.api.rendering import MASK_FORMATS, MaskFormat
 
 MAX_INSTANCES = 1000
 
+#: How much of a text that does not fit a refusal repeats.
+LONGEST_VALUE = 200
 
-@dataclass(frozen=True)
-class PredictParameters:
+
+_Name = Annotated[str, Field(min_length=1)]
+_Version = Annotated[int, Field(ge=1, le=2**31 - 1), WHOLE_NUMBER]
+_Score = Annotated[float, Field(ge=0, le=1), NUMBER]
+_Count = Annotated[int, Field(ge=1, le=MAX_INSTANCES), WHOLE_NUMBER]
+_ImageId = Annotated[int, Field(ge=0, le=LARGEST_EXACT), WHOLE_NUMBER]
+
+
+class PredictParameters(BaseModel):
     """What a request asks for, beside the pictures; None leaves it to the model."""
 
-    model: str | None = None
-    version: int | None = None
-    min_score: float | None = None
-    max_instances: int | None = None
-    masks: MaskFormat = "rle"
-    render: str | None = None
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    model: _Name | None = Field(
+        default=None,
+        description="The model that answers, by its name in `/v1/models`. Without it: the default "
+        "model.",
+    )
+    version: _Version | None = Field(
+        default=None, description="The version of the model. Without it: the highest."
+    )
+    min_score: _Score | None = Field(
+        default=None,
+        description="The least score of an instance. Without it: the model's own.",
+        examples=[0.9],
+    )
+    max_instances: _Count | None = Field(
+        default=None,
+        description="The most instances of one picture, best score first. Without it: the "
+        "model's own.",
+    )
+    masks: MaskFormat = Field(
+        default="rle",
+        description="What a mask is in JSON: COCO's run-length code, polygons, base64 of a PNG, or "
+        "left out.",
+    )
+    format: AnswerFormat | None = Field(
+        default=None,
+        description="What the answer is: JSON, the picture with the instances drawn on it, or "
+        "COCO results. Without it: what `Accept` likes best.",
+    )
+    render: Literal["png"] | None = Field(
+        default=None, description="Another way to say `format=png`."
+    )
+    image_id: _ImageId = Field(
+        default=1,
+        description="The `image_id` of COCO results; of several pictures, the first one's: the "
+        "others count up from it.",
+    )
 
 
 def parse(given: Iterable[tuple[str, object]]) -> PredictParameters:
     """Return the checked parameters from (name, value) pairs of any origin.
 
-    Raises ProblemError (400) for the first one that does not fit.
+    Raises ProblemError (400) for one that does not fit.
     """
     values: dict[str, object] = {}
     for name, value in given:
-        if name not in _PARSERS:
-            allowed = ", ".join(_PARSERS)
-            raise _invalid(name, value, f"there is no such parameter; there are {allowed}")
+        if name not in PredictParameters.model_fields:
+            names = ", ".join(PredictParameters.model_fields)
+            raise _invalid(name, value, f"there is no such parameter; there are {names}")
         if name in values:
             raise _invalid(name, value, "it is given more than once")
-        values[name] = _PARSERS[name](name, value)
-    return PredictParameters(**values)  # type: ignore[arg-type]
+        values[name] = value
+    for name, value in values.items():
+        if value is None:
+            raise _invalid(name, value, _expected(name))
+    try:
+        return PredictParameters.model_validate(values)
+    except ValidationError as error:
+        name = str(error.errors(include_url=False, include_context=False)[0]["loc"][0])
+        raise _invalid(name, values[name], _expected(name)) from None
 
 
-def _invalid(name: str, value: object, allowed: str) -> ProblemError:
+def _expected(name: str) -> str:
+    if name == "model":
+        return "the name of a model is expected (GET /v1/models lists them)"
+    return allowed(PredictParameters, name)
+
+
+def _invalid(name: str, value: object, expected: str) -> ProblemError:
     shown = value if isinstance(value, str | int | float | bool | None) else type(value).__name__
+    if isinstance(shown, str) and len(shown) > LONGEST_VALUE:
+        shown = shown[:LONGEST_VALUE] + "…"
     text = repr(shown) if len(repr(shown)) <= 80 else repr(shown)[:80] + "…"
     return ProblemError(
-        "invalid-parameter", f"parameter {name!r} is {text}: {allowed}", field=name, value=shown
+        "invalid-parameter", f"parameter {name!r} is {text}: {expected}", field=name, value=shown
     )
-
-
-def _number(value: object) -> float:
-    """Return the number that a JSON value or a query's text is; NaN for anything else."""
-    if isinstance(value, bool) or not isinstance(value, str | int | float):
-        return math.nan
-    try:
-        return float(value)
-    except (ValueError, OverflowError):
-        return math.nan
-
-
-def _whole_number(name: str, value: object, low: int, high: int) -> int:
-    number = _number(value)
-    if not (low <= number <= high and number == int(number)):
-        raise _invalid(name, value, f"a whole number from {low} to {high:,} is allowed")
-    return int(number)
-
-
-def _model(name: str, value: object) -> str:
-    if not isinstance(value, str) or not value:
-        raise _invalid(name, value, "the name of a model is expected (GET /v1/models lists them)")
-    return value
-
-
-def _version(name: str, value: object) -> int:
-    return _whole_number(name, value, 1, 2**31 - 1)
-
-
-def _min_score(name: str, value: object) -> float:
-    number = _number(value)
-    if not 0 <= number <= 1:
-        raise _invalid(name, value, "a number from 0 to 1 is allowed")
-    return number
-
-
-def _max_instances(name: str, value: object) -> int:
-    return _whole_number(name, value, 1, MAX_INSTANCES)
-
-
-def _masks(name: str, value: object) -> MaskFormat:
-    if value not in MASK_FORMATS:
-        raise _invalid(name, value, f"one of {', '.join(MASK_FORMATS)} is allowed")
-    return value
-
-
-def _render(name: str, value: object) -> str:
-    if value != "png":
-        raise _invalid(name, value, "only png is allowed")
-    return "png"
-
-
-_PARSERS: dict[str, Callable[[str, object], object]] = {
-    "model": _model,
-    "version": _version,
-    "min_score": _min_score,
-    "max_instances": _max_instances,
-    "masks": _masks,
-    "render": _render,
-}

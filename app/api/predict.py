@@ -1,10 +1,11 @@
-"""POST /predict: a picture in, its instances out, as JSON or drawn on the picture."""
+"""POST /predict: a picture in, its instances out: JSON, COCO results or drawn on the picture."""
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator, Mapping
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 from flask import Blueprint, Response, g, jsonify, request
@@ -13,6 +14,8 @@ from ulid import ULID
 
 from app import log
 from app.api import inputs, problems, rendering
+from app.api.answers import AnswerFormat, CocoResult, MaskFormat, PredictAnswer
+from app.api.negotiation import MEDIA_TYPES, answer_format
 from app.api.parameters import PredictParameters
 from app.api.services import services
 from app.images import ImageError, decode
@@ -27,53 +30,81 @@ blueprint = Blueprint("predict", __name__)
 def predict() -> Response:
     """Find the instances on the picture, or on each of `instances`."""
     sent = inputs.read(request)
-    wants_png = sent.parameters.render == "png" or _prefers_png()
-    if not sent.is_list:
-        return _overlay(sent) if wants_png else jsonify(_answer(sent.pictures[0], sent, "image"))
-    if sent.parameters.render == "png":
-        raise problems.ProblemError(
-            "invalid-parameter",
-            "render=png takes one picture, not a list of `instances`",
-            field="render",
-            value="png",
-        )
-    return jsonify({"predictions": list(_answers(sent))})
+    accept = request.headers.get("Accept", "")
+    match answer_format(sent.parameters, accept, is_list=sent.is_list):
+        case "json":
+            return _json(sent)
+        case "png":
+            return _overlay(sent)
+        case "coco":
+            return _coco(sent)
 
 
-def _answers(sent: inputs.PredictInput) -> Iterator[dict[str, Any]]:
-    """Yield the JSON of each picture; all of them share the time that one may take."""
+@blueprint.after_request
+def _tell_caches(response: Response) -> Response:
+    response.vary.add("Accept")
+    return response
+
+
+@dataclass(frozen=True, eq=False)
+class _Found:
+    """One picture of a request, and what is on it."""
+
+    image: NDArray[np.uint8]
+    prediction: Prediction
+    decode_ms: float
+
+
+def _found(sent: inputs.PredictInput) -> Iterator[_Found]:
+    """Yield each picture with what is on it; all of them share the time that one may take."""
     timeout_s = services().settings.inference_timeout_s
     for index, picture in enumerate(sent.pictures):
         if time.perf_counter() - g.start > timeout_s:
             raise InferenceTimeout(timeout_s)
-        yield _answer(picture, sent, f"instances[{index}]")
+        image, decode_ms = _decode(picture, f"instances[{index}]" if sent.is_list else "image")
+        yield _Found(image, _find(image, sent.parameters), decode_ms)
 
 
-def _prefers_png() -> bool:
-    offered = ("application/json", "image/png")
-    return request.accept_mimetypes.best_match(offered) == "image/png"
+def _json(sent: inputs.PredictInput) -> Response:
+    answers = [_answer(found, sent.parameters.masks) for found in _found(sent)]
+    return jsonify({"predictions": answers} if sent.is_list else answers[0])
 
 
-def _answer(picture: bytes, sent: inputs.PredictInput, field: str) -> dict[str, Any]:
-    """Return the JSON of one picture; `field` is what the request calls it."""
-    image, decode_ms = _decode(picture, field)
-    prediction = _find(image, sent.parameters)
+def _answer(found: _Found, masks: MaskFormat) -> PredictAnswer:
     start = time.perf_counter()
-    instances = rendering.instances_as_json(
-        prediction.instances, prediction.labels, sent.parameters.masks
-    )
-    timing_ms = _timing(prediction, decode_ms, start)
+    prediction = found.prediction
+    instances = rendering.instances_as_json(prediction.instances, prediction.labels, masks)
+    timing_ms = _timing(found, start)
     prediction_id = _record(prediction, timing_ms)
     return rendering.prediction_as_json(prediction, prediction_id, instances, timing_ms)
 
 
 def _overlay(sent: inputs.PredictInput) -> Response:
-    image, decode_ms = _decode(sent.pictures[0], "image")
-    prediction = _find(image, sent.parameters)
+    (found,) = _found(sent)
     start = time.perf_counter()
-    png = rendering.overlay_png(image, prediction)
-    prediction_id = _record(prediction, _timing(prediction, decode_ms, start))
-    return Response(png, content_type="image/png", headers={"X-Prediction-ID": prediction_id})
+    png = rendering.overlay_png(found.image, found.prediction)
+    prediction_id = _record(found.prediction, _timing(found, start))
+    return _response(png, "png", [prediction_id])
+
+
+def _coco(sent: inputs.PredictInput) -> Response:
+    """Answer with the results of all pictures in one list, as COCO has them."""
+    asked = sent.parameters
+    results: list[CocoResult] = []
+    prediction_ids = []
+    for image_id, found in enumerate(_found(sent), start=asked.image_id):
+        start = time.perf_counter()
+        results += rendering.coco_results(
+            found.prediction.instances, image_id, with_segmentation=asked.masks == "rle"
+        )
+        prediction_ids.append(_record(found.prediction, _timing(found, start)))
+    return _response(json.dumps(results), "coco", prediction_ids)
+
+
+def _response(body: bytes | str, form: AnswerFormat, prediction_ids: list[str]) -> Response:
+    """Return an answer that has no place for the predictions' ids."""
+    headers = {"X-Prediction-ID": ", ".join(prediction_ids)}
+    return Response(body, content_type=MEDIA_TYPES[form], headers=headers)
 
 
 def _decode(picture: bytes, field: str) -> tuple[NDArray[np.uint8], float]:
@@ -94,11 +125,11 @@ def _find(image: NDArray[np.uint8], asked: PredictParameters) -> Prediction:
     )
 
 
-def _timing(prediction: Prediction, decode_ms: float, encode_start: float) -> dict[str, float]:
+def _timing(found: _Found, encode_start: float) -> dict[str, float]:
     return {
-        "decode": decode_ms,
-        "queue": prediction.queue_ms,
-        "inference": prediction.inference_ms,
+        "decode": found.decode_ms,
+        "queue": found.prediction.queue_ms,
+        "inference": found.prediction.inference_ms,
         "encode": _ms_since(encode_start),
     }
 

@@ -32,6 +32,7 @@ PROBLEMS = {
     "model-not-found": (404, "There is no such model"),
     "version-not-found": (404, "The model has no such version"),
     "sample-not-found": (404, "There is no such sample"),
+    "not-acceptable": (406, "No form of the answer is accepted"),
     "length-required": (411, "The length of the body is not known"),
     "body-too-large": (413, "The body is too large"),
     "image-too-large": (413, "The picture is too large"),
@@ -175,5 +176,6 @@ def _respond(slug: str, status: int, title: str, detail: str, **members: object)
         **members,
     }
     g.problem, g.problem_detail = slug, detail
-    body = json.dumps(document, ensure_ascii=False)
-    return Response(body + "\n", status, content_type="application/problem+json")
+    # Half a surrogate pair, as JSON may hold, has no UTF-8; backslashed it is JSON again.
+    body = json.dumps(document, ensure_ascii=False).encode(errors="backslashreplace")
+    return Response(body + b"\n", status, content_type="application/problem+json")

@@ -8,25 +8,31 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Sequence
-from typing import Any, Literal, get_args
+from collections.abc import Mapping, Sequence
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from app.api.answers import (
+    CocoResult,
+    Instance,
+    Mask,
+    MaskFormat,
+    PredictAnswer,
+    RunLengthCode,
+    Timing,
+)
 from app.serving.client import Prediction
 from mrcnn.drawing import draw_instances
 from mrcnn.instances import Instances
 from mrcnn.masks import encode_rle, paste, polygons, rle_area
 
-MaskFormat = Literal["rle", "polygon", "png", "none"]
-MASK_FORMATS: tuple[MaskFormat, ...] = get_args(MaskFormat)
-
 
 def instances_as_json(
     instances: Instances, labels: Sequence[str], masks: MaskFormat
-) -> list[dict[str, Any]]:
+) -> list[Instance]:
     """Return one JSON object an instance, best score first."""
     return [
         _instance_as_json(instances, index, labels=labels, masks=masks)
@@ -37,9 +43,9 @@ def instances_as_json(
 def prediction_as_json(
     prediction: Prediction,
     prediction_id: str,
-    instances: list[dict[str, Any]],
-    timing_ms: dict[str, float],
-) -> dict[str, Any]:
+    instances: list[Instance],
+    timing_ms: Mapping[str, float],
+) -> PredictAnswer:
     """Return the answer of POST /predict for one picture."""
     height, width = prediction.instances.image_size
     return {
@@ -48,8 +54,37 @@ def prediction_as_json(
         "version": prediction.version,
         "image": {"width": width, "height": height},
         "instances": instances,
-        "timing_ms": {stage: round(value, 1) for stage, value in timing_ms.items()},
+        "timing_ms": _rounded(timing_ms),
     }
+
+
+def _rounded(timing_ms: Mapping[str, float]) -> Timing:
+    """Return the times as people read them."""
+    return {
+        "decode": round(timing_ms["decode"], 1),
+        "queue": round(timing_ms["queue"], 1),
+        "inference": round(timing_ms["inference"], 1),
+        "encode": round(timing_ms["encode"], 1),
+    }
+
+
+def coco_results(
+    instances: Instances, image_id: int, *, with_segmentation: bool = True
+) -> list[CocoResult]:
+    """Return the instances as COCO's `loadRes` takes them, best score first."""
+    results: list[CocoResult] = []
+    for index in range(len(instances)):
+        y_min, x_min, y_max, x_max = box = _box_yxyx(instances, index)
+        result: CocoResult = {
+            "image_id": image_id,
+            "category_id": int(instances.class_ids[index]),
+            "bbox": [x_min, y_min, x_max - x_min, y_max - y_min],
+            "score": _score(instances, index),
+        }
+        if with_segmentation:
+            result["segmentation"] = _rle(instances, index, box)
+        results.append(result)
+    return results
 
 
 def overlay_png(image: NDArray[np.uint8], prediction: Prediction) -> bytes:
@@ -65,29 +100,48 @@ def label_of(class_id: int, labels: Sequence[str]) -> str:
 
 def _instance_as_json(
     instances: Instances, index: int, *, labels: Sequence[str], masks: MaskFormat
-) -> dict[str, Any]:
-    y_min, x_min, y_max, x_max = (int(side) for side in instances.boxes_yxyx[index])
-    box = (y_min, x_min, y_max, x_max)
+) -> Instance:
+    y_min, x_min, y_max, x_max = box = _box_yxyx(instances, index)
     class_id = int(instances.class_ids[index])
-    rle = encode_rle(instances.masks[index], box, instances.image_size)
-    document: dict[str, Any] = {
+    rle = _rle(instances, index, box)
+    document: Instance = {
         "class_id": class_id,
         "label": label_of(class_id, labels),
-        "score": round(float(instances.scores[index]), 6),
+        "score": _score(instances, index),
         "box": {"x_min": x_min, "y_min": y_min, "x_max": x_max, "y_max": y_max},
         "area": rle_area(rle),
     }
-    match masks:
-        case "rle":
-            document["mask"] = {"format": "coco_rle", **rle}
-        case "polygon":
-            rings = polygons(instances.masks[index], box)
-            document["mask"] = {"format": "polygon", "coordinates": rings}
-        case "png":
-            bitmap = Image.fromarray(paste(instances.masks[index], box).astype(np.uint8) * 255)
-            data = base64.b64encode(_png(bitmap)).decode("ascii")
-            document["mask"] = {"format": "png", "data": data}
+    if masks != "none":
+        document["mask"] = _mask(instances.masks[index], box, rle, masks)
     return document
+
+
+def _mask(
+    mask: NDArray[np.float32],
+    box: tuple[int, int, int, int],
+    rle: RunLengthCode,
+    masks: Literal["rle", "polygon", "png"],
+) -> Mask:
+    if masks == "rle":
+        return {"format": "coco_rle", **rle}
+    if masks == "polygon":
+        return {"format": "polygon", "coordinates": polygons(mask, box)}
+    bitmap = Image.fromarray(paste(mask, box).astype(np.uint8) * 255)
+    return {"format": "png", "data": base64.b64encode(_png(bitmap)).decode("ascii")}
+
+
+def _box_yxyx(instances: Instances, index: int) -> tuple[int, int, int, int]:
+    y_min, x_min, y_max, x_max = (int(side) for side in instances.boxes_yxyx[index])
+    return y_min, x_min, y_max, x_max
+
+
+def _score(instances: Instances, index: int) -> float:
+    return round(float(instances.scores[index]), 6)
+
+
+def _rle(instances: Instances, index: int, box: tuple[int, int, int, int]) -> RunLengthCode:
+    rle = encode_rle(instances.masks[index], box, instances.image_size)
+    return {"size": rle["size"], "counts": rle["counts"]}
 
 
 def _png(image: Image.Image) -> bytes:

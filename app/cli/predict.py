@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from ulid import ULID
 
 from app import log
+from app.api.answers import PredictAnswer
 from app.api.rendering import instances_as_json, label_of, prediction_as_json
 from app.cli.terminal import CommandError, table
 from app.images import ImageError, ImageLimits, decode
@@ -125,7 +126,7 @@ def _predict(
         _draw(image, prediction, target)
 
 
-def _as_json(prediction: Prediction, decode_ms: float) -> dict[str, object]:
+def _as_json(prediction: Prediction, decode_ms: float) -> PredictAnswer:
     start = time.perf_counter()
     instances = instances_as_json(prediction.instances, prediction.labels, "rle")
     timing_ms = {

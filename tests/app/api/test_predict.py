@@ -11,7 +11,9 @@ import pytest
 from flask.testing import FlaskClient
 from PIL import Image
 from pycocotools import mask as coco
+from pycocotools.coco import COCO as COCO_API
 
+COCO = "application/vnd.slipway.coco+json"
 RED_BOX = {"x_min": 20, "y_min": 10, "x_max": 48, "y_max": 38}
 
 
@@ -142,6 +144,91 @@ def test_whoever_takes_anything_gets_json(client: FlaskClient, photo: bytes):
         "/predict", data=photo, content_type="image/png", headers={"Accept": "*/*"}
     )
     assert response.content_type == "application/json"
+
+
+@pytest.mark.parametrize(
+    "wish",
+    [
+        pytest.param({"query_string": {"format": "coco"}}, id="format"),
+        pytest.param({"headers": {"Accept": COCO}}, id="accept"),
+    ],
+)
+def test_coco_results_are_one_list_of_instances(client, photo, wish):
+    response = client.post("/predict", data=photo, content_type="image/png", **wish)
+    assert response.content_type == COCO
+    assert len(response.headers["X-Prediction-ID"]) == 26
+    red, blue = json.loads(response.data)
+    assert red.pop("segmentation")["size"] == [60, 80]
+    assert red == {
+        "image_id": 1,
+        "category_id": 1,
+        "bbox": [20, 10, 28, 28],
+        "score": pytest.approx(250 / 255, abs=1e-6),
+    }
+    assert (blue["category_id"], blue["bbox"]) == (3, [50, 40, 20, 15])
+
+
+def test_coco_results_load_into_pycocotools_as_the_instances_that_json_tells(
+    client: FlaskClient, photo: bytes
+):
+    body = {"instances": [b64(photo), b64(photo)], "format": "coco", "image_id": 41}
+    response = client.post("/predict", json=body)
+    assert len(response.headers["X-Prediction-ID"].split(", ")) == 2
+    truth = COCO_API()
+    truth.dataset = {
+        "images": [{"id": image_id, "width": 80, "height": 60} for image_id in (41, 42)],
+        "categories": [{"id": 1, "name": "red"}, {"id": 3, "name": "blue"}],
+        "annotations": [],
+    }
+    truth.createIndex()
+    loaded = truth.loadRes(json.loads(response.data))
+    assert sorted(loaded.getImgIds()) == [41, 42]
+    assert len(loaded.getAnnIds(imgIds=[42])) == 2
+    for instance in post(client, photo).get_json()["instances"]:
+        (found,) = loaded.loadAnns(loaded.getAnnIds(imgIds=[42], catIds=[instance["class_id"]]))
+        assert found["area"] == instance["area"]
+        assert found["segmentation"]["counts"] == instance["mask"]["counts"]
+
+
+def test_coco_results_may_do_without_masks(client: FlaskClient, photo: bytes):
+    results = json.loads(post(client, photo, format="coco", masks="none").data)
+    assert [sorted(result) for result in results] == [
+        ["bbox", "category_id", "image_id", "score"]
+    ] * 2
+
+
+BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,image/png,*/*;q=0.8"
+
+
+@pytest.mark.parametrize(
+    ("accept", "content_type"),
+    [
+        pytest.param("", "application/json", id="empty"),
+        pytest.param("*/*", "application/json", id="anything"),
+        pytest.param(BROWSER, "application/json", id="a browser that goes to a page"),
+        pytest.param("application/*", "application/json", id="any application type"),
+        pytest.param("APPLICATION/JSON; charset=utf-8", "application/json", id="parameters"),
+        pytest.param("image/png;q=0.5, application/json;q=0.4", "image/png", id="png rather"),
+        pytest.param("image/png;q=0.4, application/json;q=0.5", "application/json", id="json"),
+        pytest.param("application/json;q=0.1, */*;q=0.9", "image/png", id="all rather than json"),
+        pytest.param("application/json;q=0, image/png;q=0, */*", COCO, id="all but two"),
+        pytest.param(f"text/csv, {COCO};q=0.2", COCO, id="the one of two that there is"),
+    ],
+)
+def test_accept_chooses_by_quality_and_precision(client, photo, accept, content_type):
+    headers = {"Accept": accept}
+    response = client.post("/predict", data=photo, content_type="image/png", headers=headers)
+    assert (response.status_code, response.content_type) == (200, content_type)
+    assert response.headers["Vary"] == "Accept"
+
+
+def test_a_parameter_counts_more_than_accept(client: FlaskClient, photo: bytes):
+    headers = {"Accept": "image/png"}
+    for name, content_type in (("json", "application/json"), ("coco", COCO)):
+        response = client.post(f"/predict?format={name}", data=photo, headers=headers)
+        assert response.content_type == content_type
+    response = client.post("/predict?format=png", data=photo, headers={"Accept": "text/plain"})
+    assert response.content_type == "image/png"
 
 
 def test_boxes_are_in_the_frame_after_the_exif_turn(client: FlaskClient, photo: bytes):

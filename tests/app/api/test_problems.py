@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 from dataclasses import replace
 
@@ -14,6 +15,8 @@ from app.api.problems import PROBLEMS
 from app.api.services import attach
 from app.serving.errors import InferenceUnavailable, ServingError
 from tests.app.serving.model_folder import Models
+
+INVALID = "invalid-parameter"
 
 
 def check(response, status: int, slug: str) -> dict:
@@ -41,6 +44,11 @@ def check(response, status: int, slug: str) -> dict:
         pytest.param({"version": "latest"}, "whole number", id="version"),
         pytest.param({"masks": "bitmap"}, "rle, polygon, png, none", id="masks"),
         pytest.param({"render": "jpg"}, "only png", id="render"),
+        pytest.param({"format": "xml"}, "json, png, coco", id="format"),
+        pytest.param({"image_id": "-1"}, "from 0 to 9,007,199,254,740,991", id="image id"),
+        pytest.param({"image_id": "1_0"}, "whole number", id="a number of Python's alone"),
+        pytest.param({"render": "png", "format": "coco"}, "contradict", id="two formats"),
+        pytest.param({"format": "coco", "masks": "png"}, "rle, none", id="masks of COCO results"),
         pytest.param({"model": ""}, "/v1/models", id="model"),
         pytest.param({"min_scor": "0.5"}, "min_score", id="unknown name"),
         pytest.param({"min_score": ["0.5", "0.6"]}, "more than once", id="twice"),
@@ -54,6 +62,40 @@ def test_a_bad_parameter_is_named_with_its_value_and_what_is_allowed(
     assert problem["field"] in query
     assert problem["field"] in problem["detail"]
     assert allowed in problem["detail"]
+
+
+def test_a_long_value_is_not_sent_back_whole(client: FlaskClient, photo: bytes):
+    problem = check(client.post(f"/predict?masks={'x' * 10_000}", data=photo), 400, INVALID)
+    assert problem["value"] == "x" * 200 + "…"
+    assert len(problem["detail"]) < 200
+
+
+@pytest.mark.parametrize(
+    ("body", "accept", "offered"),
+    [
+        pytest.param({}, "text/csv", 3, id="one picture"),
+        pytest.param({}, "image/png;q=0, text/*", 3, id="one picture, not png"),
+        pytest.param({"instances": []}, "image/png", 2, id="several pictures"),
+    ],
+)
+def test_an_accept_that_nothing_fits_is_told_what_is_offered(
+    client: FlaskClient, photo: bytes, body: dict, accept: str, offered: int
+):
+    picture = {"b64": base64.b64encode(photo).decode()}
+    body = {"instances": [picture]} if body else {"image": picture}
+    response = client.post("/predict", json=body, headers={"Accept": accept})
+    problem = check(response, 406, "not-acceptable")
+    assert (problem["field"], problem["value"]) == ("Accept", accept)
+    assert len(problem["allowed"]) == offered
+    assert "application/json" in problem["allowed"]
+    assert response.headers["Vary"] == "Accept"
+
+
+def test_a_list_of_pictures_cannot_be_drawn(client: FlaskClient, photo: bytes):
+    body = {"instances": [{"b64": base64.b64encode(photo).decode()}]}
+    for parameter in ("render", "format"):
+        response = client.post(f"/predict?{parameter}=png", json=body)
+        assert check(response, 400, INVALID)["field"] == parameter
 
 
 @pytest.mark.parametrize(
@@ -76,6 +118,9 @@ def test_a_bad_parameter_is_named_with_its_value_and_what_is_allowed(
         pytest.param(
             '{"image": {"b64": ""}, "min_score": true}', "invalid-parameter", id="true as score"
         ),
+        pytest.param('{"image": {"b64": ""}, "version": null}', INVALID, id="null as parameter"),
+        pytest.param('{"image": {"b64": ""}, "image_id": 1e999}', INVALID, id="infinite number"),
+        pytest.param('{"image": {"b64": ""}, "masks": "\\ud800"}', INVALID, id="half a character"),
     ],
 )
 def test_json_of_another_shape_is_refused(client: FlaskClient, body: str, slug: str):
