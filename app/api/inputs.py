@@ -12,11 +12,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from flask import Request
+from pydantic import ValidationError
 
+from app.api.bodies import MAX_PICTURES, Picture
 from app.api.parameters import PredictParameters, parse
 from app.api.problems import ProblemError
-
-MAX_PICTURES = 64
 
 _RAW_TYPES = ("", "application/octet-stream")
 _BODIES = (
@@ -96,12 +96,13 @@ def _read_json(request: Request) -> PredictInput:
 
 
 def _base64(entry: object, field: str) -> bytes:
-    if not isinstance(entry, dict) or set(entry) != {"b64"} or not isinstance(entry["b64"], str):
-        raise ProblemError(
-            "missing-image", f'`{field}` has to be {{"b64": "<base64 of it>"}}', field=field
-        )
     try:
-        return base64.b64decode(entry["b64"], validate=True)
+        picture = Picture.model_validate(entry)
+    except ValidationError:
+        detail = f'`{field}` has to be {{"b64": "<base64 of it>"}}'
+        raise ProblemError("missing-image", detail, field=field) from None
+    try:
+        return base64.b64decode(picture.b64, validate=True)
     except ValueError as error:
         raise ProblemError(
             "invalid-base64", f"`{field}.b64` is not base64: {error}", field=f"{field}.b64"

@@ -107,6 +107,7 @@ def test_a_list_of_pictures_cannot_be_drawn(client: FlaskClient, photo: bytes):
         pytest.param("{}", "missing-image", id="empty"),
         pytest.param('{"image": "aGk="}', "missing-image", id="string"),
         pytest.param('{"image": {"b64": 7}}', "missing-image", id="number"),
+        pytest.param('{"image": {"b64": "", "b": ""}}', "missing-image", id="more than b64"),
         pytest.param('{"image": {"b64": "#"}}', "invalid-base64", id="base64"),
         pytest.param('{"image": {"b64": "ä"}}', "invalid-base64", id="not ascii"),
         pytest.param('{"instances": []}', "missing-image", id="no instances"),

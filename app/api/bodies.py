@@ -1,0 +1,44 @@
+"""The bodies of a prediction's request, beside the picture's own bytes: a form, and JSON.
+
+Parameters stand beside the pictures in both.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from app.api.parameters import PredictParameters
+
+MAX_PICTURES = 64
+
+
+class Picture(BaseModel):
+    """A picture in JSON."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    b64: str = Field(
+        description="base64 of the picture's file.", json_schema_extra={"contentEncoding": "base64"}
+    )
+
+
+class OnePicture(PredictParameters):
+    """A picture with its parameters, answered by an object."""
+
+    image: Picture
+
+
+class SeveralPictures(PredictParameters):
+    """Pictures with parameters that are the same for all, answered by a list."""
+
+    instances: Annotated[list[Picture], Field(min_length=1, max_length=MAX_PICTURES)]
+
+
+class PictureForm(PredictParameters):
+    """A form with the picture as a file; its other fields are the parameters."""
+
+    image: Annotated[
+        bytes, Field(description="The picture's file.", json_schema_extra={"format": "binary"})
+    ]

@@ -1,0 +1,60 @@
+"""The request headers that a prediction reads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from app.api.fields import NUMBER
+from app.api.parameters import LONGEST_VALUE
+from app.api.problems import ProblemError
+
+REQUEST_TIMEOUT = "X-Request-Timeout"
+
+SHORTEST_TIMEOUT_S = 0.001
+
+
+class PredictHeaders(BaseModel):
+    """What a request may say beside its body; `/openapi.json` adds the longest time."""
+
+    model_config = ConfigDict(frozen=True)
+
+    request_id: str | None = Field(
+        default=None,
+        alias="X-Request-ID",
+        description="Comes back with the answer and stands in the log. One that is not 1 to 128 "
+        "letters, digits or `._:+/=-` is replaced.",
+    )
+    request_timeout_s: Annotated[float, Field(ge=SHORTEST_TIMEOUT_S), NUMBER] | None = Field(
+        default=None,
+        alias="X-Request-Timeout",
+        description="Seconds after which the answer is of no use any more: what takes longer is "
+        "given up with 504. Without it: the longest time.",
+    )
+
+
+def request_timeout_s(headers: Mapping[str, str], longest_s: float) -> float | None:
+    """Return how long the sender waits for an answer; None where the request does not say.
+
+    Raises ProblemError (400) for what is no number of seconds from `SHORTEST_TIMEOUT_S` to
+    `longest_s`.
+    """
+    value = headers.get(REQUEST_TIMEOUT)
+    if value is None:
+        return None
+    try:
+        timeout_s = PredictHeaders.model_validate({REQUEST_TIMEOUT: value}).request_timeout_s
+    except ValidationError:
+        timeout_s = None
+    if timeout_s is None or timeout_s > longest_s:
+        expected = f"a number of seconds from {SHORTEST_TIMEOUT_S:g} to {longest_s:g} is allowed"
+        raise ProblemError(
+            "invalid-parameter",
+            f"header {REQUEST_TIMEOUT!r} is {value[:80]!r}: {expected}",
+            field=REQUEST_TIMEOUT,
+            value=value[:LONGEST_VALUE],
+            limit=longest_s,
+        )
+    return timeout_s
