@@ -14,6 +14,7 @@ from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 from app import log
+from app.api.answers import Problem
 from app.images import (
     ImageError,
     ImageTooLargeError,
@@ -47,6 +48,14 @@ PROBLEMS = {
     "inference-timeout": (504, "The model took too long"),
 }
 
+#: Problems that pass by themselves: `Retry-After` says when to ask again.
+PASSING = frozenset({"inference-unavailable", "model-not-ready", "not-ready", "inference-timeout"})
+#: Flask's own refusals, named for their status.
+_OF_HTTP = {
+    status.phrase.lower().replace(" ", "-"): (status.value, status.phrase)
+    for status in HTTPStatus
+    if status >= 400
+}
 #: How long a client is asked to wait where nothing better is known.
 RETRY_AFTER_S = 5.0
 #: How much of a refused body is read, so that its sender gets to read the refusal.
@@ -67,14 +76,30 @@ class ProblemError(Exception):
     ) -> None:
         super().__init__(detail)
         self.slug = slug
-        self.status, self.title = PROBLEMS[slug]
+        self.status, self.title = PROBLEMS.get(slug) or _OF_HTTP[slug]
         self.detail = detail
         self.retry_after_s = retry_after_s
         self.members = members
 
+    def document(self, request_id: str) -> Problem:
+        """Return what the answer says."""
+        document = {
+            "type": f"/problems/{self.slug}",
+            "title": self.title,
+            "status": self.status,
+            "detail": self.detail,
+            "request_id": request_id,
+            **self.members,
+        }
+        return cast(Problem, document)
+
     def response(self) -> Response:
         """Return the problem as an answer."""
-        response = _respond(self.slug, self.status, self.title, self.detail, **self.members)
+        g.problem, g.problem_detail = self.slug, self.detail
+        # Half a surrogate pair, as JSON may hold, has no UTF-8; backslashed it is JSON again.
+        text = json.dumps(self.document(g.request_id), ensure_ascii=False)
+        body = text.encode(errors="backslashreplace") + b"\n"
+        response = Response(body, self.status, content_type="application/problem+json")
         if self.retry_after_s is not None:
             response.headers["Retry-After"] = str(max(1, round(self.retry_after_s)))
         return response
@@ -128,9 +153,8 @@ def _of_http(error: HTTPException) -> Response:
     if error.response is not None or error.code is None or error.code < 400:
         return cast(Response, error.get_response())
     title = HTTPStatus(error.code).phrase
-    response = _respond(
-        title.lower().replace(" ", "-"), error.code, title, error.description or title
-    )
+    slug = title.lower().replace(" ", "-")
+    response = ProblemError(slug, error.description or title).response()
     for name, value in error.get_headers():
         if name not in ("Content-Type", "Content-Length"):
             response.headers[name] = value
@@ -164,18 +188,3 @@ def _of_surprise(error: Exception) -> Response:
 
 def _sentence(error: Exception) -> str:
     return str(error)[:1000]
-
-
-def _respond(slug: str, status: int, title: str, detail: str, **members: object) -> Response:
-    document = {
-        "type": f"/problems/{slug}",
-        "title": title,
-        "status": status,
-        "detail": detail,
-        "request_id": g.request_id,
-        **members,
-    }
-    g.problem, g.problem_detail = slug, detail
-    # Half a surrogate pair, as JSON may hold, has no UTF-8; backslashed it is JSON again.
-    body = json.dumps(document, ensure_ascii=False).encode(errors="backslashreplace")
-    return Response(body + b"\n", status, content_type="application/problem+json")
