@@ -131,6 +131,14 @@ class Settings:
             "Threads of the network; 0 means as many as this process may use cores.",
         )
     )
+    queue_limit: int = field(
+        metadata=_variable(
+            "QUEUE_LIMIT",
+            "32",
+            _whole_number(1, 1024),
+            "Predictions that may be in work or wait at once; one more is refused.",
+        )
+    )
     http_processes: int = field(
         metadata=_variable(
             "HTTP_PROCESSES", "2", _whole_number(1, 256), "uWSGI's HTTP worker processes."
@@ -138,7 +146,7 @@ class Settings:
     )
     http_threads: int = field(
         metadata=_variable(
-            "HTTP_THREADS", "4", _whole_number(1, 256), "Threads of each HTTP worker process."
+            "HTTP_THREADS", "24", _whole_number(1, 256), "Threads of each HTTP worker process."
         )
     )
     max_image_bytes: int = field(
@@ -155,6 +163,35 @@ class Settings:
             "50000000",
             _whole_number(1, 2**31 - 1),
             "The largest photo, width times height.",
+        )
+    )
+    max_image_side: int = field(
+        metadata=_variable(
+            "MAX_IMAGE_SIDE", "30000", _whole_number(1, 2**31 - 1), "The longest side of a photo."
+        )
+    )
+    max_image_frames: int = field(
+        metadata=_variable(
+            "MAX_IMAGE_FRAMES",
+            "1000",
+            _whole_number(1, 2**31 - 1),
+            "The most frames of an animation; only the first is decoded.",
+        )
+    )
+    max_request_pixels: int = field(
+        metadata=_variable(
+            "MAX_REQUEST_PIXELS",
+            "200000000",
+            _whole_number(1, 2**31 - 1),
+            "The most pixels of all photos of one request.",
+        )
+    )
+    decode_timeout_s: float = field(
+        metadata=_variable(
+            "DECODE_TIMEOUT_S",
+            "10",
+            _seconds(0.01, 3600),
+            "How long decoding one photo may keep a core busy.",
         )
     )
 

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -48,8 +48,47 @@ class ModelStatus:
     loaded_s: float | None = None
 
 
+#: Says whether whoever asked has hung up.
+IsGone = Callable[[], bool]
+
+
+class Turn(Protocol):
+    """A place in the queue, of the thread that entered; close it in any case."""
+
+    def predict(
+        self,
+        image: NDArray[np.uint8],
+        parameters: Parameters = Parameters(),  # noqa: B008 - a frozen value
+    ) -> Prediction:
+        """Return what is on `image`, RGB [height, width, 3], once; raises ServingError."""
+
+    def close(self) -> None:
+        """Give the place away; may be called again."""
+
+
 class InferenceClient(Protocol):
     """Predictions and the state of the models. Safe to share between threads."""
+
+    def enter(
+        self,
+        *,
+        model: str | None = None,
+        version: int | None = None,
+        timeout_s: float | None = None,
+        is_gone: IsGone | None = None,
+    ) -> Turn:
+        """Take a place in the queue before the work of decoding a photo is done.
+
+        Args:
+            model: its name; the default model unless told.
+            version: of the model; the highest unless told.
+            timeout_s: from now on, until the prediction is there; INFERENCE_TIMEOUT_S at most.
+            is_gone: asked while the photo waits; one that nobody waits for is not predicted.
+
+        Raises:
+            InferenceOverloaded: there is no place, or the wait would be longer than the time.
+            ServingError: there is no such model, it is not ready, nothing runs.
+        """
 
     def predict(
         self,
@@ -59,7 +98,7 @@ class InferenceClient(Protocol):
         version: int | None = None,
         parameters: Parameters = Parameters(),  # noqa: B008 - a frozen value
     ) -> Prediction:
-        """Return what is on `image`, RGB [height, width, 3]; raises ServingError."""
+        """Enter and predict: return what is on `image`, RGB [height, width, 3]."""
 
     def models(self) -> list[ModelStatus]:
         """Return every model of the repository; raises InferenceUnavailable."""

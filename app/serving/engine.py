@@ -1,14 +1,16 @@
-"""Runs predictions one after the other in one thread, from a bounded queue.
+"""Runs predictions one after the other in one thread, for those who were given a place.
 
-One thread, because the network already uses every core; a bound, because a request that would
-wait for minutes is better refused at once.
+One thread, because the network already uses every core. Places are bounded, and none is given to a
+request that would wait longer than it has time: better refused at once than late.
 """
 
 from __future__ import annotations
 
 import queue
+import statistics
 import threading
 import time
+from collections import deque
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 
@@ -17,13 +19,25 @@ from numpy.typing import NDArray
 
 from app import log
 from app.kinds.kind import LoadedModel, Parameters
-from app.serving.errors import InferenceFailed, InferenceTimeout, InferenceUnavailable
+from app.serving.client import IsGone
+from app.serving.errors import (
+    CallerGone,
+    InferenceFailed,
+    InferenceOverloaded,
+    InferenceTimeout,
+    InferenceUnavailable,
+    ServingError,
+)
 from mrcnn.instances import Instances
 
-QUEUE_LIMIT = 64
 RETRY_AFTER_S = 5.0
 
 _LONGEST_REASON = 300
+# How often a caller that waits is looked after.
+_POLL_S = 0.25
+# Of so many predictions the median is what the next one is expected to take: one photo that was
+# slow, because its graph had to be built, is no reason to refuse others.
+_REMEMBERED = 15
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,11 +50,10 @@ class Outcome:
 
 
 @dataclass(frozen=True, eq=False)
-class Work:
-    """One prediction to make: `title` is how the log and errors call the model."""
+class _Work:
+    """One prediction to make, in its place's turn."""
 
-    title: str
-    model: LoadedModel
+    place: Place
     image: NDArray[np.uint8]
     parameters: Parameters
     queued_at: float = field(default_factory=time.perf_counter)
@@ -48,42 +61,75 @@ class Work:
 
 
 class Engine:
-    """The one thread that predicts. `run` may be called from any number of threads."""
+    """The one thread that predicts. `enter` may be called from any number of threads.
 
-    def __init__(self, queue_limit: int = QUEUE_LIMIT) -> None:
-        self._waiting: queue.Queue[Work | None] = queue.Queue(queue_limit)
+    Args:
+        limit: places, those being predicted and those whose photo is still decoded included.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._lock = threading.Lock()
+        self._places: set[Place] = set()
+        self._took_s: dict[str, deque[float]] = {}
+        self._waiting: queue.SimpleQueue[_Work | None] = queue.SimpleQueue()
+        self._running: Place | None = None
+        self._running_since: float | None = None
         self._is_closed = False
         self._thread = threading.Thread(target=self._work, name="inference", daemon=True)
         self._thread.start()
 
     @property
-    def waiting(self) -> int:
-        """How many predictions wait for their turn."""
-        return self._waiting.qsize()
+    def taken(self) -> int:
+        """How many places are taken."""
+        return len(self._places)
 
-    def run(self, work: Work, *, timeout_s: float) -> Outcome:
-        """Wait for the turn and the prediction.
+    @property
+    def running_s(self) -> float:
+        """How long the prediction that runs has been running; 0 where none does."""
+        since = self._running_since
+        return 0.0 if since is None else time.monotonic() - since
 
-        Raises InferenceTimeout, InferenceFailed, or InferenceUnavailable where the queue is full.
+    def enter(
+        self, title: str, model: LoadedModel, *, timeout_s: float, is_gone: IsGone | None = None
+    ) -> Place:
+        """Return a place for one prediction of `model`, which log and errors call `title`.
+
+        Raises InferenceOverloaded, or InferenceUnavailable where the engine is stopping.
         """
         if self._is_closed:
             raise InferenceUnavailable("inference is stopping", RETRY_AFTER_S)
-        try:
-            self._waiting.put_nowait(work)
-        except queue.Full:
-            raise InferenceUnavailable(
-                f"{self._waiting.maxsize} requests wait already", RETRY_AFTER_S
-            ) from None
-        try:
-            return work.outcome.result(timeout_s)
-        except TimeoutError:
-            # Whoever waited is gone: do not predict for nobody when the turn comes.
-            work.outcome.cancel()
-            raise InferenceTimeout(timeout_s) from None
-        finally:
-            # An error's traceback holds this frame, and the work its error: without this the photo
-            # would stay in memory until the next garbage collection.
-            del work
+        place = Place(self, title, model, timeout_s, is_gone)
+        with self._lock:
+            # One that was given up while it ran keeps the thread busy until it has run.
+            others = self._places if self._running is None else self._places | {self._running}
+            wait_s = sum(self._expected_s(other.title) for other in others)
+            if len(others) >= self._limit:
+                raise InferenceOverloaded(
+                    f"{len(others)} requests are in work or wait already; at most "
+                    f"{self._limit} may",
+                    wait_s or RETRY_AFTER_S,
+                )
+            # With nobody before it a request is tried in any case: that is how it is learnt when
+            # a model has become faster.
+            needed_s = wait_s + self._expected_s(title)
+            if others and needed_s > timeout_s:
+                raise InferenceOverloaded(
+                    f"this request would take about {needed_s:.1f} s, behind "
+                    f"{len(others)} others, and has {timeout_s:.1f} s",
+                    max(needed_s - timeout_s, 1),
+                )
+            self._places.add(place)
+        return place
+
+    def leave(self, place: Place) -> None:
+        """Take a place back."""
+        with self._lock:
+            self._places.discard(place)
+
+    def submit(self, work: _Work) -> None:
+        """Let the work wait for its turn."""
+        self._waiting.put(work)
 
     def close(self) -> None:
         """Refuse new work, finish what waits, end the thread."""
@@ -92,29 +138,88 @@ class Engine:
             self._waiting.put(None)
             self._thread.join()
 
+    def _expected_s(self, title: str) -> float:
+        """Return how long a prediction takes by what the last ones took; 0 before the first."""
+        took_s = self._took_s.get(title)
+        return statistics.median(took_s) if took_s else 0.0
+
     def _work(self) -> None:
         while (work := self._waiting.get()) is not None:
-            if work.outcome.set_running_or_notify_cancel():
-                _predict(work)
+            if not work.place.is_gone() and work.outcome.set_running_or_notify_cancel():
+                self._running, self._running_since = work.place, time.monotonic()
+                self._predict(work)
+                self._running, self._running_since = None, None
             # While it waits for the next one, the last photo must not stay in memory.
             del work
 
+    def _predict(self, work: _Work) -> None:
+        started_at = time.perf_counter()
+        title = work.place.title
+        try:
+            (instances,) = work.place.model.predict([work.image], [work.parameters])
+        except BaseException as error:
+            # BaseException: a SystemExit out of a framework must not end the only thread.
+            log.event("prediction_failed", "ERROR", model=title, exception=True)
+            first_line = str(error).partition("\n")[0][:_LONGEST_REASON]
+            reason = f"{title}: {type(error).__name__}: {first_line}"
+            work.outcome.set_exception(InferenceFailed(reason))
+            return
+        took_s = time.perf_counter() - started_at
+        with self._lock:
+            self._took_s.setdefault(title, deque(maxlen=_REMEMBERED)).append(took_s)
+        queue_ms = 1000 * (started_at - work.queued_at)
+        work.outcome.set_result(Outcome(instances, queue_ms, 1000 * took_s))
 
-def _predict(work: Work) -> None:
-    started_at = time.perf_counter()
-    try:
-        (instances,) = work.model.predict([work.image], [work.parameters])
-    except BaseException as error:
-        # BaseException: a SystemExit out of a framework must not end the only thread.
-        log.event("prediction_failed", "ERROR", model=work.title, exception=True)
-        first_line = str(error).partition("\n")[0][:_LONGEST_REASON]
-        reason = f"{work.title}: {type(error).__name__}: {first_line}"
-        work.outcome.set_exception(InferenceFailed(reason))
-        return
-    work.outcome.set_result(
-        Outcome(
-            instances,
-            queue_ms=1000 * (started_at - work.queued_at),
-            inference_ms=1000 * (time.perf_counter() - started_at),
-        )
-    )
+
+class Place:
+    """A place in an engine's queue, until `close`; made by `Engine.enter`."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        title: str,
+        model: LoadedModel,
+        timeout_s: float,
+        is_gone: IsGone | None,
+    ) -> None:
+        self.title, self.model = title, model
+        self._engine = engine
+        self._timeout_s = timeout_s
+        self._deadline = time.monotonic() + timeout_s
+        self._is_gone = is_gone
+
+    def is_gone(self) -> bool:
+        """Say whether whoever asked has hung up."""
+        return self._is_gone is not None and self._is_gone()
+
+    def close(self) -> None:
+        """Give the place away; may be called again."""
+        self._engine.leave(self)
+
+    def run(self, image: NDArray[np.uint8], parameters: Parameters) -> Outcome:
+        """Wait for the turn and the prediction.
+
+        Raises InferenceTimeout, InferenceFailed, or CallerGone.
+        """
+        work = _Work(self, image, parameters)
+        self._engine.submit(work)
+        try:
+            while True:
+                left_s = self._deadline - time.monotonic()
+                try:
+                    return work.outcome.result(min(_POLL_S, max(0.0, left_s)))
+                except TimeoutError:
+                    error = self._reason_to_give_up(left_s)
+                if error is not None:
+                    # Do not predict for nobody when the turn comes.
+                    work.outcome.cancel()
+                    raise error
+        finally:
+            # An error's traceback holds this frame, and the work its error: without this the photo
+            # would stay in memory until the next garbage collection.
+            del work, image
+
+    def _reason_to_give_up(self, left_s: float) -> ServingError | None:
+        if self.is_gone():
+            return CallerGone()
+        return InferenceTimeout(self._timeout_s) if left_s <= 0 else None

@@ -61,7 +61,7 @@ class ModelNotReady(ServingError):
 
 
 class InferenceUnavailable(ServingError):
-    """The inference process is not there, went away, or has no room for another request."""
+    """The inference process is not there, or went away."""
 
     def __init__(self, reason: str, retry_after_s: float) -> None:
         super().__init__(reason, retry_after_s)
@@ -70,6 +70,28 @@ class InferenceUnavailable(ServingError):
 
     def __str__(self) -> str:
         return self.reason
+
+
+class InferenceOverloaded(ServingError):
+    """There is no room, or not enough time, for another request beside those that are in work."""
+
+    def __init__(self, reason: str, retry_after_s: float) -> None:
+        super().__init__(reason, retry_after_s)
+        self.reason = reason
+        self.retry_after_s = retry_after_s
+
+    def __str__(self) -> str:
+        return self.reason
+
+
+class CallerGone(ServingError):
+    """Whoever asked has hung up; nothing was predicted for nobody."""
+
+    def __init__(self) -> None:
+        super().__init__()
+
+    def __str__(self) -> str:
+        return "the caller has hung up"
 
 
 class InferenceFailed(ServingError):
@@ -81,7 +103,7 @@ class InferenceFailed(ServingError):
 
 
 class InferenceTimeout(ServingError):
-    """The prediction took longer than INFERENCE_TIMEOUT_S."""
+    """The prediction was not made in the time that the request has."""
 
     def __init__(self, timeout_s: float) -> None:
         super().__init__(timeout_s)

@@ -6,30 +6,33 @@ models are loaded, so that their state can be asked for from the first moment.
 
 from __future__ import annotations
 
+import contextlib
+import math
 import os
 import selectors
 import signal
 import socket
 import sys
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TextIO
 
 from app import log
 from app.kinds.kind import Kind
-from app.serving import messages, wire
-from app.serving.client import InferenceClient, Prediction
+from app.serving import wire
+from app.serving.conversation import Conversation
 from app.serving.cores import available_cores
-from app.serving.errors import InferenceFailed, ServingError
+from app.serving.heartbeat import Heart
 from app.serving.listener import Listener, SocketInUseError
 from app.serving.local_client import LocalClient
-from app.serving.messages import PredictRequest
 from app.serving.parent import Parent
-from app.serving.pixels import PixelsError, map_pixels
 from app.settings import Settings, SettingsError
 
 EXIT_BAD_SETTINGS = 2
 EXIT_SOCKET_UNUSABLE = 3
+EXIT_HANGS = 4
+
+HANG_MARGIN_S = 10.0
 
 _PARENT_CHECK_S = 0.5
 
@@ -37,8 +40,12 @@ _PARENT_CHECK_S = 0.5
 class Host:
     """Answers requests on a socket, a thread a connection; the models are behind `client`."""
 
-    def __init__(self, client: InferenceClient, listener: Listener) -> None:
+    def __init__(
+        self, client: LocalClient, listener: Listener, *, hang_after_s: float = math.inf
+    ) -> None:
         self._client = client
+        self._hang_after_s = hang_after_s
+        self._heart = Heart()
         self._listener = listener
         self._busy = 0
         self._changed = threading.Condition()
@@ -51,6 +58,7 @@ class Host:
             selector.register(self._listener.socket, selectors.EVENT_READ)
             selector.register(self._wake, selectors.EVENT_READ)
             while not parent.is_gone():
+                self._check()
                 ready = [key.fileobj for key, _ in selector.select(_PARENT_CHECK_S)]
                 if self._wake in ready:
                     break
@@ -72,59 +80,54 @@ class Host:
 
     def _converse(self, connection: socket.socket) -> None:
         """Answer one connection's requests, one after the other, until it ends."""
-        with connection:
+        with connection, contextlib.closing(Conversation(self._client, connection)) as conversation:
             try:
                 while (request := wire.receive(connection)) is not None:
-                    with self._changed:
-                        self._busy += 1
-                    try:
-                        wire.send(connection, self._answer(request))
-                    finally:
-                        request.close()
-                        with self._changed:
-                            self._busy -= 1
-                            self._changed.notify_all()
+                    with contextlib.closing(request), self._counted():
+                        answer = conversation.answer(request)
+                        if answer is not None:
+                            wire.send(connection, answer)
             except wire.WireError as error:
                 log.event("bad_message", "WARNING", error=str(error))
             except OSError:
                 # The client went away; nobody is left to answer.
                 return
 
-    def _answer(self, request: wire.Message) -> wire.Message:
-        """Return the answer to one request; raises WireError where it is none."""
+    @contextlib.contextmanager
+    def _counted(self) -> Iterator[None]:
+        with self._changed:
+            self._busy += 1
         try:
-            match request.header.get("op"):
-                case "predict":
-                    return messages.of_prediction(self._predict(request))
-                case "models":
-                    return messages.of_statuses(self._client.models())
-                case "readiness":
-                    return messages.of_readiness(*self._client.readiness())
-                case unknown:
-                    raise wire.WireError(f"there is no operation {unknown!r}")
-        except ServingError as error:
-            return messages.of_error(error)
-        except wire.WireError:
-            raise
-        except Exception as error:
-            log.event("answer_failed", "ERROR", exception=True)
-            return messages.of_error(InferenceFailed(type(error).__name__))
+            yield
+        finally:
+            with self._changed:
+                self._busy -= 1
+                self._changed.notify_all()
 
-    def _predict(self, message: wire.Message) -> Prediction:
-        request = PredictRequest.parse(message.header)
-        if message.descriptor is None:
-            raise wire.WireError("a request to predict came without its pixels")
-        try:
-            image = map_pixels(message.descriptor, request.height, request.width)
-        except PixelsError as error:
-            raise wire.WireError(str(error)) from error
-        return self._client.predict(
-            image, model=request.model, version=request.version, parameters=request.parameters
-        )
+    def _check(self) -> None:
+        """End the process where a prediction hangs: native code cannot be stopped otherwise."""
+        self._heart.beat()
+        running_s = self._client.running_s()
+        if running_s > self._hang_after_s:
+            log.event("inference_hangs", "ERROR", running_s=round(running_s, 1))
+            sys.stderr.flush()
+            os._exit(EXIT_HANGS)
 
 
-def main(kinds: Sequence[Kind] | None = None, environment: Mapping[str, str] = os.environ) -> int:
-    """Serve until SIGTERM; return the exit status."""
+def main(
+    kinds: Sequence[Kind] | None = None,
+    environment: Mapping[str, str] = os.environ,
+    *,
+    hang_margin_s: float = HANG_MARGIN_S,
+) -> int:
+    """Serve until SIGTERM; return the exit status.
+
+    Args:
+        kinds: instead of those in `app.kinds.registry`.
+        environment: what the settings are read from.
+        hang_margin_s: how long a prediction may go on after INFERENCE_TIMEOUT_S, before it counts
+            as one that never ends.
+    """
     stream = _keep_stdout()
     try:
         settings = Settings.from_environment(environment)
@@ -141,7 +144,10 @@ def main(kinds: Sequence[Kind] | None = None, environment: Mapping[str, str] = o
     except (SocketInUseError, OSError) as error:
         log.event("socket_unusable", "ERROR", error=str(error))
         return EXIT_SOCKET_UNUSABLE
-    host = Host(LocalClient.start(settings, kinds=kinds), listener)
+    client = LocalClient.start(settings, kinds=kinds)
+    # By then whoever asked has long had the answer that there is none.
+    hang_after_s = settings.inference_timeout_s + hang_margin_s
+    host = Host(client, listener, hang_after_s=hang_after_s)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: host.stop())
     host.serve()

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from app.kinds.kind import Kind, Parameters
-from app.serving.client import ModelStatus, Prediction
+from app.kinds.kind import Kind, LoadedModel, Parameters
+from app.serving.client import IsGone, ModelStatus, Prediction
 from app.serving.cores import available_cores
-from app.serving.engine import Engine, Work
+from app.serving.engine import Engine, Place
+from app.serving.entries import Entry
 from app.serving.pixels import check_image
 from app.serving.repository import ModelRepository
 from app.settings import Settings
@@ -40,12 +42,26 @@ class LocalClient:
             default_model=settings.default_model,
             threads=settings.inference_threads or available_cores(),
         )
-        return cls(repository, Engine(), timeout_s=settings.inference_timeout_s)
+        return cls(repository, Engine(settings.queue_limit), timeout_s=settings.inference_timeout_s)
 
     def wait_until_loaded(self, timeout_s: float | None = None) -> bool:
         """Wait until every model has loaded or failed; say whether that is so."""
         self._loader.join(timeout_s)
         return not self._loader.is_alive()
+
+    def enter(
+        self,
+        *,
+        model: str | None = None,
+        version: int | None = None,
+        timeout_s: float | None = None,
+        is_gone: IsGone | None = None,
+    ) -> LocalTurn:
+        """Take a place in the queue; raises ServingError."""
+        entry, loaded = self._repository.resolve(model, version)
+        given_s = self._timeout_s if timeout_s is None else min(timeout_s, self._timeout_s)
+        place = self._engine.enter(entry.title, loaded, timeout_s=given_s, is_gone=is_gone)
+        return LocalTurn(entry, loaded, place)
 
     def predict(
         self,
@@ -57,18 +73,12 @@ class LocalClient:
     ) -> Prediction:
         """Return what is on the image; raises ServingError."""
         check_image(image)
-        entry, loaded = self._repository.resolve(model, version)
-        outcome = self._engine.run(
-            Work(entry.title, loaded, image, parameters), timeout_s=self._timeout_s
-        )
-        return Prediction(
-            model=entry.name,
-            version=entry.version,
-            labels=loaded.labels,
-            instances=outcome.instances,
-            queue_ms=outcome.queue_ms,
-            inference_ms=outcome.inference_ms,
-        )
+        with contextlib.closing(self.enter(model=model, version=version)) as turn:
+            return turn.predict(image, parameters)
+
+    def running_s(self) -> float:
+        """Return how long the prediction that runs has been running; 0 where none does."""
+        return self._engine.running_s
 
     def models(self) -> list[ModelStatus]:
         """Return every model of the repository."""
@@ -85,3 +95,31 @@ class LocalClient:
     def close(self) -> None:
         """Finish the predictions that wait and end the engine's thread."""
         self._engine.close()
+
+
+class LocalTurn:
+    """A place in the queue of the models of this process."""
+
+    def __init__(self, entry: Entry, model: LoadedModel, place: Place) -> None:
+        self._entry, self._model, self._place = entry, model, place
+
+    def predict(
+        self,
+        image: NDArray[np.uint8],
+        parameters: Parameters = Parameters(),  # noqa: B008 - a frozen value
+    ) -> Prediction:
+        """Return what is on the image, once; raises ServingError."""
+        check_image(image)
+        outcome = self._place.run(image, parameters)
+        return Prediction(
+            model=self._entry.name,
+            version=self._entry.version,
+            labels=self._model.labels,
+            instances=outcome.instances,
+            queue_ms=outcome.queue_ms,
+            inference_ms=outcome.inference_ms,
+        )
+
+    def close(self) -> None:
+        """Give the place away; may be called again."""
+        self._place.close()

@@ -20,6 +20,8 @@ ERRORS: Mapping[str, type[errors.ServingError]] = {
         errors.ModelAmbiguous,
         errors.ModelNotReady,
         errors.InferenceUnavailable,
+        errors.InferenceOverloaded,
+        errors.CallerGone,
         errors.InferenceFailed,
         errors.InferenceTimeout,
     )
@@ -28,33 +30,47 @@ _ARRAYS = ("boxes_yxyx", "class_ids", "scores", "masks")
 
 
 @dataclass(frozen=True)
-class PredictRequest:
-    """One prediction asked for; the pixels travel as a descriptor."""
+class EnterRequest:
+    """A place in the queue asked for: for which model, and how long the caller can wait."""
 
     model: str | None
     version: int | None
+    timeout_s: float | None
+
+    def header(self) -> dict[str, Any]:
+        """Return the message's header."""
+        return {"op": "enter", **asdict(self)}
+
+    @classmethod
+    def parse(cls, header: Mapping[str, Any]) -> EnterRequest:
+        """Read the header; raises WireError."""
+        try:
+            return cls(
+                model=_optional(header["model"], str),
+                version=_optional(header["version"], int),
+                timeout_s=_optional(header["timeout_s"], float),
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise WireError(f"no request to enter: {type(error).__name__} {error}") from error
+
+
+@dataclass(frozen=True)
+class PredictRequest:
+    """The photo for the place that was given before; its pixels travel as a descriptor."""
+
     height: int
     width: int
     parameters: Parameters
 
     def header(self) -> dict[str, Any]:
         """Return the message's header."""
-        return {
-            "op": "predict",
-            "model": self.model,
-            "version": self.version,
-            "height": self.height,
-            "width": self.width,
-            "parameters": asdict(self.parameters),
-        }
+        return {"op": "predict", **asdict(self)}
 
     @classmethod
     def parse(cls, header: Mapping[str, Any]) -> PredictRequest:
         """Read the header; raises WireError."""
         try:
             return cls(
-                model=_optional(header["model"], str),
-                version=_optional(header["version"], int),
                 height=int(header["height"]),
                 width=int(header["width"]),
                 parameters=Parameters(
@@ -68,6 +84,17 @@ class PredictRequest:
 
 def _optional(value: Any, kind: type) -> Any:
     return None if value is None else kind(value)
+
+
+def of_entry() -> Message:
+    """Return the message that says that the place is given."""
+    return Message({"entered": True})
+
+
+def to_entry(message: Message) -> None:
+    """Read such a message; raises the error in it, or WireError."""
+    if _answer(message).get("entered") is not True:
+        raise WireError("no place in the queue")
 
 
 def of_prediction(prediction: Prediction) -> Message:

@@ -6,7 +6,9 @@ caller may repeat it.
 
 from __future__ import annotations
 
+import contextlib
 import os
+import select
 import socket
 import struct
 import threading
@@ -20,9 +22,9 @@ from numpy.typing import NDArray
 
 from app.kinds.kind import Parameters
 from app.serving import messages, wire
-from app.serving.client import ModelStatus, Prediction
-from app.serving.errors import InferenceTimeout, InferenceUnavailable, ServingError
-from app.serving.messages import PredictRequest
+from app.serving.client import IsGone, ModelStatus, Prediction
+from app.serving.errors import CallerGone, InferenceTimeout, InferenceUnavailable, ServingError
+from app.serving.messages import EnterRequest, PredictRequest
 from app.serving.pixels import check_image, share_pixels
 
 Answer = TypeVar("Answer")
@@ -30,6 +32,9 @@ Answer = TypeVar("Answer")
 # A restart takes a second and loading a model several.
 RETRY_AFTER_S = 5.0
 STATUS_TIMEOUT_S = 5.0
+
+# How often a caller that waits is looked after.
+_POLL_S = 0.25
 
 _CREDENTIALS = struct.Struct("3i")  # process, user and group of the peer
 
@@ -42,6 +47,21 @@ class SocketClient:
         self._timeout_s = timeout_s
         self._thread = threading.local()
 
+    def enter(
+        self,
+        *,
+        model: str | None = None,
+        version: int | None = None,
+        timeout_s: float | None = None,
+        is_gone: IsGone | None = None,
+    ) -> SocketTurn:
+        """Take a place in the queue; raises ServingError."""
+        given_s = self._timeout_s if timeout_s is None else min(timeout_s, self._timeout_s)
+        deadline = Deadline(given_s, is_gone)
+        request = wire.Message(EnterRequest(model, version, given_s).header())
+        self._ask(request, messages.to_entry, deadline)
+        return SocketTurn(self, deadline)
+
     def predict(
         self,
         image: NDArray[np.uint8],
@@ -52,19 +72,14 @@ class SocketClient:
     ) -> Prediction:
         """Return what is on the image; raises ServingError."""
         check_image(image)
-        height, width = image.shape[:2]
-        request = PredictRequest(model, version, height, width, parameters)
-        message = wire.Message(request.header(), descriptor=share_pixels(image))
-        try:
-            return self._ask(message, messages.to_prediction, self._timeout_s)
-        finally:
-            message.close()
+        with contextlib.closing(self.enter(model=model, version=version)) as turn:
+            return turn.predict(image, parameters)
 
     def models(self) -> list[ModelStatus]:
         """Return every model of the repository; raises InferenceUnavailable."""
         request = wire.Message({"op": "models"})
         try:
-            return self._ask(request, messages.to_statuses, STATUS_TIMEOUT_S)
+            return self._ask(request, messages.to_statuses, Deadline(STATUS_TIMEOUT_S))
         except InferenceTimeout as error:
             raise InferenceUnavailable("the inference process hangs", RETRY_AFTER_S) from error
 
@@ -72,7 +87,7 @@ class SocketClient:
         """Say whether traffic may come, and in one line why not; never raises."""
         request = wire.Message({"op": "readiness"})
         try:
-            return self._ask(request, messages.to_readiness, STATUS_TIMEOUT_S)
+            return self._ask(request, messages.to_readiness, Deadline(STATUS_TIMEOUT_S))
         except ServingError as error:
             return False, str(error)
 
@@ -84,22 +99,41 @@ class SocketClient:
         """Close this thread's connection; those of other threads end with their threads."""
         self._thread.__dict__.pop("connection", None)
 
+    def ask_in_turn(self, request: wire.Message, deadline: Deadline) -> Prediction:
+        """Send the photo for the place that this thread was given, and return its prediction."""
+        return self._ask(request, messages.to_prediction, deadline)
+
+    def leave(self) -> None:
+        """Give away the place that this thread was given."""
+        connection: _Connection | None = getattr(self._thread, "connection", None)
+        if connection is not None and connection.is_usable():
+            try:
+                wire.send(connection.socket, wire.Message({"op": "leave"}), time.monotonic() + 1)
+                return
+            except OSError:
+                pass
+        self.close()
+
     def _ask(
-        self, request: wire.Message, parse: Callable[[wire.Message], Answer], timeout_s: float
+        self, request: wire.Message, parse: Callable[[wire.Message], Answer], deadline: Deadline
     ) -> Answer:
         """Send a request and return its answer, or raise the error that it carries."""
-        deadline = time.monotonic() + timeout_s
         try:
-            connection = self._connected(deadline)
-            wire.send(connection, request, deadline)
-            answer = wire.receive(connection, deadline)
+            connection = self._connected(deadline.at)
+            wire.send(connection, request, deadline.at)
+            deadline.wait_for(connection)
+            answer = wire.receive(connection, deadline.at)
             if answer is None:
                 raise wire.WireError("the inference process ended before it answered")
             return parse(answer)
         except TimeoutError:
             # Its answer may still come: on this connection it would answer the next request.
             self.close()
-            raise InferenceTimeout(timeout_s) from None
+            raise InferenceTimeout(deadline.timeout_s) from None
+        except CallerGone:
+            # That the connection ends tells the other side not to predict.
+            self.close()
+            raise
         except (OSError, wire.WireError) as error:
             self.close()
             reason = error.strerror if isinstance(error, OSError) else str(error)
@@ -115,6 +149,58 @@ class SocketClient:
             connection = _Connection(self.path, deadline)
             self._thread.connection = connection
         return connection.socket
+
+
+class SocketTurn:
+    """A place in the inference process's queue, held by this thread's connection."""
+
+    def __init__(self, client: SocketClient, deadline: Deadline) -> None:
+        self._client, self._deadline = client, deadline
+        self._is_used = False
+
+    def predict(
+        self,
+        image: NDArray[np.uint8],
+        parameters: Parameters = Parameters(),  # noqa: B008 - a frozen value
+    ) -> Prediction:
+        """Return what is on the image, once; raises ServingError."""
+        check_image(image)
+        self._is_used = True
+        height, width = image.shape[:2]
+        request = PredictRequest(height, width, parameters)
+        message = wire.Message(request.header(), descriptor=share_pixels(image))
+        del image
+        try:
+            return self._client.ask_in_turn(message, self._deadline)
+        finally:
+            message.close()
+
+    def close(self) -> None:
+        """Give the place away, unless the answer has done that; may be called again."""
+        if not self._is_used:
+            self._is_used = True
+            self._client.leave()
+
+
+class Deadline:
+    """Until when an answer is waited for, and by whom."""
+
+    def __init__(self, timeout_s: float, is_gone: IsGone | None = None) -> None:
+        self.timeout_s, self.at = timeout_s, time.monotonic() + timeout_s
+        self._is_gone = is_gone
+
+    def wait_for(self, connection: socket.socket) -> None:
+        """Wait until something can be read; raises TimeoutError, or CallerGone."""
+        poll = select.poll()
+        poll.register(connection, select.POLLIN)
+        while True:
+            left_s = self.at - time.monotonic()
+            if poll.poll(1000 * max(0.0, min(_POLL_S, left_s))):
+                return
+            if self._is_gone is not None and self._is_gone():
+                raise CallerGone
+            if left_s <= 0:
+                raise TimeoutError
 
 
 class _Connection:

@@ -6,6 +6,8 @@ library alone, so that it needs next to no memory and cannot die of a framework.
 
 from __future__ import annotations
 
+import contextlib
+import os
 import signal
 import subprocess
 import sys
@@ -15,6 +17,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from app import log
+from app.serving.heartbeat import VARIABLE, Pulse
 from app.serving.parent import Parent
 from app.settings import Settings, SettingsError
 
@@ -50,10 +53,12 @@ class Supervisor:
         *,
         back_off: BackOff = BackOff(),
         kill_after_s: float = 75,
+        hung_after_s: float = 60,
     ) -> None:
         self._command = command
         self._back_off = back_off
         self._kill_after_s = kill_after_s
+        self._hung_after_s = hung_after_s
         self._parent = Parent()
         self._is_stopping = False
 
@@ -66,9 +71,14 @@ class Supervisor:
         wait_s: float | None = None
         while not self._should_end():
             started_at = time.monotonic()
-            process = subprocess.Popen(self._command)
-            log.event("inference_started", process=process.pid)
-            status = self._wait(process)
+            with contextlib.closing(Pulse()) as pulse:
+                process = subprocess.Popen(
+                    self._command,
+                    pass_fds=[pulse.writer],
+                    env=os.environ | {VARIABLE: str(pulse.writer)},
+                )
+                log.event("inference_started", process=process.pid)
+                status = self._wait(process, pulse)
             if self._should_end():
                 break
             lived_s = time.monotonic() - started_at
@@ -86,13 +96,19 @@ class Supervisor:
     def _should_end(self) -> bool:
         return self._is_stopping or self._parent.is_gone()
 
-    def _wait(self, process: subprocess.Popen[bytes]) -> int:
-        """Wait until the process ends; end it where this one has to."""
+    def _wait(self, process: subprocess.Popen[bytes], pulse: Pulse) -> int:
+        """Wait until the process ends; end it where this one has to, or where it hangs."""
         while not self._should_end():
             try:
                 return process.wait(_POLL_S)
             except subprocess.TimeoutExpired:
-                continue
+                silent_s = pulse.silent_s()
+            if silent_s > self._hung_after_s:
+                log.event(
+                    "inference_hangs", "ERROR", process=process.pid, silent_s=round(silent_s, 1)
+                )
+                process.kill()
+                return process.wait()
         process.terminate()
         try:
             return process.wait(self._kill_after_s)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -11,8 +12,15 @@ import numpy as np
 import pytest
 
 from app.kinds.kind import Parameters
-from app.serving.engine import Engine, Work
-from app.serving.errors import InferenceFailed, InferenceTimeout, InferenceUnavailable
+from app.serving.client import IsGone
+from app.serving.engine import Engine, Outcome
+from app.serving.errors import (
+    CallerGone,
+    InferenceFailed,
+    InferenceOverloaded,
+    InferenceTimeout,
+    InferenceUnavailable,
+)
 from mrcnn.instances import Instances
 from tests.app.serving.inference_process import wait_for
 
@@ -29,6 +37,7 @@ class Gate:
         self.is_open = threading.Event()
         self.asked: list[float | None] = []
         self.error: BaseException | None = None
+        self.delay_s = 0.0
 
     def describe(self) -> dict[str, object]:
         return {}
@@ -41,12 +50,10 @@ class Gate:
     ) -> list[Instances]:
         self.asked += [one.min_score for one in parameters]
         assert self.is_open.wait(10)
+        time.sleep(self.delay_s)
         if self.error:
             raise self.error
         return [Instances.empty(image.shape[:2]) for image in images]
-
-    def work(self, number: float = 0) -> Work:
-        return Work("gate version 1", self, IMAGE, Parameters(min_score=number))
 
 
 @pytest.fixture
@@ -56,10 +63,22 @@ def gate() -> Gate:
 
 @pytest.fixture
 def engine(gate: Gate) -> Iterator[Engine]:
-    engine = Engine(queue_limit=2)
+    engine = Engine(3)
     yield engine
     gate.is_open.set()
     engine.close()
+
+
+@pytest.fixture
+def predict(engine: Engine, gate: Gate) -> Callable[..., Outcome]:
+    """Return a function that enters and predicts; its number is how the gate remembers it."""
+
+    def predict(number: float = 0, *, timeout_s: float = 10, is_gone: IsGone | None = None):
+        place = engine.enter("gate version 1", gate, timeout_s=timeout_s, is_gone=is_gone)
+        with contextlib.closing(place):
+            return place.run(IMAGE, Parameters(min_score=number))
+
+    return predict
 
 
 @pytest.fixture
@@ -69,22 +88,22 @@ def background() -> Iterator[Callable]:
         yield pool.submit
 
 
-def test_a_prediction_tells_what_it_took(engine: Engine, gate: Gate):
+def test_a_prediction_tells_what_it_took(predict, gate: Gate):
     gate.is_open.set()
-    outcome = engine.run(gate.work(), timeout_s=5)
+    outcome = predict(timeout_s=5)
     assert outcome.instances.image_size == (4, 5)
     assert outcome.queue_ms >= 0
     assert outcome.inference_ms >= 0
 
 
 @pytest.fixture
-def full(engine: Engine, gate: Gate, background) -> list[Future]:
+def full(engine: Engine, gate: Gate, predict, background) -> list[Future]:
     """Fill the engine: one prediction runs, two wait in order."""
-    futures = [background(engine.run, gate.work(0), timeout_s=10)]
+    futures = [background(predict, 0)]
     wait_for(lambda: gate.asked, "the first one runs")
     for number in (1, 2):
-        futures.append(background(engine.run, gate.work(number), timeout_s=10))
-        wait_for(lambda n=number: engine.waiting == n, "it waits")
+        futures.append(background(predict, number))
+        wait_for(lambda n=number: engine.taken == n + 1, "it waits")
     return futures
 
 
@@ -95,31 +114,91 @@ def test_predictions_run_in_the_order_of_their_arrival(gate: Gate, full: list[Fu
     assert gate.asked == [0, 1, 2]
 
 
-def test_a_full_queue_refuses_at_once(engine: Engine, gate: Gate, full: list[Future]):
-    with pytest.raises(InferenceUnavailable, match="2 requests wait already") as refusal:
-        engine.run(gate.work(3), timeout_s=10)
-    assert refusal.value.retry_after_s > 0
+def test_where_all_places_are_taken_the_next_one_is_refused_at_once(
+    predict, gate: Gate, full: list[Future]
+):
+    with pytest.raises(
+        InferenceOverloaded, match=r"3 requests .* wait already; at most 3"
+    ) as refused:
+        predict(3)
+    assert refused.value.retry_after_s > 0
     gate.is_open.set()
     for future in full:
         future.result(10)
     assert gate.asked == [0, 1, 2]
 
 
-def test_what_nobody_waits_for_any_more_is_not_run(engine: Engine, gate: Gate, background):
-    running = background(engine.run, gate.work(1), timeout_s=5)
+def test_a_place_counts_while_its_photo_is_decoded(engine: Engine, gate: Gate):
+    places = [engine.enter("gate version 1", gate, timeout_s=5) for _ in range(3)]
+    with pytest.raises(InferenceOverloaded):
+        engine.enter("gate version 1", gate, timeout_s=5)
+    places[1].close()
+    places[1].close()
+    engine.enter("gate version 1", gate, timeout_s=5)
+    assert engine.taken == 3
+
+
+def test_what_would_come_too_late_is_refused_at_once(engine: Engine, gate: Gate, predict):
+    gate.is_open.set()
+    gate.delay_s = 0.2
+    predict()
+    ahead = engine.enter("gate version 1", gate, timeout_s=5)
+    with pytest.raises(InferenceOverloaded, match=r"about 0.[4-9] s, behind 1 others") as refusal:
+        engine.enter("gate version 1", gate, timeout_s=0.3)
+    assert refusal.value.retry_after_s >= 1
+    engine.enter("gate version 1", gate, timeout_s=60).close()
+    ahead.close()
+    # With nobody ahead it is tried: a model may have become faster.
+    gate.delay_s = 0
+    predict(timeout_s=0.19)
+
+
+def test_what_nobody_waits_for_any_more_is_not_run(gate: Gate, predict, background):
+    running = background(predict, 1)
     wait_for(lambda: gate.asked, "the first one runs")
     with pytest.raises(InferenceTimeout, match=r"within 0.05 s"):
-        engine.run(gate.work(2), timeout_s=0.05)
+        predict(2, timeout_s=0.05)
     gate.is_open.set()
     running.result(5)
-    engine.run(gate.work(3), timeout_s=5)
+    predict(3)
     assert gate.asked == [1, 3]
 
 
-def test_a_prediction_that_takes_too_long_is_given_up(engine: Engine, gate: Gate):
+def test_what_a_caller_who_hung_up_asked_for_is_not_run(
+    engine: Engine, gate: Gate, predict, background
+):
+    running = background(predict, 1)
+    wait_for(lambda: gate.asked, "the first one runs")
+    has_hung_up = threading.Event()
+    waiting = background(predict, 2, is_gone=has_hung_up.is_set)
+    wait_for(lambda: engine.taken == 2, "the second one waits")
+    has_hung_up.set()
+    with pytest.raises(CallerGone):
+        waiting.result(5)
+    assert engine.taken == 1
+    gate.is_open.set()
+    running.result(5)
+    predict(3)
+    assert gate.asked == [1, 3]
+
+
+def test_one_that_was_given_up_while_it_ran_still_counts(engine: Engine, gate: Gate, predict):
+    with pytest.raises(InferenceTimeout):
+        predict(1, timeout_s=0.05)
+    assert engine.running_s > 0
+    for _ in range(2):
+        engine.enter("gate version 1", gate, timeout_s=5)
+    with pytest.raises(InferenceOverloaded):
+        engine.enter("gate version 1", gate, timeout_s=5)
+    gate.is_open.set()
+    wait_for(lambda: engine.running_s == 0, "it has run")
+    engine.enter("gate version 1", gate, timeout_s=5)
+
+
+def test_a_prediction_that_takes_too_long_is_given_up(predict):
     started_at = time.monotonic()
     with pytest.raises(InferenceTimeout):
-        engine.run(gate.work(), timeout_s=0.05)
+        predict(timeout_s=0.05)
     assert time.monotonic() - started_at < 2
 
 
@@ -131,18 +210,18 @@ def test_a_prediction_that_takes_too_long_is_given_up(engine: Engine, gate: Gate
         pytest.param(SystemExit(1), id="exit"),
     ],
 )
-def test_a_model_that_raises_fails_one_prediction(engine: Engine, gate: Gate, error):
+def test_a_model_that_raises_fails_one_prediction(gate: Gate, predict, error):
     gate.is_open.set()
     gate.error = error
     with pytest.raises(InferenceFailed, match=f"gate version 1: {type(error).__name__}"):
-        engine.run(gate.work(), timeout_s=5)
+        predict()
     gate.error = None
-    assert len(engine.run(gate.work(), timeout_s=5).instances) == 0
+    assert len(predict().instances) == 0
 
 
 def test_a_closed_engine_refuses(gate: Gate):
-    engine = Engine()
+    engine = Engine(1)
     engine.close()
     engine.close()
     with pytest.raises(InferenceUnavailable, match="stopping"):
-        engine.run(gate.work(), timeout_s=5)
+        engine.enter("gate version 1", gate, timeout_s=5)

@@ -10,7 +10,7 @@ import pytest
 from app.kinds.kind import Parameters
 from app.serving import errors, messages
 from app.serving.client import ModelStatus, Prediction
-from app.serving.messages import PredictRequest
+from app.serving.messages import EnterRequest, PredictRequest
 from app.serving.wire import Message, WireError
 from mrcnn.instances import Instances
 
@@ -71,24 +71,41 @@ def test_every_error_of_serving_is_known_to_the_messages():
     assert known == set(messages.ERRORS)
 
 
-def test_a_request_comes_out_equal():
-    request = PredictRequest("street", None, 60, 80, Parameters(0.5, 3))
-    assert PredictRequest.parse(json.loads(json.dumps(request.header()))) == request
+@pytest.mark.parametrize(
+    "request_",
+    [
+        pytest.param(EnterRequest("street", None, 2.5), id="enter"),
+        pytest.param(PredictRequest(60, 80, Parameters(0.5, 3)), id="predict"),
+    ],
+)
+def test_a_request_comes_out_equal(request_: EnterRequest | PredictRequest):
+    assert type(request_).parse(json.loads(json.dumps(request_.header()))) == request_
 
 
 @pytest.mark.parametrize(
     "header",
     [
         pytest.param({}, id="empty"),
-        pytest.param({"model": None, "version": "x", "height": 1, "width": 1}, id="version"),
-        pytest.param(
-            {"model": None, "version": 1, "height": 1, "width": 1, "parameters": None}, id="none"
-        ),
+        pytest.param({"height": "x", "width": 1, "parameters": {}}, id="height"),
+        pytest.param({"height": 1, "width": 1, "parameters": None}, id="none"),
     ],
 )
-def test_what_is_no_request_is_refused(header: dict[str, object]):
+def test_what_is_no_request_to_predict_is_refused(header: dict[str, object]):
     with pytest.raises(WireError, match="no request to predict"):
         PredictRequest.parse(header)
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        pytest.param({}, id="empty"),
+        pytest.param({"model": None, "version": "x", "timeout_s": 1}, id="version"),
+        pytest.param({"model": None, "version": 1, "timeout_s": []}, id="timeout"),
+    ],
+)
+def test_what_is_no_request_to_enter_is_refused(header: dict[str, object]):
+    with pytest.raises(WireError, match="no request to enter"):
+        EnterRequest.parse(header)
 
 
 @pytest.mark.parametrize(

@@ -81,6 +81,33 @@ def test_a_connection_that_went_stale_between_requests_is_made_anew(
     assert len(process.client.predict(photo).instances) == 2
 
 
+def test_a_process_whose_threads_all_hang_is_killed_and_started_again(
+    start_process, tmp_path: Path
+):
+    child = tmp_path / "child.py"
+    child.write_text(
+        "import time\n"
+        "from app.serving.heartbeat import Heart\n"
+        "heart = Heart()\n"
+        "for _ in range(5): heart.beat(); time.sleep(0.1)\n"
+        "time.sleep(60)\n"
+    )
+    script = tmp_path / "supervise.py"
+    script.write_text(
+        "import sys\n"
+        "from app import log\n"
+        "from app.serving.supervisor import Supervisor\n"
+        "log.configure()\n"
+        f"Supervisor([sys.executable, {str(child)!r}], hung_after_s=2).run()\n"
+    )
+    process = start_process(str(script))
+    wait_for(lambda: len(process.events("inference_started")) == 2, "it is started again")
+    (event,) = process.events("inference_hangs")
+    assert event["silent_s"] >= 2
+    (death,) = process.events("inference_died")
+    assert death["signal"] == "SIGKILL"
+
+
 def test_a_process_that_keeps_dying_is_started_less_and_less_often(supervisor):
     process = supervisor(sys.executable, "-c", "raise SystemExit(7)")
     deaths = wait_for(

@@ -1,0 +1,89 @@
+"""One connection to the inference process: its requests, and the place in the queue that it holds.
+
+A place belongs to its connection, so that an HTTP worker that dies holds none.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import select
+import socket
+
+from app import log
+from app.serving import messages, wire
+from app.serving.client import InferenceClient, Turn
+from app.serving.errors import InferenceFailed, ServingError
+from app.serving.messages import EnterRequest, PredictRequest
+from app.serving.pixels import PixelsError, map_pixels
+
+
+class Conversation:
+    """Answers what comes over one connection."""
+
+    def __init__(self, client: InferenceClient, connection: socket.socket) -> None:
+        self._client, self._connection = client, connection
+        self._turn: Turn | None = None
+
+    def close(self) -> None:
+        """Give away the place in the queue, if there is one."""
+        if self._turn is not None:
+            self._turn.close()
+            self._turn = None
+
+    def answer(self, request: wire.Message) -> wire.Message | None:
+        """Return the answer, None where none is due; raises WireError where it is no request."""
+        try:
+            match request.header.get("op"):
+                case "enter":
+                    self._enter(EnterRequest.parse(request.header))
+                    return messages.of_entry()
+                case "predict":
+                    return self._predict(request)
+                case "leave":
+                    self.close()
+                    return None
+                case "models":
+                    return messages.of_statuses(self._client.models())
+                case "readiness":
+                    return messages.of_readiness(*self._client.readiness())
+                case unknown:
+                    raise wire.WireError(f"there is no operation {unknown!r}")
+        except ServingError as error:
+            return messages.of_error(error)
+        except wire.WireError:
+            raise
+        except Exception as error:
+            log.event("answer_failed", "ERROR", exception=True)
+            return messages.of_error(InferenceFailed(type(error).__name__))
+
+    def _enter(self, request: EnterRequest) -> None:
+        self.close()
+        self._turn = self._client.enter(
+            model=request.model,
+            version=request.version,
+            timeout_s=request.timeout_s,
+            is_gone=self._is_gone,
+        )
+
+    def _predict(self, message: wire.Message) -> wire.Message:
+        request = PredictRequest.parse(message.header)
+        if self._turn is None:
+            raise wire.WireError("a request to predict came without a place in the queue")
+        if message.descriptor is None:
+            raise wire.WireError("a request to predict came without its pixels")
+        try:
+            image = map_pixels(message.descriptor, request.height, request.width)
+        except PixelsError as error:
+            raise wire.WireError(str(error)) from error
+        with contextlib.closing(self._turn) as turn:
+            self._turn = None
+            return messages.of_prediction(turn.predict(image, request.parameters))
+
+    def _is_gone(self) -> bool:
+        """Say whether the HTTP worker has hung up; the socket's own timeout is left alone."""
+        descriptor = self._connection.fileno()
+        if descriptor < 0:
+            return True
+        poll = select.poll()
+        poll.register(descriptor, select.POLLRDHUP)
+        return bool(poll.poll(0))
