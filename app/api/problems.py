@@ -16,7 +16,10 @@ from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 from app import log
 from app.api.answers import Problem
 from app.images import (
+    FORMATS,
     ImageError,
+    ImageFramesError,
+    ImageTimeoutError,
     ImageTooLargeError,
     ImageUnreadableError,
     ImageUnrecognisedError,
@@ -37,9 +40,13 @@ PROBLEMS = {
     "length-required": (411, "The length of the body is not known"),
     "body-too-large": (413, "The body is too large"),
     "image-too-large": (413, "The picture is too large"),
+    "image-too-many-frames": (413, "The picture has too many frames"),
     "unsupported-media-type": (415, "The body is of a type that is not understood"),
     "image-unrecognised": (415, "The picture is in no known format"),
     "image-unreadable": (422, "The picture is damaged"),
+    "image-decode-timeout": (422, "The picture takes too long to decode"),
+    "too-many-requests": (429, "The server has more to do than it can"),
+    "client-gone": (499, "The client has hung up"),
     "internal-error": (500, "Something went wrong in the server"),
     "inference-failed": (500, "The model failed on this picture"),
     "inference-unavailable": (503, "The models are not available just now"),
@@ -49,7 +56,15 @@ PROBLEMS = {
 }
 
 #: Problems that pass by themselves: `Retry-After` says when to ask again.
-PASSING = frozenset({"inference-unavailable", "model-not-ready", "not-ready", "inference-timeout"})
+PASSING = frozenset(
+    {
+        "too-many-requests",
+        "inference-unavailable",
+        "model-not-ready",
+        "not-ready",
+        "inference-timeout",
+    }
+)
 #: Flask's own refusals, named for their status.
 _OF_HTTP = {
     status.phrase.lower().replace(" ", "-"): (status.value, status.phrase)
@@ -63,6 +78,8 @@ MAX_DRAIN = 256 << 20
 
 _OF_IMAGE_ERRORS: dict[type[ImageError], str] = {
     ImageTooLargeError: "image-too-large",
+    ImageFramesError: "image-too-many-frames",
+    ImageTimeoutError: "image-decode-timeout",
     ImageUnrecognisedError: "image-unrecognised",
     ImageUnreadableError: "image-unreadable",
 }
@@ -108,8 +125,15 @@ class ProblemError(Exception):
 def of_image(error: ImageError, field: str = "image") -> ProblemError:
     """Return the problem of a picture that cannot be taken; `field` says which one."""
     members: dict[str, Any] = {"field": field}
-    if isinstance(error, ImageTooLargeError):
-        members |= {"unit": error.field, "value": error.value, "limit": error.limit}
+    match error:
+        case ImageTooLargeError():
+            members |= {"unit": error.unit, "value": error.value, "limit": error.limit}
+        case ImageFramesError():
+            members |= {"unit": "frames", "value": error.value, "limit": error.limit}
+        case ImageTimeoutError():
+            members |= {"unit": "seconds", "limit": error.limit_s}
+        case ImageUnrecognisedError():
+            members |= {"allowed": FORMATS}
     return ProblemError(_OF_IMAGE_ERRORS[type(error)], _sentence(error), **members)
 
 
@@ -125,6 +149,11 @@ def of_serving(error: errors.ServingError) -> ProblemError:
             return ProblemError("model-ambiguous", detail, field="model", allowed=error.names)
         case errors.ModelNotReady():
             return ProblemError("model-not-ready", detail, retry_after_s=RETRY_AFTER_S)
+        case errors.InferenceOverloaded():
+            wait_s = error.retry_after_s
+            return ProblemError("too-many-requests", detail, retry_after_s=wait_s)
+        case errors.CallerGone():
+            return ProblemError("client-gone", detail)
         case errors.InferenceUnavailable():
             wait_s = error.retry_after_s
             return ProblemError("inference-unavailable", detail, retry_after_s=wait_s)

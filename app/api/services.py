@@ -7,6 +7,7 @@ from typing import cast
 
 from flask import Flask, current_app
 
+from app.api.callers import Callers
 from app.api.telemetry import Telemetry
 from app.images import ImageLimits
 from app.serving.client import InferenceClient
@@ -22,13 +23,14 @@ class Services:
     settings: Settings
     client: InferenceClient
     telemetry: Telemetry
+    callers: Callers = field(default_factory=Callers)
     last_answers: dict[str, object] = field(default_factory=dict)
     """What each health path answered last."""
 
     @property
     def image_limits(self) -> ImageLimits:
         """What one uploaded picture may cost."""
-        return ImageLimits(self.settings.max_image_bytes, self.settings.max_image_pixels)
+        return ImageLimits.of(self.settings)
 
 
 def attach(app: Flask, services: Services) -> None:

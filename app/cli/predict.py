@@ -49,7 +49,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Print what is on each photo; 1 where one of them could not be taken."""
     targets = _targets(arguments.files, arguments.render)
     settings = replace(Settings.from_environment(), inference="in_process")
-    limits = ImageLimits(settings.max_image_bytes, settings.max_image_pixels)
+    limits = ImageLimits.of(settings)
     client = _load(settings, is_verbose=arguments.verbose)
     failures = 0
     try:
