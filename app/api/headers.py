@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from werkzeug.datastructures import Headers
 
 from app.api.fields import NUMBER
 from app.api.parameters import LONGEST_VALUE
@@ -35,7 +35,7 @@ class PredictHeaders(BaseModel):
     )
 
 
-def request_timeout_s(headers: Mapping[str, str], longest_s: float) -> float | None:
+def request_timeout_s(headers: Headers, longest_s: float) -> float | None:
     """Return how long the sender waits for an answer; None where the request does not say.
 
     Raises ProblemError (400) for what is no number of seconds from `SHORTEST_TIMEOUT_S` to

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
 from collections.abc import Iterator, Mapping
@@ -15,8 +16,8 @@ from ulid import ULID
 from app import log
 from app.api import inputs, problems, rendering
 from app.api.answers import AnswerFormat, CocoResult, MaskFormat, PredictAnswer
+from app.api.headers import request_timeout_s
 from app.api.negotiation import MEDIA_TYPES, answer_format
-from app.api.parameters import PredictParameters
 from app.api.services import services
 from app.images import ImageError, decode
 from app.kinds.kind import Parameters
@@ -57,12 +58,25 @@ class _Found:
 
 def _found(sent: inputs.PredictInput) -> Iterator[_Found]:
     """Yield each picture with what is on it; all of them share the time that one may take."""
-    timeout_s = services().settings.inference_timeout_s
+    longest_s = services().settings.inference_timeout_s
+    timeout_s = request_timeout_s(request.headers, longest_s) or longest_s
+    is_gone = services().callers.watch(request.environ)
     for index, picture in enumerate(sent.pictures):
-        if time.perf_counter() - g.start > timeout_s:
+        left_s = timeout_s - (time.perf_counter() - g.start)
+        if left_s <= 0:
             raise InferenceTimeout(timeout_s)
-        image, decode_ms = _decode(picture, f"instances[{index}]" if sent.is_list else "image")
-        yield _Found(image, _find(image, sent.parameters), decode_ms)
+        asked = sent.parameters
+        # The place first: a photo whose turn would come too late is not even decoded.
+        turn = services().client.enter(
+            model=asked.model, version=asked.version, timeout_s=left_s, is_gone=is_gone
+        )
+        with contextlib.closing(turn):
+            image, decode_ms = _decode(picture, f"instances[{index}]" if sent.is_list else "image")
+            try:
+                prediction = turn.predict(image, Parameters(asked.min_score, asked.max_instances))
+            except InferenceTimeout:
+                raise InferenceTimeout(timeout_s) from None
+        yield _Found(image, prediction, decode_ms)
 
 
 def _json(sent: inputs.PredictInput) -> Response:
@@ -114,15 +128,6 @@ def _decode(picture: bytes, field: str) -> tuple[NDArray[np.uint8], float]:
     except ImageError as error:
         raise problems.of_image(error, field) from error
     return image, _ms_since(start)
-
-
-def _find(image: NDArray[np.uint8], asked: PredictParameters) -> Prediction:
-    return services().client.predict(
-        image,
-        model=asked.model,
-        version=asked.version,
-        parameters=Parameters(min_score=asked.min_score, max_instances=asked.max_instances),
-    )
 
 
 def _timing(found: _Found, encode_start: float) -> dict[str, float]:

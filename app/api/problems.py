@@ -7,6 +7,7 @@ into an answer.
 from __future__ import annotations
 
 import json
+import math
 from http import HTTPStatus
 from typing import Any, cast
 
@@ -31,6 +32,7 @@ PROBLEMS = {
     "invalid-parameter": (400, "A parameter does not fit"),
     "invalid-json": (400, "The body is not JSON"),
     "invalid-base64": (400, "The picture is not base64"),
+    "invalid-form": (400, "The form is broken"),
     "missing-image": (400, "There is no picture in the request"),
     "model-ambiguous": (400, "Several models are served and none was named"),
     "model-not-found": (404, "There is no such model"),
@@ -73,8 +75,8 @@ _OF_HTTP = {
 }
 #: How long a client is asked to wait where nothing better is known.
 RETRY_AFTER_S = 5.0
-#: How much of a refused body is read, so that its sender gets to read the refusal.
-MAX_DRAIN = 256 << 20
+#: How much a problem says of what a client sent, which may be megabytes.
+LONGEST_DETAIL, LONGEST_MEMBER = 1000, 200
 
 _OF_IMAGE_ERRORS: dict[type[ImageError], str] = {
     ImageTooLargeError: "image-too-large",
@@ -94,7 +96,7 @@ class ProblemError(Exception):
         super().__init__(detail)
         self.slug = slug
         self.status, self.title = PROBLEMS.get(slug) or _OF_HTTP[slug]
-        self.detail = detail
+        self.detail = _shortened(detail, LONGEST_DETAIL)
         self.retry_after_s = retry_after_s
         self.members = members
 
@@ -106,7 +108,7 @@ class ProblemError(Exception):
             "status": self.status,
             "detail": self.detail,
             "request_id": request_id,
-            **self.members,
+            **{name: _presentable(value) for name, value in self.members.items()},
         }
         return cast(Problem, document)
 
@@ -122,6 +124,19 @@ class ProblemError(Exception):
         return response
 
 
+def _presentable(value: object) -> object:
+    """Return a member as JSON can hold it, and no longer than it is of use."""
+    if isinstance(value, str):
+        return _shortened(value, LONGEST_MEMBER)
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    return value
+
+
+def _shortened(text: str, longest: int) -> str:
+    return text if len(text) <= longest else text[:longest] + "…"
+
+
 def of_image(error: ImageError, field: str = "image") -> ProblemError:
     """Return the problem of a picture that cannot be taken; `field` says which one."""
     members: dict[str, Any] = {"field": field}
@@ -134,12 +149,12 @@ def of_image(error: ImageError, field: str = "image") -> ProblemError:
             members |= {"unit": "seconds", "limit": error.limit_s}
         case ImageUnrecognisedError():
             members |= {"allowed": FORMATS}
-    return ProblemError(_OF_IMAGE_ERRORS[type(error)], _sentence(error), **members)
+    return ProblemError(_OF_IMAGE_ERRORS[type(error)], str(error), **members)
 
 
 def of_serving(error: errors.ServingError) -> ProblemError:
     """Return the problem of a prediction that could not be made."""
-    detail = _sentence(error)
+    detail = str(error)
     match error:
         case errors.ModelNotFound():
             return _not_found("model", error.name, error.available, detail)
@@ -192,28 +207,13 @@ def _of_http(error: HTTPException) -> Response:
 
 def _of_large_body() -> Response:
     value, limit = request.content_length or 0, request.max_content_length or 0
-    _drain()
     if value <= limit:
-        detail = "the form has too many fields, or a long one that is no file: -F image=@FILE"
+        detail = "the form has too many parts, or a long one that is no file: -F image=@FILE"
         return ProblemError("body-too-large", detail).response()
     detail = f"the body has {value:,} bytes; at most {limit:,} are accepted"
     return ProblemError("body-too-large", detail, value=value, limit=limit).response()
 
 
-def _drain() -> None:
-    """Read what the client is still sending: one that is cut off sees a reset, not the answer."""
-    stream, left = request.environ["wsgi.input"], min(request.content_length or 0, MAX_DRAIN)
-    while left > 0:
-        chunk = stream.read(min(left, 1 << 16))
-        if not chunk:
-            return
-        left -= len(chunk)
-
-
 def _of_surprise(error: Exception) -> Response:
     log.event("error", "ERROR", exception=True, request_id=g.request_id, error=type(error).__name__)
     return ProblemError("internal-error", "the log has more, under this request id").response()
-
-
-def _sentence(error: Exception) -> str:
-    return str(error)[:1000]

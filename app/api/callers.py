@@ -1,0 +1,74 @@
+"""Tells whether the client of a request still waits for the answer.
+
+The server's own connection does not tell: uWSGI's router, once it has read a request, looks at the
+client again only when it has the answer. The kernel knows, and shows it in /proc/net/tcp.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import sys
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from app.serving.client import IsGone
+
+_TABLES = (Path("/proc/net/tcp"), Path("/proc/net/tcp6"))
+_ESTABLISHED = "01"
+# How old an answer may be: the tables hold every connection of the machine or pod.
+_FRESH_S = 0.2
+
+#: Last word of a client's address, its port, the server's port.
+Caller = tuple[int, int, int]
+
+
+class Callers:
+    """The clients that are connected to this machine or pod. Safe to share between threads."""
+
+    def __init__(self, tables: tuple[Path, ...] = _TABLES) -> None:
+        self._tables = tables
+        self._lock = threading.Lock()
+        self._connected: frozenset[Caller] = frozenset()
+        self._read_at = 0.0
+        self._has_found = False
+
+    def watch(self, environ: Mapping[str, Any]) -> IsGone | None:
+        """Return what tells whether a request's client has hung up; None where nothing can."""
+        try:
+            address = ipaddress.ip_address(environ["REMOTE_ADDR"]).packed
+            ports = int(environ["REMOTE_PORT"]), int(environ["SERVER_PORT"])
+        except (KeyError, ValueError):
+            return None
+        # The tables hold an address in words of this machine's byte order; of a long one the last
+        # word is enough, with the port.
+        caller = (int.from_bytes(address[-4:], sys.byteorder), *ports)
+        return lambda: self._is_gone(caller)
+
+    def _is_gone(self, caller: Caller) -> bool:
+        if caller in self._now():
+            self._has_found = True
+            return False
+        # Where no client was ever found, the requests tell other addresses than the kernel.
+        return self._has_found
+
+    def _now(self) -> frozenset[Caller]:
+        with self._lock:
+            if time.monotonic() - self._read_at > _FRESH_S:
+                self._connected = frozenset(self._read())
+                self._read_at = time.monotonic()
+            return self._connected
+
+    def _read(self) -> Iterator[Caller]:
+        for table in self._tables:
+            try:
+                lines = table.read_text().splitlines()[1:]
+            except OSError:
+                continue
+            for line in lines:
+                _, local, remote, state, *_ = line.split(maxsplit=4)
+                if state == _ESTABLISHED:
+                    address, port = remote.split(":")
+                    yield int(address[-8:], 16), int(port, 16), int(local.split(":")[1], 16)

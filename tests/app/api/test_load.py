@@ -1,0 +1,159 @@
+"""More requests than can be answered, and requests that nobody waits for."""
+
+from __future__ import annotations
+
+import socket
+import sys
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from flask import Flask
+
+from app.api.callers import Callers
+from tests.app.api.test_problems import check
+from tests.app.serving.model_folder import Models
+
+
+def test_one_request_more_than_there_are_places_is_told_when_to_come_again(
+    start_app: Callable[..., Flask], models: Models, photo: bytes
+):
+    models.add("street/1/street.h5", delay_s=0.5)
+    app = start_app(QUEUE_LIMIT="2")
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda _: app.test_client().post("/predict", data=photo), range(8)))
+    assert sorted(answer.status_code for answer in answers) == [200] * 2 + [429] * 6
+    refused = next(answer for answer in answers if answer.status_code == 429)
+    problem = check(refused, 429, "too-many-requests")
+    assert "at most 2 may" in problem["detail"]
+    assert int(refused.headers["Retry-After"]) >= 1
+
+
+def test_a_request_that_would_come_too_late_is_refused_at_once(
+    start_app: Callable[..., Flask], models: Models, photo: bytes
+):
+    models.add("street/1/street.h5", delay_s=0.6)
+    app = start_app()
+    assert app.test_client().post("/predict", data=photo).status_code == 200
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(app.test_client().post, "/predict", data=photo)
+        time.sleep(0.2)
+        response = app.test_client().post(
+            "/predict", data=photo, headers={"X-Request-Timeout": "1.0"}
+        )
+        problem = check(response, 429, "too-many-requests")
+        assert "behind 1 others" in problem["detail"]
+        assert running.result().status_code == 200
+
+
+def test_a_request_has_as_long_as_it_says(
+    start_app: Callable[..., Flask], models: Models, photo: bytes
+):
+    models.add("street/1/street.h5", delay_s=0.6)
+    client = start_app().test_client()
+    response = client.post("/predict", data=photo, headers={"X-Request-Timeout": "0.2"})
+    problem = check(response, 504, "inference-timeout")
+    assert "within 0.2" in problem["detail"]
+
+
+@pytest.mark.parametrize("value", ["soon", "0", "-1", "nan", "61", ""])
+def test_a_deadline_that_is_none_is_refused(
+    start_app: Callable[..., Flask], photo: bytes, value: str
+):
+    client = start_app().test_client()
+    response = client.post("/predict", data=photo, headers={"X-Request-Timeout": value})
+    problem = check(response, 400, "invalid-parameter")
+    assert (problem["field"], problem["value"]) == ("X-Request-Timeout", value)
+    assert "to 60" in problem["detail"]
+
+
+def test_an_unknown_model_is_told_before_a_photo_is_decoded(start_app: Callable[..., Flask]):
+    client = start_app().test_client()
+    response = client.post("/predict?model=nobody", data=b"no picture at all")
+    check(response, 404, "model-not-found")
+
+
+def environ_of(client: socket.socket, server: socket.socket) -> dict[str, str]:
+    """Return what a WSGI server says of a connection."""
+    address, port, *_ = client.getsockname()
+    return {
+        "REMOTE_ADDR": address,
+        "REMOTE_PORT": str(port),
+        "SERVER_PORT": str(server.getsockname()[1]),
+    }
+
+
+@pytest.fixture(params=["127.0.0.1", "::1"])
+def server(request: pytest.FixtureRequest):
+    """Return a server's socket, over either version of IP."""
+    family = socket.AF_INET6 if ":" in request.param else socket.AF_INET
+    with socket.socket(family) as server:
+        try:
+            server.bind((request.param, 0))
+        except OSError:
+            server.close()
+            family, server = socket.AF_INET, socket.socket()
+            server.bind(("127.0.0.1", 0))
+        server.listen()
+        yield server
+
+
+def test_a_client_that_hangs_up_is_noticed(server: socket.socket):
+    callers = Callers()
+    with socket.socket(server.family) as client, socket.socket(server.family) as other:
+        client.connect(server.getsockname())
+        other.connect(server.getsockname())
+        is_gone, is_other_gone = (
+            callers.watch(environ_of(each, server)) for each in (client, other)
+        )
+        assert is_gone
+        assert is_other_gone
+        assert not is_gone()
+        client.close()
+        time.sleep(0.3)
+        assert is_gone()
+        assert not is_other_gone()
+
+
+def test_a_client_that_was_never_seen_is_not_taken_for_gone(server: socket.socket):
+    is_gone = Callers().watch(
+        {"REMOTE_ADDR": "192.0.2.7", "REMOTE_PORT": "4711", "SERVER_PORT": "80"}
+    )
+    assert is_gone
+    assert not is_gone()
+
+
+@pytest.mark.parametrize(
+    "environ",
+    [
+        pytest.param({}, id="nothing told"),
+        pytest.param({"REMOTE_ADDR": "", "REMOTE_PORT": "", "SERVER_PORT": ""}, id="unix socket"),
+        pytest.param({"REMOTE_ADDR": "127.0.0.1", "SERVER_PORT": "80"}, id="no port"),
+    ],
+)
+def test_without_an_address_nobody_is_watched(environ: dict[str, str]):
+    assert Callers().watch(environ) is None
+
+
+def test_without_the_kernels_tables_nobody_is_taken_for_gone(tmp_path: Path):
+    callers = Callers((tmp_path / "tcp",))
+    is_gone = callers.watch({"REMOTE_ADDR": "::1", "REMOTE_PORT": "1", "SERVER_PORT": "2"})
+    assert is_gone
+    assert not is_gone()
+
+
+def test_the_tables_word_order_is_this_machines(tmp_path: Path):
+    word = int.from_bytes(bytes([10, 0, 0, 1]), sys.byteorder)
+    table = tmp_path / "tcp"
+    row = f"   0: 0100000A:1F90 {word:08X}:1267 01 00000000:00000000 00:00000000 00000000 0"
+    table.write_text(f"  sl  local_address ...\n{row}\n")
+    callers = Callers((table,))
+    environ = {"REMOTE_ADDR": "10.0.0.1", "REMOTE_PORT": "4711", "SERVER_PORT": "8080"}
+    is_gone = callers.watch(environ)
+    assert is_gone
+    assert not is_gone()
+    table.write_text("  sl  local_address ...\n")
+    time.sleep(0.3)
+    assert is_gone()
