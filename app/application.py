@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Flask
 
-from app.api import health, metrics, models, pages, predict, problems, requests
+from app.api import docs, health, metrics, models, pages, predict, problems, requests
 from app.api.services import Services, attach
 from app.api.telemetry import Telemetry
 from app.serving.client import InferenceClient
@@ -24,6 +24,6 @@ def create_app(settings: Settings, client: InferenceClient) -> Flask:
     attach(app, Services(settings, client, Telemetry()))
     requests.register(app)
     problems.register(app)
-    for room in (predict, models, health, metrics, pages):
+    for room in (predict, models, health, metrics, pages, docs):
         app.register_blueprint(room.blueprint)
     return app

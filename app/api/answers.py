@@ -195,7 +195,7 @@ class Ready(TypedDict):
 class Problem(TypedDict):
     """An error, as in RFC 9457."""
 
-    type: Annotated[str, Field(description="`/problems/<slug>`.", pattern="^/problems/[a-z-]+$")]
+    type: Annotated[str, Field(description="`/problems/<slug>`.", pattern="^/problems/[a-z0-9-]+$")]
     title: str
     status: Annotated[int, Field(ge=400, le=599)]
     detail: Annotated[str, Field(description="What is wrong, in a sentence.")]

@@ -45,15 +45,12 @@ WHOLE_NUMBER = BeforeValidator(_whole_number)
 class ContractSchema(GenerateJsonSchema):
     """JSON Schema as the contract says it: a field that may be left out never takes null."""
 
-    def nullable_schema(self, schema: core_schema.NullableSchema) -> JsonSchemaValue:
-        """Describe the value alone: None is how the models say that nothing was given."""
-        return self.generate_inner(schema["schema"])
-
     def default_schema(self, schema: core_schema.WithDefaultSchema) -> JsonSchemaValue:
-        """Name a default only where there is a value."""
-        if schema.get("default", ...) is None:
-            return self.generate_inner(schema["schema"])
-        return super().default_schema(schema)
+        """Describe the value alone where None only says that nothing was given."""
+        inner = schema["schema"]
+        if schema.get("default", ...) is not None:
+            return super().default_schema(schema)
+        return self.generate_inner(inner["schema"] if inner["type"] == "nullable" else inner)
 
     def field_title_should_be_set(self, schema: Any) -> bool:
         """Leave out titles that repeat the field's name."""

@@ -17,6 +17,7 @@ from app import log
 from app.application import create_app
 from app.serving.local_client import LocalClient
 from app.settings import Settings
+from tests.app.api.contract import ContractClient
 from tests.app.serving.model_folder import Models
 from tests.app.serving.thresholding import Thresholding
 
@@ -40,7 +41,9 @@ def start_app(models: Models, tmp_path: Path) -> Iterator[Callable[..., Flask]]:
         clients.append(LocalClient.start(settings, kinds=[Thresholding()]))
         if wait:
             assert clients[-1].wait_until_loaded(20)
-        return create_app(settings, clients[-1])
+        app = create_app(settings, clients[-1])
+        app.test_client_class = ContractClient
+        return app
 
     yield start
     for client in clients:

@@ -1,0 +1,1 @@
+"""The contract: `/openapi.json`, made from the models, the routes and what is said of them here."""

@@ -1,0 +1,196 @@
+"""Builds the OpenAPI document from the routes, what is said of them, and the models."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from flask import Flask
+from pydantic import BaseModel, TypeAdapter
+from werkzeug.routing import Rule
+
+from app.api.answers import Problem
+from app.api.contract import examples
+from app.api.contract.operations import (
+    HEADERS,
+    NOT_IN_THE_CONTRACT,
+    OPERATIONS,
+    TAGS,
+    UNSENT,
+    Content,
+    Operation,
+)
+from app.api.fields import ContractSchema, schema_of
+from app.api.headers import REQUEST_TIMEOUT
+from app.api.problems import PASSING, PROBLEMS
+from app.settings import Settings
+
+OPENAPI = "3.1.1"
+#: Of the contract: it rises with every change that a client can see.
+VERSION = "1.0.0"
+
+_DESCRIPTION = (
+    "Slipway finds and outlines things on pictures with the models that it serves. An error is a "
+    "problem as in RFC 9457, told apart by its `type`; every answer carries `X-Request-ID`."
+)
+_SCHEMAS = "#/components/schemas/{model}"
+
+Json = dict[str, Any]
+
+
+def build(app: Flask, settings: Settings) -> Json:
+    """Return the OpenAPI document of the application; raises KeyError for an unknown route."""
+    routes = [
+        (rule, OPERATIONS[rule.endpoint])
+        for rule in app.url_map.iter_rules()
+        if rule.endpoint not in NOT_IN_THE_CONTRACT
+    ]
+    schemas, definitions = _schemas([operation for _, operation in routes])
+    paths: Json = {}
+    for rule, operation in routes:
+        path = re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule.rule)
+        view = inspect.getdoc(app.view_functions[rule.endpoint]) or ""
+        described = _operation(rule, operation, view, schemas)
+        paths.setdefault(path, {})[_method(rule)] = described
+    _limit_timeout(paths, settings)
+    return {
+        "openapi": OPENAPI,
+        "info": {
+            "title": "Slipway",
+            "version": VERSION,
+            "description": _DESCRIPTION,
+            "license": {"name": "MIT", "identifier": "MIT"},
+        },
+        "servers": [{"url": "/"}],
+        "tags": [{"name": name, "description": text} for name, text in TAGS.items()],
+        "paths": paths,
+        "components": {
+            "schemas": definitions,
+            "headers": {
+                name: {"description": text, "schema": schema}
+                for name, (text, schema) in HEADERS.items()
+            },
+            "examples": {
+                slug: {"summary": title, "value": examples.problem(slug)}
+                for slug, (_, title) in PROBLEMS.items()
+                if slug not in UNSENT
+            },
+        },
+    }
+
+
+def _schemas(operations: list[Operation]) -> tuple[dict[int, Json], Json]:
+    """Return the schema of each content, by its `id`, and the definitions that they refer to."""
+    contents = [content for one in operations for content in (*one.contents, *one.bodies)]
+    adapters: dict[int, TypeAdapter[Any]] = {0: TypeAdapter(Problem)}
+    adapters |= {id(content): TypeAdapter(content.type) for content in contents}
+    schemas, definitions = TypeAdapter.json_schemas(
+        [(key, "validation", adapter) for key, adapter in adapters.items()],
+        ref_template=_SCHEMAS,
+        schema_generator=ContractSchema,
+    )
+    return {key: schema for (key, _), schema in schemas.items()}, definitions["$defs"]
+
+
+def _method(rule: Rule) -> str:
+    (method,) = (rule.methods or set()) - {"HEAD", "OPTIONS"}
+    return method.lower()
+
+
+def _operation(rule: Rule, operation: Operation, view: str, schemas: dict[int, Json]) -> Json:
+    described: Json = {
+        "operationId": rule.endpoint.rpartition(".")[2],
+        "tags": [operation.tag],
+        "summary": view.partition("\n")[0].rstrip("."),
+    }
+    if operation.description:
+        described["description"] = operation.description
+    parameters = [*_parameters(rule, operation)]
+    if parameters:
+        described["parameters"] = parameters
+    if operation.bodies:
+        described["requestBody"] = {
+            "required": True,
+            "content": _contents(operation.bodies, schemas),
+        }
+    described["responses"] = _responses(operation, schemas)
+    return described
+
+
+def _parameters(rule: Rule, operation: Operation) -> Iterator[Json]:
+    for name in sorted(rule.arguments, key=rule.rule.index):
+        yield {
+            "name": name,
+            "in": "path",
+            "required": True,
+            "description": operation.path[name],
+            "schema": {"type": "string", "minLength": 1},
+        }
+    for place, model in (("query", operation.query), ("header", operation.headers)):
+        if model is not None:
+            yield from _fields(model, place)
+
+
+def _fields(model: type[BaseModel], place: str) -> Iterator[Json]:
+    for name, schema in schema_of(model)["properties"].items():
+        told = {key: value for key, value in schema.items() if key != "description"}
+        yield {
+            "name": name,
+            "in": place,
+            "required": False,
+            "description": schema["description"],
+            "schema": told,
+        }
+
+
+def _contents(contents: tuple[Content, ...], schemas: dict[int, Json]) -> Json:
+    described: Json = {}
+    for content in contents:
+        described[content.media_type] = {"schema": schemas[id(content)]}
+        if content.examples:
+            described[content.media_type]["examples"] = {
+                name: {"value": make()} for name, make in content.examples.items()
+            }
+    return described
+
+
+def _responses(operation: Operation, schemas: dict[int, Json]) -> Json:
+    responses: Json = {
+        "200": {
+            "description": operation.answer,
+            "headers": _headers("X-Request-ID", *operation.answer_headers),
+            "content": _contents(operation.contents, schemas),
+        }
+    }
+    for status in sorted({PROBLEMS[slug][0] for slug in operation.problems}):
+        slugs = [slug for slug in operation.problems if PROBLEMS[slug][0] == status]
+        names = ["X-Request-ID", *(name for name in operation.answer_headers if name == "Vary")]
+        if PASSING.intersection(slugs):
+            names.append("Retry-After")
+        references = {slug: {"$ref": f"#/components/examples/{slug}"} for slug in slugs}
+        responses[str(status)] = {
+            "description": " · ".join(PROBLEMS[slug][1] for slug in slugs) + ".",
+            "headers": _headers(*names),
+            "content": {
+                "application/problem+json": {
+                    "schema": {"$ref": _SCHEMAS.format(model="Problem")},
+                    "examples": references,
+                }
+            },
+        }
+    return responses
+
+
+def _headers(*names: str) -> Json:
+    return {name: {"$ref": f"#/components/headers/{name}"} for name in names}
+
+
+def _limit_timeout(paths: Json, settings: Settings) -> None:
+    """Say how long a request may wait at most: that is the server's setting."""
+    for methods in paths.values():
+        for operation in methods.values():
+            for parameter in operation.get("parameters", []):
+                if parameter["name"] == REQUEST_TIMEOUT:
+                    parameter["schema"]["maximum"] = settings.inference_timeout_s

@@ -1,0 +1,174 @@
+"""What each route takes and answers: the part of the contract that URLs and models do not tell.
+
+Every route has its entry; a test tells which one lacks it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from prometheus_client import CONTENT_TYPE_LATEST
+from pydantic import BaseModel
+
+from app.api import answers
+from app.api.bodies import OnePicture, PictureForm, SeveralPictures
+from app.api.contract import examples
+from app.api.headers import PredictHeaders
+from app.api.negotiation import MEDIA_TYPES
+from app.api.parameters import PredictParameters
+from app.api.problems import PROBLEMS
+
+JSON = "application/json"
+
+#: The static files are the pages', not the contract's.
+NOT_IN_THE_CONTRACT = frozenset({"static"})
+
+
+@dataclass(frozen=True)
+class Content:
+    """One form of a body: its media type, what pydantic makes a schema of, and examples."""
+
+    media_type: str
+    type: Any
+    examples: Mapping[str, Callable[[], object]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Operation:
+    """What one route takes and answers; its summary is the first line of its view's docstring."""
+
+    tag: str
+    answer: str
+    contents: tuple[Content, ...]
+    problems: tuple[str, ...] = ()
+    description: str = ""
+    path: Mapping[str, str] = field(default_factory=dict)
+    """What the variables of the path mean."""
+    query: type[BaseModel] | None = None
+    headers: type[BaseModel] | None = None
+    bodies: tuple[Content, ...] = ()
+    answer_headers: tuple[str, ...] = ()
+
+
+#: What the headers of answers mean.
+HEADERS = {
+    "X-Request-ID": ("The request's own, or a new one.", {"type": "string"}),
+    "X-Prediction-ID": (
+        "The id of the prediction, where the answer is not JSON; of several, with commas between.",
+        {"type": "string"},
+    ),
+    "Vary": ("The answer depends on `Accept`.", {"type": "string", "const": "Accept"}),
+    "Retry-After": ("Seconds after which to ask again.", {"type": "integer", "minimum": 1}),
+}
+
+#: What each group of operations is about.
+TAGS = {
+    "Predictions": "A picture in, what is on it out.",
+    "Models": "What is served, and what is there to try it with.",
+    "Health": "For probes and for Prometheus.",
+    "Pages": "For people, and this contract.",
+}
+
+_PICTURE = (
+    "The picture is a file of a form, the body itself, or base64 in JSON. The parameters stand in "
+    "the query, the form or the JSON; one that is unknown, given twice or out of range is refused. "
+    "Pixels are those of the picture after its EXIF turn, `x` to the right, `y` down. "
+    "The answer is JSON, COCO results or the picture with the instances drawn on it, by `format` "
+    "or else by `Accept`."
+)
+#: Problems that stand in the log alone: nobody is there to read the answer.
+UNSENT = frozenset({"client-gone"})
+#: Problems of one route alone; all others are a prediction's.
+_OF_OTHER_ROUTES = frozenset({"not-ready", "sample-not-found"})
+
+_PREDICT = Operation(
+    tag="Predictions",
+    description=_PICTURE,
+    query=PredictParameters,
+    headers=PredictHeaders,
+    bodies=(
+        Content("multipart/form-data", PictureForm),
+        Content("image/*", bytes),
+        Content("application/octet-stream", bytes),
+        Content(
+            JSON,
+            OnePicture | SeveralPictures,
+            {"one": examples.one_picture, "several": examples.several_pictures},
+        ),
+    ),
+    answer="What was found.",
+    contents=(
+        Content(
+            MEDIA_TYPES["json"],
+            answers.PredictAnswer | answers.PredictAnswers,
+            {"one": examples.predict_answer, "several": examples.predict_answers},
+        ),
+        Content(MEDIA_TYPES["png"], bytes),
+        Content(MEDIA_TYPES["coco"], list[answers.CocoResult], {"results": examples.coco_results}),
+    ),
+    answer_headers=("X-Prediction-ID", "Vary"),
+    problems=tuple(slug for slug in PROBLEMS if slug not in _OF_OTHER_ROUTES | UNSENT),
+)
+
+#: endpoint: what it takes and answers.
+OPERATIONS = {
+    "predict.predict": _PREDICT,
+    "models.list_models": Operation(
+        tag="Models",
+        answer="Every model.",
+        contents=(Content(JSON, answers.Models, {"models": examples.models}),),
+        problems=("inference-unavailable", "internal-error"),
+    ),
+    "models.show_model": Operation(
+        tag="Models",
+        path={"name": "The model's name."},
+        answer="Its versions.",
+        contents=(Content(JSON, answers.ModelVersions, {"model": examples.model_versions}),),
+        problems=("model-not-found", "inference-unavailable", "internal-error"),
+    ),
+    "pages.list_samples": Operation(
+        tag="Models",
+        answer="Their names and addresses.",
+        contents=(Content(JSON, answers.Samples, {"samples": examples.samples}),),
+        problems=("internal-error",),
+    ),
+    "pages.show_sample": Operation(
+        tag="Models",
+        path={"model": "The model's name.", "name": "The file's name."},
+        answer="The picture's file.",
+        contents=tuple(Content(kind, bytes) for kind in ("image/png", "image/jpeg", "image/webp")),
+        problems=("sample-not-found", "internal-error"),
+    ),
+    "health.healthz": Operation(
+        tag="Health",
+        answer="The HTTP side works.",
+        contents=(Content(JSON, answers.Alive, {"alive": lambda: {"status": "ok"}}),),
+        problems=("internal-error",),
+    ),
+    "health.readyz": Operation(
+        tag="Health",
+        answer="Predictions can be made.",
+        contents=(Content(JSON, answers.Ready, {"ready": lambda: {"status": "ready"}}),),
+        problems=("not-ready", "internal-error"),
+    ),
+    "metrics.metrics": Operation(
+        tag="Health",
+        answer="All metrics, in Prometheus' text format.",
+        contents=(Content(CONTENT_TYPE_LATEST.partition(";")[0], str),),
+        problems=("internal-error",),
+    ),
+    "pages.page": Operation(
+        tag="Pages",
+        answer="The page.",
+        contents=(Content("text/html", str),),
+        problems=("internal-error",),
+    ),
+    "docs.openapi": Operation(
+        tag="Pages",
+        answer="The contract.",
+        contents=(Content(JSON, dict[str, Any]),),
+        problems=("internal-error",),
+    ),
+}
