@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from flask import Flask
 
-from app.api import docs, health, metrics, models, pages, predict, problems, requests
+from app.api import (
+    docs,
+    health,
+    metrics,
+    models,
+    pages,
+    predict,
+    problems,
+    requests,
+    uploads,
+)
 from app.api.services import Services, attach
 from app.api.telemetry import Telemetry
 from app.serving.client import InferenceClient
@@ -18,6 +28,7 @@ _ROOM_AROUND_THE_IMAGE = 1 << 20
 def create_app(settings: Settings, client: InferenceClient) -> Flask:
     """Return the application; it holds on to `client` and starts nothing by itself."""
     app = Flask("app.api")
+    uploads.register(app)
     largest_body = int(settings.max_image_bytes * _BASE64_GROWTH) + _ROOM_AROUND_THE_IMAGE
     app.config["MAX_CONTENT_LENGTH"] = largest_body
     app.json.sort_keys = False  # type: ignore[attr-defined]

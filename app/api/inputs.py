@@ -1,22 +1,24 @@
 """What a prediction request carries: its pictures, still encoded, and its parameters.
 
 Three bodies are understood: a multipart form with the file `image`, the picture itself, and JSON
-with base64. Nothing is decoded here beyond base64.
+with base64. Beyond base64 nothing is decoded here, but the headers of several pictures are read.
 """
 
 from __future__ import annotations
 
 import base64
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from flask import Request
 from pydantic import ValidationError
 
+from app.api import problems, strict_json
 from app.api.bodies import MAX_PICTURES, Picture
 from app.api.parameters import PredictParameters, parse
 from app.api.problems import ProblemError
+from app.api.services import services
+from app.images import ImageError, measure
 
 _RAW_TYPES = ("", "application/octet-stream")
 _BODIES = (
@@ -37,8 +39,7 @@ class PredictInput:
 
 def read(request: Request) -> PredictInput:
     """Return what the request carries; raises ProblemError where it is not understood."""
-    if request.headers.get("Transfer-Encoding", "").lower() == "chunked":
-        raise ProblemError("length-required", "send the body with a Content-Length, not chunked")
+    _check_length(request)
     if request.mimetype == "multipart/form-data":
         return _read_form(request)
     if request.mimetype == "application/json":
@@ -48,6 +49,16 @@ def read(request: Request) -> PredictInput:
     raise ProblemError(
         "unsupported-media-type", f"Content-Type {request.mimetype!r} is not understood; {_BODIES}"
     )
+
+
+def _check_length(request: Request) -> None:
+    """Refuse a body whose length is not known before it comes."""
+    if request.headers.get("Transfer-Encoding"):
+        raise ProblemError("length-required", "send the body with a Content-Length, not chunked")
+    length = request.headers.get("Content-Length", "")
+    if length and not (length.isascii() and length.isdigit()):
+        detail = f"header 'Content-Length' is {length!r}: a whole number of bytes is expected"
+        raise ProblemError("invalid-parameter", detail, field="Content-Length", value=length)
 
 
 def _query(request: Request) -> Iterator[tuple[str, object]]:
@@ -62,12 +73,17 @@ def _body(request: Request) -> bytes:
 
 
 def _read_form(request: Request) -> PredictInput:
-    files = request.files.getlist("image")
+    try:
+        files = request.files.getlist("image")
+    except ValueError as error:
+        detail = f"the multipart form is broken: {error}; curl: -F image=@FILE"
+        raise ProblemError("invalid-form", detail) from error
     if len(files) > 1:
         detail = f"{len(files)} files are named `image`; send one, or JSON with `instances`"
         raise ProblemError("missing-image", detail, field="image")
     if not files:
-        names = ", ".join(sorted({*request.files, *request.form})) or "none"
+        # A part may be without a name.
+        names = ", ".join(sorted(map(str, {*request.files, *request.form}))) or "none"
         detail = f"the form has no file named `image` (its fields: {names}); curl: -F image=@FILE"
         raise ProblemError("missing-image", detail, field="image")
     fields = [*_query(request), *request.form.items(multi=True)]
@@ -75,10 +91,7 @@ def _read_form(request: Request) -> PredictInput:
 
 
 def _read_json(request: Request) -> PredictInput:
-    try:
-        document = json.loads(_body(request))
-    except (ValueError, RecursionError) as error:
-        raise ProblemError("invalid-json", f"the body is not JSON: {error}") from error
+    document = strict_json.parse(_body(request))
     if not isinstance(document, dict) or ("image" in document) == ("instances" in document):
         raise ProblemError(
             "missing-image", "the JSON has to be an object with either `image` or `instances`"
@@ -92,7 +105,31 @@ def _read_json(request: Request) -> PredictInput:
         raise ProblemError("missing-image", detail, field="instances")
     pictures = tuple(_base64(entry, f"instances[{i}]") for i, entry in enumerate(entries))
     parameters = parse([*_query(request), *document.items()])
+    _check_sizes(pictures)
     return PredictInput(pictures, parameters, is_list=True)
+
+
+def _check_sizes(pictures: tuple[bytes, ...]) -> None:
+    """Refuse a list with a picture whose header is bad, or with too many pixels in all of them.
+
+    They are decoded one by one, so that this is about the work, not about memory.
+    """
+    limit, pixels = services().settings.max_request_pixels, 0
+    for index, picture in enumerate(pictures):
+        field = f"instances[{index}]"
+        try:
+            width, height = measure(picture, services().image_limits)
+        except ImageError as error:
+            raise problems.of_image(error, field) from error
+        pixels += width * height
+        if pixels > limit:
+            detail = (
+                f"the pictures up to `{field}` have {pixels:,} pixels together; "
+                f"at most {limit:,} are accepted in one request"
+            )
+            raise ProblemError(
+                "image-too-large", detail, field=field, unit="pixels", value=pixels, limit=limit
+            )
 
 
 def _base64(entry: object, field: str) -> bytes:

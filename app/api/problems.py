@@ -12,7 +12,7 @@ from http import HTTPStatus
 from typing import Any, cast
 
 from flask import Flask, Response, g, request
-from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
+from werkzeug.exceptions import ClientDisconnected, HTTPException, RequestEntityTooLarge
 
 from app import log
 from app.api.answers import Problem
@@ -33,6 +33,7 @@ PROBLEMS = {
     "invalid-json": (400, "The body is not JSON"),
     "invalid-base64": (400, "The picture is not base64"),
     "invalid-form": (400, "The form is broken"),
+    "incomplete-body": (400, "The body ended too early"),
     "missing-image": (400, "There is no picture in the request"),
     "model-ambiguous": (400, "Several models are served and none was named"),
     "model-not-found": (404, "There is no such model"),
@@ -194,6 +195,9 @@ def register(app: Flask) -> None:
 def _of_http(error: HTTPException) -> Response:
     if isinstance(error, RequestEntityTooLarge):
         return _of_large_body()
+    if isinstance(error, ClientDisconnected):
+        detail = f"the body has less than the {request.content_length:,} bytes that were announced"
+        return ProblemError("incomplete-body", detail, field="Content-Length").response()
     if error.response is not None or error.code is None or error.code < 400:
         return cast(Response, error.get_response())
     title = HTTPStatus(error.code).phrase

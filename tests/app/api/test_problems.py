@@ -120,8 +120,18 @@ def test_a_list_of_pictures_cannot_be_drawn(client: FlaskClient, photo: bytes):
             '{"image": {"b64": ""}, "min_score": true}', "invalid-parameter", id="true as score"
         ),
         pytest.param('{"image": {"b64": ""}, "version": null}', INVALID, id="null as parameter"),
-        pytest.param('{"image": {"b64": ""}, "image_id": 1e999}', INVALID, id="infinite number"),
-        pytest.param('{"image": {"b64": ""}, "masks": "\\ud800"}', INVALID, id="half a character"),
+        pytest.param('{"image": {"b64": ""}, "image_id": 1e999}', "invalid-json", id="huge number"),
+        pytest.param(
+            '{"image": {"b64": ""}, "masks": "\\ud800"}', "invalid-json", id="half a pair"
+        ),
+        pytest.param('{"image": {"b64": ""}, "\\udfff": 1}', "invalid-json", id="half a name"),
+        pytest.param('{"image": {"b64": ""}, "min_score": NaN}', "invalid-json", id="nan"),
+        pytest.param('{"image": {"b64": ""}, "min_score": -Infinity}', "invalid-json", id="inf"),
+        pytest.param('{"masks": "rle", "masks": "png"}', "invalid-json", id="name twice"),
+        pytest.param('{"image": {"b64": "", "b64": ""}}', "invalid-json", id="inner name twice"),
+        pytest.param('{"version": 1' + "0" * 5000 + "}", "invalid-json", id="digits without end"),
+        pytest.param('{"image": {"b64": ""}}'.encode("utf-16"), "invalid-json", id="utf-16"),
+        pytest.param(b'{"image": {"b64": "\xff"}}', "invalid-json", id="no utf-8"),
     ],
 )
 def test_json_of_another_shape_is_refused(client: FlaskClient, body: str, slug: str):
@@ -230,10 +240,10 @@ class _BrokenClient:
     def __init__(self, error: Exception) -> None:
         self._error = error
 
-    def predict(self, *_: object, **__: object) -> None:
+    def enter(self, *_: object, **__: object) -> None:
         raise self._error
 
-    models = predict
+    models = enter
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,83 @@
+"""How the body of a request is read: strictly, in memory, and always to its end.
+
+A form that is broken is an error, not an empty form; a file of a form needs no folder for temporary
+files; and what a refusal has left unread is read before it is sent: a sender who is cut off sees a
+broken connection in place of the reason.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import time
+from typing import IO, Any, cast
+
+from flask import Flask, Request, Response, request
+from werkzeug.formparser import FormDataParser
+
+#: How much of a refused body is read, and for how long.
+MAX_DRAIN = 256 << 20
+MAX_DRAIN_S = 30.0
+#: A form has one file and a few short fields.
+MAX_FORM_PARTS = 100
+MAX_FORM_FIELD_BYTES = 500_000
+
+_BLOCK = 1 << 16
+
+
+class _CountedBody:
+    """The server's stream of the body, which does not tell how much of it was read."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._stream = stream
+        self.read_bytes = 0
+
+    def read(self, size: int) -> bytes:
+        data = self._stream.read(size)
+        self.read_bytes += len(data)
+        return data
+
+
+class _StrictFormParser(FormDataParser):
+    """Raises ValueError for a form that is broken."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options | {"silent": False})
+
+
+class UploadRequest(Request):
+    """A request whose body is a photo."""
+
+    form_data_parser_class = _StrictFormParser
+
+    def __init__(self, environ: dict[str, Any], *arguments: Any, **options: Any) -> None:
+        environ["wsgi.input"] = self._body = _CountedBody(environ["wsgi.input"])
+        super().__init__(environ, *arguments, **options)
+
+    def _get_file_stream(self, *_arguments: Any, **_options: Any) -> IO[bytes]:
+        return io.BytesIO()
+
+    def drain(self) -> None:
+        """Read what the client is still sending, unless that is no photo by any measure."""
+        left = min((self.content_length or 0) - self._body.read_bytes, MAX_DRAIN)
+        end = time.monotonic() + MAX_DRAIN_S
+        # OSError: the client has hung up.
+        with contextlib.suppress(OSError):
+            while left > 0 and time.monotonic() < end:
+                data = self._body.read(min(left, _BLOCK))
+                if not data:
+                    return
+                left -= len(data)
+
+
+def register(app: Flask) -> None:
+    """Make the application read its bodies so."""
+    app.request_class = UploadRequest
+    app.config["MAX_FORM_PARTS"] = MAX_FORM_PARTS
+    app.config["MAX_FORM_MEMORY_SIZE"] = MAX_FORM_FIELD_BYTES
+    app.after_request(_drain)
+
+
+def _drain(response: Response) -> Response:
+    cast(UploadRequest, request).drain()
+    return response
