@@ -20,20 +20,15 @@ from app.api.telemetry import Telemetry
 from app.serving.client import InferenceClient
 from app.settings import Settings
 
-# JSON with base64 is a third larger than the picture in it.
-_BASE64_GROWTH = 4 / 3
-_ROOM_AROUND_THE_IMAGE = 1 << 20
-
 
 def create_app(settings: Settings, client: InferenceClient) -> Flask:
     """Return the application; it holds on to `client` and starts nothing by itself."""
     app = Flask("app.api")
-    uploads.register(app)
-    largest_body = int(settings.max_image_bytes * _BASE64_GROWTH) + _ROOM_AROUND_THE_IMAGE
-    app.config["MAX_CONTENT_LENGTH"] = largest_body
+    app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
     app.json.sort_keys = False  # type: ignore[attr-defined]
     attach(app, Services(settings, client, Telemetry()))
     requests.register(app)
+    uploads.register(app)
     problems.register(app)
     for room in (predict, models, health, metrics, pages, docs):
         app.register_blueprint(room.blueprint)

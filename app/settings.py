@@ -16,6 +16,11 @@ from typing import Any
 # An AF_UNIX address holds 108 bytes with its closing zero; macOS has four less.
 LONGEST_SOCKET_PATH = 103
 
+#: prometheus-client's own: where the processes of one server keep what they count.
+METRICS_FOLDER_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
+
+_ROOM_AROUND_THE_IMAGE = 1 << 20
+
 
 class SettingsError(Exception):
     """A setting that cannot be used; its text is one line."""
@@ -131,6 +136,23 @@ class Settings:
             "Threads of the network; 0 means as many as this process may use cores.",
         )
     )
+    stop_delay_s: float = field(
+        metadata=_variable(
+            "STOP_DELAY_S",
+            "0",
+            _seconds(0, 3600),
+            "How long the server goes on after SIGTERM, not ready any more: time for load "
+            "balancers to notice.",
+        )
+    )
+    stop_timeout_s: float = field(
+        metadata=_variable(
+            "STOP_TIMEOUT_S",
+            "60",
+            _seconds(0, 3600),
+            "How long, after STOP_DELAY_S, is waited for requests in flight.",
+        )
+    )
     queue_limit: int = field(
         metadata=_variable(
             "QUEUE_LIMIT",
@@ -194,6 +216,16 @@ class Settings:
             "How long decoding one photo may keep a core busy.",
         )
     )
+
+    @property
+    def max_body_bytes(self) -> int:
+        """The largest body: JSON with base64 is a third larger than the photo in it."""
+        return self.max_image_bytes * 4 // 3 + _ROOM_AROUND_THE_IMAGE
+
+    @property
+    def stopping_mark(self) -> Path:
+        """The file that exists while the server is told to stop and still answers."""
+        return self.inference_socket.with_suffix(".stopping")
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Settings:

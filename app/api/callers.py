@@ -20,6 +20,7 @@ _TABLES = (Path("/proc/net/tcp"), Path("/proc/net/tcp6"))
 _ESTABLISHED = "01"
 # How old an answer may be: the tables hold every connection of the machine or pod.
 _FRESH_S = 0.2
+_SOON_S = 0.02
 
 #: Last word of a client's address, its port, the server's port.
 Caller = tuple[int, int, int]
@@ -40,23 +41,30 @@ class Callers:
         try:
             address = ipaddress.ip_address(environ["REMOTE_ADDR"]).packed
             ports = int(environ["REMOTE_PORT"]), int(environ["SERVER_PORT"])
-        except (KeyError, ValueError):
+        except (KeyError, ValueError, OverflowError):
             return None
         # The tables hold an address in words of this machine's byte order; of a long one the last
-        # word is enough, with the port.
-        caller = (int.from_bytes(address[-4:], sys.byteorder), *ports)
-        return lambda: self._is_gone(caller)
+        # word is enough, with the port. uWSGI's router tells the client's port with its bytes
+        # swapped, other servers as it is.
+        word = int.from_bytes(address[-4:], sys.byteorder)
+        swapped = int.from_bytes(ports[0].to_bytes(2, "big"), "little")
+        callers = frozenset({(word, *ports), (word, swapped, ports[1])})
+        # A new client is not in a table that was read before it came.
+        if callers & self._now(_FRESH_S) or callers & self._now(_SOON_S):
+            self._has_found = True
+        return lambda: self._is_gone(callers)
 
-    def _is_gone(self, caller: Caller) -> bool:
-        if caller in self._now():
+    def _is_gone(self, callers: frozenset[Caller]) -> bool:
+        if callers & self._now(_FRESH_S):
             self._has_found = True
             return False
         # Where no client was ever found, the requests tell other addresses than the kernel.
         return self._has_found
 
-    def _now(self) -> frozenset[Caller]:
+    def _now(self, oldest_s: float) -> frozenset[Caller]:
+        """Return who is connected, by a reading that is not older than that."""
         with self._lock:
-            if time.monotonic() - self._read_at > _FRESH_S:
+            if time.monotonic() - self._read_at > oldest_s:
                 self._connected = frozenset(self._read())
                 self._read_at = time.monotonic()
             return self._connected

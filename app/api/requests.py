@@ -37,6 +37,9 @@ def _begin() -> None:
 
 def _end(response: Response) -> Response:
     response.headers[HEADER] = g.request_id
+    if services().settings.stopping_mark.exists():
+        # A client that keeps its connection would send its next request to a server that is gone.
+        response.headers["Connection"] = "close"
     route = request.url_rule.rule if request.url_rule else "none"
     method = request.method if request.method in _METHODS else "other"
     labels = (method, route, str(response.status_code))

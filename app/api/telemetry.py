@@ -18,8 +18,7 @@ from prometheus_client.registry import Collector
 
 from app.serving.client import InferenceClient
 from app.serving.errors import ServingError
-
-FOLDER_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
+from app.settings import METRICS_FOLDER_VARIABLE
 
 _SECONDS = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 25, 60)
 
@@ -58,7 +57,7 @@ class Telemetry:
     def scrape(self, client: InferenceClient) -> bytes:
         """Return every metric, those of all worker processes added up."""
         registry = CollectorRegistry()
-        folder = os.environ.get(FOLDER_VARIABLE)
+        folder = os.environ.get(METRICS_FOLDER_VARIABLE)
         if folder:
             _forget_dead_processes(Path(folder))
             MultiProcessCollector(registry)  # type: ignore[no-untyped-call]

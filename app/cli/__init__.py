@@ -7,24 +7,33 @@ in a wrong way (arguments, settings).
 from __future__ import annotations
 
 import argparse
+import importlib
 import os
 import sys
 from collections.abc import Sequence
 
-from app.cli import inspection, models, predict, serve
 from app.cli.terminal import CommandError
 from app.settings import SettingsError
 
+# In the order of the help: what each is lies in a module of its own.
+_COMMANDS = {
+    "serve": "app.cli.serve",
+    "predict": "app.cli.predict",
+    "models": "app.cli.models",
+    "inspect": "app.cli.inspection",
+}
 _DESCRIPTION = "Puts a trained model live behind HTTP. Settings come from the environment."
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command in `arguments`, by default the process's own; return the exit status."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
     parser = argparse.ArgumentParser("slipway", description=_DESCRIPTION)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for command in (serve, predict, models, inspection):
-        command.add_parser(commands)
-    parsed = parser.parse_args(arguments)
+    # Only what is asked for is imported: `serve` stays, and must not hold what others need.
+    for name in given[:1] if given[:1] and given[0] in _COMMANDS else _COMMANDS:
+        importlib.import_module(_COMMANDS[name]).add_parser(commands)
+    parsed = parser.parse_args(given)
     try:
         status: int = parsed.run(parsed)
         sys.stdout.flush()

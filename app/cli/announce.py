@@ -1,7 +1,7 @@
 """Tells the person at the terminal when the server is ready, and where to open it.
 
-A small process of its own, since `slipway serve` becomes uWSGI: it asks the server over HTTP, as
-anyone would, says one line on stderr and ends; it ends too when the server does.
+A small process of its own, since `slipway serve` has uWSGI to look after: it asks the server over
+HTTP, as anyone would, says one line on stderr and ends; it ends too when the server does.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import http.client
 import json
 import os
 import signal
+import socket
 import sys
 import time
 import urllib.error
@@ -21,8 +22,8 @@ _POLL_S = 0.3
 _TIMEOUT_S = 5
 
 
-def start(port: int, repository: Path) -> None:
-    """Announce in the background; the calling process may become another program."""
+def start(listener: socket.socket, repository: Path) -> None:
+    """Announce in the background, until the server on `listener` is ready or has ended."""
     server = os.getpid()
     sys.stderr.flush()
     child = os.fork()
@@ -33,6 +34,9 @@ def start(port: int, repository: Path) -> None:
     if os.fork():
         os._exit(0)
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+    port = listener.getsockname()[1]
+    # Held here, the port would not be free when the server has ended.
+    listener.close()
     try:
         _announce(f"http://127.0.0.1:{port}", server, repository)
     finally:

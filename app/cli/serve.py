@@ -1,6 +1,6 @@
-"""`slipway serve`: becomes uWSGI, after what uWSGI would only find out late has been checked.
+"""`slipway serve`: runs uWSGI, after what uWSGI would only find out late has been checked.
 
-The process is replaced, so that signals reach uWSGI itself; `uwsgi.ini` has its configuration.
+`uwsgi.ini` has its configuration, `app.cli.uwsgi_process` what is done when it is to end.
 """
 
 from __future__ import annotations
@@ -9,21 +9,23 @@ import argparse
 import os
 import resource
 import shutil
-import socket
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import app
-from app.api.telemetry import FOLDER_VARIABLE
+from app import log
 from app.cli import announce
+from app.cli.listener import open_listener
 from app.cli.terminal import CommandError
-from app.settings import LONGEST_SOCKET_PATH, Settings
+from app.cli.uwsgi_process import Stop, UwsgiProcess
+from app.settings import LONGEST_SOCKET_PATH, METRICS_FOLDER_VARIABLE, Settings
 
 ROOT = Path(app.__file__).resolve().parents[1]
 UWSGI_INI = ROOT / "uwsgi.ini"
 
 _SOMAXCONN = Path("/proc/sys/net/core/somaxconn")
-_LISTEN_QUEUE = 1024
+_WANTED_BACKLOG = 1024
 # uWSGI's router keeps a table of all descriptors that it might get: gigabytes where a container
 # runtime allows a billion of them (unbit/uwsgi issue 2299).
 _MAX_DESCRIPTORS = 65536
@@ -50,13 +52,38 @@ def run(arguments: argparse.Namespace) -> int:
     if settings.inference == "in_process":
         raise CommandError("INFERENCE='in_process': slipway serve needs process", 2)
     uwsgi = _uwsgi()
-    _check_port(settings.port)
+    backlog = _backlog()
+    listener = open_listener(settings.port, backlog)
     _limit_descriptors()
-    environment |= _variables(settings)
-    announce.start(settings.port, settings.model_repository)
+    sockets = _Sockets.of(settings)
+    environment |= _variables(settings, sockets) | {"SLIPWAY_LISTENER": str(listener.fileno())}
+    log.configure(settings.log_level)
+    log.event("listening", port=settings.port, backlog=backlog, wanted_backlog=_WANTED_BACKLOG)
+    announce.start(listener, settings.model_repository)
     sys.stdout.flush()
-    command = [uwsgi, "--ini", str(UWSGI_INI), "--listen", str(_listen_queue())]
-    os.execve(uwsgi, command, environment)
+    command = [uwsgi, "--ini", str(UWSGI_INI), "--listen", str(backlog)]
+    settings.stopping_mark.unlink(missing_ok=True)
+    stop = Stop(settings.stop_delay_s, settings.stop_timeout_s, settings.stopping_mark)
+    process = UwsgiProcess(command, environment, sockets.stats)
+    return process.run(listener, stop, settings.max_body_bytes)
+
+
+@dataclass(frozen=True)
+class _Sockets:
+    """uWSGI's Unix sockets, beside the inference process's."""
+
+    router: Path
+    workers: Path
+    stats: Path
+
+    @classmethod
+    def of(cls, settings: Settings) -> _Sockets:
+        """Return them; raises CommandError where their paths are too long for sockets."""
+        path = settings.inference_socket
+        sockets = cls(*(path.with_suffix(suffix) for suffix in (".router", ".http", ".stats")))
+        if len(os.fsencode(sockets.router)) > LONGEST_SOCKET_PATH:
+            raise CommandError(f"INFERENCE_SOCKET={path}: the path is too long", 2)
+        return sockets
 
 
 def _uwsgi() -> str:
@@ -68,19 +95,9 @@ def _uwsgi() -> str:
     return found
 
 
-def _check_port(port: int) -> None:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("", port))
-        except OSError as error:
-            reason = (error.strerror or "").lower()
-            raise CommandError(f"PORT={port}: {reason}; another: PORT=9000 slipway serve") from None
-
-
-def _listen_queue() -> int:
+def _backlog() -> int:
     """Return how many connections may wait; uWSGI refuses to start with more than the kernel's."""
-    return min(_LISTEN_QUEUE, int(_SOMAXCONN.read_text()))
+    return min(_WANTED_BACKLOG, int(_SOMAXCONN.read_text()))
 
 
 def _limit_descriptors() -> None:
@@ -89,22 +106,21 @@ def _limit_descriptors() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (_MAX_DESCRIPTORS, hard))
 
 
-def _variables(settings: Settings) -> dict[str, str]:
+def _variables(settings: Settings, sockets: _Sockets) -> dict[str, str]:
     """Return what `uwsgi.ini` and its processes read from the environment."""
     longest_s = 2 * settings.inference_timeout_s + 60
     path = [str(ROOT), os.environ.get("PYTHONPATH", "")]
-    workers_socket = settings.inference_socket.with_suffix(".http")
-    if len(os.fsencode(workers_socket)) > LONGEST_SOCKET_PATH:
-        raise CommandError(f"INFERENCE_SOCKET={settings.inference_socket}: the path is too long", 2)
     return {
         "PORT": str(settings.port),
         "MODEL_REPOSITORY": str(settings.model_repository),
         "INFERENCE_SOCKET": str(settings.inference_socket),
         "HTTP_PROCESSES": str(settings.http_processes),
         "HTTP_THREADS": str(settings.http_threads),
-        FOLDER_VARIABLE: str(_empty_metrics_folder(settings.inference_socket)),
+        METRICS_FOLDER_VARIABLE: str(_empty_metrics_folder(settings.inference_socket)),
         "PYTHONPATH": os.pathsep.join(entry for entry in path if entry),
-        "SLIPWAY_WORKERS_SOCKET": str(workers_socket),
+        "SLIPWAY_ROUTER_SOCKET": str(sockets.router),
+        "SLIPWAY_WORKERS_SOCKET": str(sockets.workers),
+        "SLIPWAY_STATS_SOCKET": str(sockets.stats),
         "SLIPWAY_PYTHON": sys.executable,
         "SLIPWAY_HARAKIRI_S": str(int(longest_s)),
         "SLIPWAY_HTTP_TIMEOUT_S": str(int(longest_s) + 15),

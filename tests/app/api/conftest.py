@@ -18,6 +18,7 @@ from app.application import create_app
 from app.serving.local_client import LocalClient
 from app.settings import Settings
 from tests.app.api.contract import ContractClient
+from tests.app.api.server import Server
 from tests.app.serving.model_folder import Models
 from tests.app.serving.thresholding import Thresholding
 
@@ -83,3 +84,24 @@ def log_stream() -> Iterator[io.StringIO]:
     root.handlers[:] = handlers
     root.setLevel(levels[0])
     own.setLevel(levels[1])
+
+
+@pytest.fixture
+def start_server(tmp_path: Path, models: Models, root: Path) -> Iterator[Callable[..., Server]]:
+    """Return a function that starts a server over `models` and waits until it is ready."""
+    started: list[Server] = []
+
+    def start(*, wait: bool = True, **variables: str) -> Server:
+        started.append(Server(tmp_path, models.folder, root, **variables))
+        if wait:
+            started[-1].wait_until_ready()
+        return started[-1]
+
+    yield start
+    for server in started:
+        server.end()
+
+
+@pytest.fixture
+def server(start_server: Callable[..., Server]) -> Server:
+    return start_server()

@@ -41,7 +41,7 @@ def free_port() -> int:
 class Server:
     """A server over `models`; its files are in `folder`.
 
-    Without a `command` for Python it is `slipway serve` with an inference process of a test's kind.
+    Without a `command` it is `slipway serve` with an inference process of a test's kind.
     """
 
     def __init__(
@@ -60,7 +60,7 @@ class Server:
         with self._out.open("wb") as out, self._err.open("wb") as err:
             # A group of its own, as a shell gives to a command: Ctrl-C reaches all of it.
             self.process = subprocess.Popen(
-                [sys.executable, *(command or [str(SCRIPT)])],
+                [*(command or [sys.executable, str(SCRIPT)])],
                 env=environment | variables,
                 stdout=out,
                 stderr=err,

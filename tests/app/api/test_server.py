@@ -23,27 +23,6 @@ from tests.app.serving.model_folder import Models
 pytestmark = pytest.mark.server
 
 
-@pytest.fixture
-def start_server(tmp_path: Path, models: Models, root: Path) -> Iterator[Callable[..., Server]]:
-    """Return a function that starts a server over `models` and waits until it is ready."""
-    started: list[Server] = []
-
-    def start(*, wait: bool = True, **variables: str) -> Server:
-        started.append(Server(tmp_path, models.folder, root, **variables))
-        if wait:
-            started[-1].wait_until_ready()
-        return started[-1]
-
-    yield start
-    for server in started:
-        server.end()
-
-
-@pytest.fixture
-def server(start_server: Callable[..., Server]) -> Server:
-    return start_server()
-
-
 @pytest.fixture(scope="module")
 def shared_server(tmp_path_factory: pytest.TempPathFactory, root: Path) -> Iterator[Server]:
     """Return a server for tests that leave it as it is."""
@@ -147,7 +126,8 @@ def test_sigterm_lets_requests_in_flight_finish(
 )
 def test_whatever_ends_the_server_leaves_no_process_behind(server: Server, stop):
     family = server.family()
-    assert len(family) == 6
+    # The command, uWSGI's master, its two routers and two workers, the supervisor, inference.
+    assert len(family) == 8
     stop(server)
     server.process.wait(20)
     wait_for(lambda: not any(map(is_running, family)), "every process has ended")

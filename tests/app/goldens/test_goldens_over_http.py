@@ -34,7 +34,7 @@ def serve(tmp_path: Path, root: Path) -> Iterator[Callable[[Path], Server]]:
     started: list[Server] = []
 
     def start(models: Path) -> Server:
-        started.append(Server(tmp_path, models, root, "-m", "app.cli", "serve"))
+        started.append(Server(tmp_path, models, root, sys.executable, "-m", "app.cli", "serve"))
         started[-1].wait_until_ready(READY_S)
         return started[-1]
 
