@@ -1,6 +1,7 @@
-"""The page where a person drops a picture, and the samples that it offers.
+"""The page where a person drops pictures, and the samples that it offers.
 
-The page is plain files from `static/`: no build step, and nothing from any other host.
+The page is `templates/page.html` and plain files from `static/`: no build step, and nothing from
+any other host. Its policy lets the browser load and run those files and nothing else.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from urllib.parse import quote
 
-from flask import Blueprint, Response, current_app, jsonify, send_file
+from flask import Blueprint, Response, jsonify, make_response, render_template, send_file
 
 from app.api.problems import ProblemError
 from app.api.services import services
@@ -18,14 +19,33 @@ blueprint = Blueprint("pages", __name__)
 
 SAMPLE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
 
-_POLICY = "default-src 'self'; img-src 'self' blob: data:; frame-ancestors 'none'; base-uri 'none'"
+_POLICY = "; ".join(
+    (
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "img-src 'self'",
+        "connect-src 'self'",
+        "base-uri 'none'",
+        "form-action 'none'",
+        "frame-ancestors 'none'",
+        # No text ever becomes markup or code: the browser refuses to try.
+        "require-trusted-types-for 'script'",
+        "trusted-types 'none'",
+    )
+)
 
 
 @blueprint.get("/")
 def page() -> Response:
-    """Return the page."""
-    response = current_app.send_static_file("index.html")
+    """Return the page; it knows how large a photo may be, and so need not upload a larger one."""
+    settings = services().settings
+    text = render_template(
+        "page.html", max_bytes=settings.max_image_bytes, max_pixels=settings.max_image_pixels
+    )
+    response = make_response(text)
     response.headers["Content-Security-Policy"] = _POLICY
+    response.headers["Cache-Control"] = "no-cache"
     return response
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import numpy as np
 import pytest
 from PIL import Image, ImageDraw
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from tests.app.api.server import Server
 from tests.app.serving.model_folder import Models
@@ -22,7 +21,21 @@ ARGUMENTS = [
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    # A name as on a local network: without TLS a browser does not trust it as it trusts 127.0.0.1.
+    "--host-resolver-rules=MAP photos.lan 127.0.0.1",
 ]
+# Nothing here is measured by the clock: these end what hangs.
+PATIENCE_MS = 60_000
+START_S = 300
+
+# Tells of every breach of the page's policy; the browser runs it before the page's own scripts.
+WATCH_POLICY = """
+document.addEventListener("securitypolicyviolation", ({ violatedDirective, blockedURI }) => {
+  console.error(`Policy broken: ${violatedDirective} by ${blockedURI}`);
+});
+"""
+
+expect.set_options(timeout=PATIENCE_MS)
 
 
 def draw_sample(path: Path) -> None:
@@ -32,8 +45,17 @@ def draw_sample(path: Path) -> None:
     draw.ellipse((20, 30, 139, 149), fill=(250, 0, 0))
     draw.ellipse((180, 40, 259, 119), fill=(0, 210, 0))
     draw.ellipse((120, 160, 179, 219), fill=(0, 0, 135))
-    path.parent.mkdir(parents=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
     image.save(path)
+
+
+def running(server: Server) -> Iterator[Server]:
+    """Yield a server once it is ready, and end it."""
+    try:
+        server.wait_until_ready(START_S)
+        yield server
+    finally:
+        server.end()
 
 
 @pytest.fixture(scope="session")
@@ -43,10 +65,7 @@ def server(tmp_path_factory: pytest.TempPathFactory, root: Path) -> Iterator[Ser
     models = Models(folder / "models")
     models.add("street/1/street.h5")
     draw_sample(models.folder / "street" / "1" / "samples" / "discs.png")
-    server = Server(folder, models.folder, root)
-    server.wait_until_ready()
-    yield server
-    server.end()
+    yield from running(Server(folder, models.folder, root))
 
 
 @pytest.fixture(scope="session")
@@ -58,33 +77,121 @@ def browser(chromium: str) -> Iterator[Browser]:
 
 
 @pytest.fixture
-def page(browser: Browser, server: Server) -> Iterator[Page]:
-    """Return the page, open; a script error or a request to another host fails the test."""
-    page = browser.new_page(viewport={"width": 1200, "height": 800})
+def open_page(browser: Browser) -> Iterator[Callable[..., Page]]:
+    """Return a function that opens the page at an address, in a context with the options given.
+
+    With a `clock` of its own the page waits only as long as the test says; a `script` runs before
+    the page's own. A script error, a breach of the policy or a request to another host fails the
+    test.
+    """
+    contexts: list[BrowserContext] = []
     faults: list[str] = []
-    page.on("pageerror", lambda error: faults.append(str(error)))
-    page.on(
-        "request",
-        lambda request: (
-            None
-            if request.url.startswith((server.url, "blob:", "data:"))
-            else faults.append(request.url)
-        ),
-    )
-    page.goto(server.url)
-    yield page
-    page.close()
+
+    def open_page(url: str, *, clock: bool = False, script: str = "", **options: object) -> Page:
+        options.setdefault("viewport", {"width": 1200, "height": 800})
+        context = browser.new_context(**options)
+        contexts.append(context)
+        context.set_default_timeout(PATIENCE_MS)
+        context.add_init_script(WATCH_POLICY + script)
+        page = context.new_page()
+        if clock:
+            page.clock.install()
+        page.on("pageerror", lambda error: faults.append(str(error)))
+        page.on(
+            "console",
+            lambda line: faults.append(line.text) if "olicy" in line.text else None,
+        )
+        page.on(
+            "request",
+            lambda request: (
+                None if request.url.startswith((url, "blob:")) else faults.append(request.url)
+            ),
+        )
+        page.goto(url)
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
     assert faults == []
+
+
+@pytest.fixture
+def page(open_page: Callable[..., Page], server: Server) -> Page:
+    """Return the page on a desktop, open, its server ready."""
+    page = open_page(server.url)
+    expect(page.locator("#state")).to_have_text("street is ready")
+    return page
+
+
+@pytest.fixture
+def phone(open_page: Callable[..., Page], server: Server) -> Page:
+    """Return the page on a telephone that is touched, open, its server ready."""
+    page = open_page(
+        server.url,
+        viewport={"width": 360, "height": 740},
+        device_scale_factor=2,
+        has_touch=True,
+        is_mobile=True,
+    )
+    expect(page.locator("#state")).to_have_text("street is ready")
+    return page
+
+
+@pytest.fixture
+def discs(tmp_path: Path) -> Path:
+    """Return the sample's picture as a file of one's own."""
+    path = tmp_path / "discs of mine.png"
+    draw_sample(path)
+    return path
+
+
+@pytest.fixture
+def ring(tmp_path: Path) -> Path:
+    """Return a red ring around a green disc, which does not fill its hole."""
+    path = tmp_path / "ring.png"
+    image = Image.new("RGB", (280, 280))
+    draw = ImageDraw.Draw(image)
+    draw.ellipse((20, 20, 259, 259), fill=(250, 0, 0))
+    draw.ellipse((80, 80, 199, 199), fill=(0, 0, 0))
+    draw.ellipse((125, 125, 154, 154), fill=(0, 210, 0))
+    image.save(path)
+    return path
 
 
 @pytest.fixture
 def photo(tmp_path: Path) -> Path:
     """Return a photo of another size than the sample's, on its side by its EXIF orientation."""
-    pixels = np.zeros((300, 200, 3), np.uint8)
-    pixels[60:160, 40:140, 0] = 230
+    image = Image.new("RGB", (200, 300))
+    ImageDraw.Draw(image).rectangle((40, 60, 139, 159), fill=(230, 0, 0))
     exif = Image.Exif()
     exif[0x0112] = 6
     path = tmp_path / "red.jpg"
-    stored = Image.fromarray(pixels).transpose(Image.Transpose.ROTATE_90)
+    stored = image.transpose(Image.Transpose.ROTATE_90)
     stored.save(path, exif=exif, quality=95, subsampling=0)
     return path
+
+
+@pytest.fixture(scope="session")
+def harbour(tmp_path_factory: pytest.TempPathFactory, root: Path) -> Iterator[Server]:
+    """Return a server with two models, which takes small photos only.
+
+    `harbour` is the default; `town` calls the colours otherwise.
+    """
+    folder = tmp_path_factory.mktemp("harbour")
+    models = Models(folder / "models")
+    models.add("harbour/1/harbour.h5")
+    models.add("town/1/town.h5")
+    models.write("town/1/labels.txt", "brick\nivy\nsky\n")
+    draw_sample(models.folder / "town" / "1" / "samples" / "square.png")
+    limits = {"MAX_IMAGE_BYTES": "60000", "MAX_IMAGE_PIXELS": "100000"}
+    yield from running(Server(folder, models.folder, root, DEFAULT_MODEL="harbour", **limits))
+
+
+@pytest.fixture
+def discs_again(discs: Path) -> list[Path]:
+    """Return five copies of the sample's picture under names of their own."""
+    copies = [discs.with_name(f"photo-{number}.png") for number in range(5)]
+    for copy in copies:
+        copy.write_bytes(discs.read_bytes())
+    return copies

@@ -1,4 +1,7 @@
-// COCO run-length codes become small bitmaps, at the size in which they are drawn.
+// COCO run-length codes: what is under a pixel, and how a mask looks at the size it is drawn in.
+//
+// A frame says which part of a photo a canvas shows: `{x, y, scale, width, height}`, where the
+// canvas's pixel (i, j) is the photo's point (x + i / scale, y + j / scale).
 
 /**
  * The run lengths in a compressed COCO code: how many pixels are off, on, off … going down each
@@ -23,67 +26,82 @@ export function runLengths(counts) {
   return runs;
 }
 
-/**
- * The mask inside its box as bytes of 0 and 1, `scale` times as large as in the photo:
- * `{bits, width, height}`. A `scale` below 1 looks at some columns only, so that a photo of any
- * size costs what its drawing costs.
- */
-export function maskInBox({ size, counts }, box, scale) {
-  const [photoHeight] = size;
-  const width = Math.max(1, Math.round((box.x_max - box.x_min) * scale));
-  const height = Math.max(1, Math.round((box.y_max - box.y_min) * scale));
-  const bits = new Uint8Array(width * height);
-  const perColumn = (box.x_max - box.x_min) / width;
-  const perRow = (box.y_max - box.y_min) / height;
+/** One instance's mask; it stays run lengths, so that a large photo costs no more memory. */
+export class Mask {
+  #ends; // Where each run ends; the runs of odd index are on.
 
-  const fill = (column, start, end) => {
-    const first = Math.max(0, Math.ceil((column - box.x_min) / perColumn - 0.5));
-    const last = Math.min(width - 1, Math.ceil((column + 1 - box.x_min) / perColumn - 0.5) - 1);
-    const top = Math.max(0, Math.ceil((start - box.y_min) / perRow - 0.5));
-    const bottom = Math.min(height, Math.ceil((end - box.y_min) / perRow - 0.5));
-    for (let x = first; x <= last; x++) {
-      for (let y = top; y < bottom; y++) bits[y * width + x] = 1;
-    }
-  };
+  constructor({ size, counts }) {
+    [this.height] = size;
+    let end = 0;
+    this.#ends = Uint32Array.from(runLengths(counts), (length) => (end += length));
+  }
 
-  let position = 0;
-  runLengths(counts).forEach((length, index) => {
-    const end = position + length;
-    if (index % 2) {
-      // A run may go over the foot of a column to the head of the next.
-      while (position < end) {
-        const column = Math.floor(position / photoHeight);
-        const foot = Math.min(end, (column + 1) * photoHeight);
-        fill(column, position - column * photoHeight, foot - column * photoHeight);
-        position = foot;
-      }
-    }
-    position = end;
-  });
-  return { bits, width, height };
-}
+  /** Whether the photo's pixel is in the mask. */
+  has(x, y) {
+    return this.#runAt(x * this.height + y) % 2 === 1;
+  }
 
-/** A canvas with the mask in one colour: see-through inside, solid along the outline. */
-export function tinted({ bits, width, height }, [red, green, blue], outline) {
-  const canvas = document.createElement("canvas");
-  canvas.width = width;
-  canvas.height = height;
-  const context = canvas.getContext("2d");
-  const image = context.createImageData(width, height);
-  const inside = (x, y) => x >= 0 && y >= 0 && x < width && y < height && bits[y * width + x];
-  for (let y = 0; y < height; y++) {
-    for (let x = 0; x < width; x++) {
-      if (!bits[y * width + x]) continue;
-      const isInner =
-        inside(x - outline, y) && inside(x + outline, y) &&
-        inside(x, y - outline) && inside(x, y + outline);
-      const at = 4 * (y * width + x);
-      image.data[at] = red;
-      image.data[at + 1] = green;
-      image.data[at + 2] = blue;
-      image.data[at + 3] = isInner ? 105 : 240;
+  /** Call `each(top, bottom)` for every stretch of the mask in one of the photo's columns. */
+  eachStretch(column, each) {
+    const head = column * this.height;
+    const foot = head + this.height;
+    let run = this.#runAt(head);
+    for (let start = head; start < foot && run < this.#ends.length; run++) {
+      const end = Math.min(foot, this.#ends[run]);
+      if (run % 2) each(start - head, end - head);
+      start = end;
     }
   }
-  context.putImageData(image, 0, 0);
-  return canvas;
+
+  /** The index of the run that holds the pixel at `position`. */
+  #runAt(position) {
+    let low = 0;
+    let high = this.#ends.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (this.#ends[middle] > position) high = middle;
+      else low = middle + 1;
+    }
+    return low;
+  }
+}
+
+const parsed = new WeakMap();
+
+/** The mask of an instance of a prediction, read once. */
+export function maskOf(instance) {
+  if (!parsed.has(instance)) parsed.set(instance, new Mask(instance.mask));
+  return parsed.get(instance);
+}
+
+/**
+ * The part of an instance's mask that a frame shows, one byte a canvas pixel, column after column,
+ * with `margin` empty ones all around: `{bits, left, top, width, height, margin}` in canvas pixels;
+ * null where the frame shows none. What the frame cuts off goes on in the margin.
+ */
+export function rasterise(instance, frame, margin) {
+  const { box } = instance;
+  const mask = maskOf(instance);
+  const across = (x) => Math.ceil((x - frame.x) * frame.scale - 0.5);
+  const down = (y) => Math.ceil((y - frame.y) * frame.scale - 0.5);
+  // However small, an instance has a pixel.
+  const left = Math.max(-margin, across(box.x_min));
+  const right = Math.min(frame.width + margin, Math.max(across(box.x_max), left + 1));
+  const top = Math.max(-margin, down(box.y_min));
+  const bottom = Math.min(frame.height + margin, Math.max(down(box.y_max), top + 1));
+  if (left >= right || top >= bottom) return null;
+  const [width, height] = [right - left, bottom - top];
+  const stride = height + 2 * margin;
+  const bits = new Uint8Array(stride * (width + 2 * margin));
+  for (let i = 0; i < width; i++) {
+    const seen = Math.floor(frame.x + (left + i + 0.5) / frame.scale);
+    const column = Math.max(box.x_min, Math.min(box.x_max - 1, seen));
+    const base = (i + margin) * stride + margin - top;
+    mask.eachStretch(column, (from, to) => {
+      const start = Math.max(top, down(from));
+      const end = Math.min(bottom, Math.max(down(to), start + 1));
+      if (start < end) bits.fill(1, base + start, base + end);
+    });
+  }
+  return { bits, left, top, width, height, margin };
 }

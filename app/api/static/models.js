@@ -1,0 +1,67 @@
+// Which models the server has, and whether it is ready: asked again and again, told on a change.
+
+import * as server from "./server.js";
+
+const POLL_MS = 2000;
+const CALM_POLL_MS = 30000;
+
+export class Models extends EventTarget {
+  #list = [];
+  /** The names of those that a photo can be shown to. */
+  names = [];
+  /** Why no prediction can be made; null when one can, undefined as long as nobody knows. */
+  reason = undefined;
+
+  /** Ask for ever. */
+  async follow() {
+    for (;;) {
+      await this.#ask();
+      this.dispatchEvent(new Event("change"));
+      await new Promise((resolve) => {
+        setTimeout(resolve, this.reason === null ? CALM_POLL_MS : POLL_MS);
+      });
+    }
+  }
+
+  async #ask() {
+    const reason = await server.notReadyReason();
+    // A server that does not answer may still have the models that it had.
+    this.#list = await server.models().catch(() => this.#list);
+    const offered = this.#list.filter(({ state }) => state !== "failed");
+    this.names = [...new Set(offered.map(({ name }) => name))];
+    this.reason = reason;
+  }
+
+  get isReady() {
+    return this.reason === null;
+  }
+
+  get isHopeless() {
+    return this.#list.length > 0 && this.#list.every(({ state }) => state === "failed");
+  }
+
+  /** The model that the server itself takes where a request names none; "" where none is known. */
+  get usual() {
+    const name = this.#list.find((model) => model.default)?.name;
+    return this.names.includes(name) ? name : (this.names[0] ?? "");
+  }
+
+  /** The least score that a model itself would answer with, or undefined. */
+  leastScore(name) {
+    const model = this.#list.find((other) => other.name === name);
+    return model?.min_score ?? model?.config?.DETECTION_MIN_CONFIDENCE;
+  }
+
+  get text() {
+    const named = (state) =>
+      this.#list.filter((model) => model.state === state).map(({ name }) => name);
+    const [ready, failed] = [named("ready"), named("failed")];
+    const text = ready.length === 1 ? `${ready[0]} is ready` : "Ready";
+    return failed.length ? `${text}; ${failed.join(", ")} failed` : text;
+  }
+
+  /** Why models failed, one a line. */
+  get faults() {
+    return this.#list.flatMap(({ name, error }) => (error ? `${name}: ${error}` : [])).join("\n");
+  }
+}

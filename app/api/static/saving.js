@@ -1,0 +1,40 @@
+// What a person takes away: the instances shown as JSON, and the picture as it is shown.
+
+import { drawWhole } from "./drawing.js";
+import { stem } from "./words.js";
+
+// Lines and text are as thick on the saved picture as on the screen, but never too thin to read.
+const LEAST_UNIT = 0.85;
+// Some browsers refuse a canvas of a large photo's size; then it is made smaller by steps.
+const SCALES = [1, 0.5, 0.25];
+// As long as a browser may take to begin with a download.
+const GRACE_MS = 10000;
+
+export function saveJson(photo, indices) {
+  const { prediction } = photo.answer;
+  const shown = { ...prediction, instances: indices.map((index) => prediction.instances[index]) };
+  const text = `${JSON.stringify(shown, null, 2)}\n`;
+  download(new Blob([text], { type: "application/json" }), `${stem(photo.name)}.json`);
+}
+
+/** Save a scene of drawing.js; return how many times the photo's size it is, 0 if none could be. */
+export async function savePicture(photo, scene, shownScale) {
+  for (const scale of SCALES) {
+    const canvas = drawWhole(scene, scale, Math.max(LEAST_UNIT, scale / shownScale));
+    const blob = await new Promise((resolve) => canvas.toBlob(resolve, "image/png"));
+    canvas.width = canvas.height = 0;
+    if (blob) {
+      download(blob, `${stem(photo.name)}-instances.png`);
+      return scale;
+    }
+  }
+  return 0;
+}
+
+function download(blob, name) {
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(blob);
+  link.download = name;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), GRACE_MS);
+}

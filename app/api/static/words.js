@@ -1,0 +1,41 @@
+// How the page says things: numbers with their units, and sentences.
+
+export function sentence(text) {
+  const words = text.charAt(0).toUpperCase() + text.slice(1);
+  return /[.!?…]$/.test(words) ? words : `${words}.`;
+}
+
+export function plural(count, noun) {
+  return `${count.toLocaleString("en")} ${noun}${count === 1 ? "" : "s"}`;
+}
+
+export function percent(share) {
+  return `${Math.floor(share * 100)} %`;
+}
+
+export function megabytes(bytes) {
+  const value = bytes / 2 ** 20;
+  return `${value >= 10 ? Math.round(value * 10) / 10 : Math.round(value * 100) / 100} MB`;
+}
+
+export function megapixels(pixels) {
+  return `${Math.round(pixels / 1e5) / 10} megapixels`;
+}
+
+export const tenths = (value) => (value < 10 ? value.toFixed(1) : String(Math.round(value)));
+
+export function milliseconds(value) {
+  return value >= 1000 ? `${(value / 1000).toFixed(2)} s` : `${tenths(value)} ms`;
+}
+
+/** A file's name without what tells its format. */
+export function stem(name) {
+  return name.replace(/(.)\.[^.]*$/, "$1");
+}
+
+/** What is on a photo, by class: "circle: 3, star: 1". */
+export function summary(instances) {
+  const counts = new Map();
+  for (const { label } of instances) counts.set(label, (counts.get(label) ?? 0) + 1);
+  return [...counts].map(([label, count]) => `${label}: ${count}`).join(", ");
+}

@@ -1,0 +1,256 @@
+"""The page for everyone: keyboard, screen reader, contrast, motion, a narrow screen."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.person import (
+    expect_result,
+    expect_states,
+    hold_predictions,
+    pick,
+    pick_sample,
+    wait_for_held,
+)
+
+pytestmark = pytest.mark.browser
+
+# Of each text that is seen: its contrast with what lies under it, and the least that AA allows.
+_CONTRASTS = """
+() => {
+  const channel = (value) => {
+    const share = value / 255;
+    return share <= 0.04045 ? share / 12.92 : ((share + 0.055) / 1.055) ** 2.4;
+  };
+  const parse = (text) => {
+    const [red, green, blue, alpha = 1] = text.match(/[\\d.]+/g).map(Number);
+    return { red, green, blue, alpha };
+  };
+  const luminance = ({ red, green, blue }) =>
+    0.2126 * channel(red) + 0.7152 * channel(green) + 0.0722 * channel(blue);
+  const ground = (element) => {
+    for (let at = element; at; at = at.parentElement) {
+      const colour = parse(getComputedStyle(at).backgroundColor);
+      if (colour.alpha === 1) return colour;
+    }
+    return parse("255 255 255");
+  };
+  const found = [];
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (walker.nextNode()) {
+    const element = walker.currentNode.parentElement;
+    const text = walker.currentNode.textContent.trim();
+    if (!text || element.closest(".unseen, [aria-disabled=true], option")) continue;
+    if (!element.checkVisibility({ opacityProperty: true, visibilityProperty: true })) continue;
+    const style = getComputedStyle(element);
+    const pair = [luminance(parse(style.color)), luminance(ground(element))];
+    const ratio = (Math.max(...pair) + 0.05) / (Math.min(...pair) + 0.05);
+    const size = parseFloat(style.fontSize);
+    const isLarge = size >= 24 || (size >= 18.66 && Number(style.fontWeight) >= 700);
+    found.push({ text, ratio, least: isLarge ? 3 : 4.5 });
+  }
+  return found;
+}
+"""
+
+# Of what has the focus: what it is called, and whether a ring around it or its chip is drawn.
+_FOCUSED = """
+() => {
+  const element = document.activeElement;
+  const ringed = [element, element.closest(".chip") ?? element].some((part) => {
+    const { outlineStyle, outlineWidth } = getComputedStyle(part);
+    return outlineStyle !== "none" && parseFloat(outlineWidth) >= 2;
+  });
+  const name = element.id || element.getAttribute("aria-label") || element.textContent.trim();
+  return { name: name || element.value || element.title, ringed };
+}
+"""
+
+
+def faint(page: Page) -> list[dict]:
+    contrasts = page.evaluate(_CONTRASTS)
+    assert len(contrasts) > 5
+    return [entry for entry in contrasts if entry["ratio"] < entry["least"]]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_all_text_stands_out_from_its_ground(page: Page, scheme: str, tmp_path: Path):
+    page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+    assert faint(page) == []
+    pick_sample(page)
+    page.locator("#instances li").first.click()
+    assert faint(page) == []
+    notes = tmp_path / "notes.txt"
+    notes.write_text("hello")
+    pick(page, notes)
+    expect_states(page, "done", "failed")
+    assert faint(page) == []
+    held = hold_predictions(page)
+    pick(page, notes)
+    wait_for_held(page, held, 1)
+    assert faint(page) == []
+
+
+def test_dark_and_light_are_different(page: Page):
+    ground = "() => getComputedStyle(document.documentElement).backgroundColor"
+    page.emulate_media(color_scheme="light")
+    light = page.evaluate(ground)
+    page.emulate_media(color_scheme="dark")
+    assert page.evaluate(ground) != light
+
+
+def test_labels_on_the_picture_can_be_read_on_every_colour(page: Page):
+    worst = page.evaluate(
+        """async () => {
+            const { colour, ink } = await import("/static/colours.js");
+            const channel = (value) => {
+                const share = value / 255;
+                return share <= 0.04045 ? share / 12.92 : ((share + 0.055) / 1.055) ** 2.4;
+            };
+            const luminance = ([red, green, blue]) =>
+                0.2126 * channel(red) + 0.7152 * channel(green) + 0.0722 * channel(blue);
+            const ratios = Array.from({ length: 500 }, (_, index) => {
+                const ground = luminance(colour(index));
+                const text = ink(colour(index)) === "#000" ? 0 : 1;
+                return (Math.max(ground, text) + 0.05) / (Math.min(ground, text) + 0.05);
+            });
+            return Math.min(...ratios);
+        }"""
+    )
+    assert worst >= 4.5
+
+
+def test_everything_is_reached_by_tab_in_order_and_the_focus_is_seen(page: Page):
+    pick_sample(page)
+    page.locator(".brand").focus()
+    names = []
+    while len(names) < 60:
+        page.keyboard.press("Tab")
+        focused = page.evaluate(_FOCUSED)
+        if focused["name"] in names or page.evaluate("() => document.activeElement.tagName") in (
+            "BODY",
+            "HTML",
+        ):
+            break
+        assert focused["ringed"], focused["name"]
+        names.append(focused["name"])
+    controls = [
+        "canvas",
+        "zoom-in",
+        "add",
+        "Remove discs.png",
+        "save-picture",
+        "save-json",
+        "threshold",
+        "classes-all",
+        "show-masks",
+        "instances",
+        "copy",
+        "Models",
+    ]
+    assert [name for name in names if name in controls] == controls
+    assert len([name for name in names if name in ("red", "green", "blue", "on")]) >= 1
+
+
+def test_a_sample_is_picked_and_read_without_a_mouse(page: Page):
+    page.locator("#samples button").first.focus()
+    page.keyboard.press("Enter")
+    expect_result(page)
+    expect(page.locator("#announcer")).to_have_text("discs.png: 2 instances. red: 1, green: 1")
+    expect(page.locator("#canvas")).to_have_attribute(
+        "aria-label", "discs.png: 3 instances. red: 1, green: 1, blue: 1"
+    )
+
+
+def test_every_control_and_picture_has_a_name(page: Page, photo: Path):
+    pick_sample(page)
+    pick(page, photo)
+    expect_states(page, "done", "done")
+    nameless = page.evaluate(
+        """() => {
+            const named = (element) =>
+                element.ariaLabel || element.textContent.trim() || element.labels?.length ||
+                element.getAttribute("aria-labelledby") || element.querySelector("img[alt]");
+            const all = document.querySelectorAll(
+                "button, input, select, progress, canvas, a, [role], output");
+            const hidden = (element) => element.closest("[aria-hidden=true]");
+            return [...all]
+                .filter((element) => !hidden(element) && !element.closest(".thumb .image"))
+                .filter((element) => !named(element) && element.role !== "status")
+                .map((element) => element.outerHTML);
+        }"""
+    )
+    assert nameless == []
+    for image in page.locator("img").all():
+        assert image.get_attribute("alt") is not None
+    assert page.locator("#announcer").get_attribute("aria-live") == "polite"
+    expect(page.get_by_role("listbox", name="Instances")).to_be_visible()
+    expect(page.get_by_role("option", name="red").first).to_be_visible()
+    expect(page.get_by_role("slider", name="Least score")).to_be_visible()
+
+
+def test_nothing_moves_for_those_who_asked_for_calm(page: Page, discs: Path):
+    moving = """
+        () => [...document.querySelectorAll("*")].flatMap((element) => [
+            getComputedStyle(element).animationName,
+            getComputedStyle(element, "::before").animationName,
+        ]).filter((name) => name !== "none")
+    """
+    held = hold_predictions(page)
+    pick(page, discs)
+    wait_for_held(page, held, 1)
+    page.locator("#busy-progress").evaluate("(bar) => bar.removeAttribute('value')")
+    assert page.evaluate(moving) != []
+    page.emulate_media(reduced_motion="reduce")
+    assert page.evaluate(moving) == []
+    held[0].continue_()
+    expect_result(page)
+
+
+def overflow(page: Page) -> int:
+    return page.evaluate(
+        "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
+    )
+
+
+def test_a_phone_shows_everything_without_scrolling_sideways(
+    phone: Page, discs_again: list[Path], tmp_path: Path
+):
+    assert overflow(phone) == 0
+    pick_sample(phone)
+    assert overflow(phone) == 0
+    long = tmp_path / f"{'a-very-long-name-' * 8}.txt"
+    long.write_text("hello")
+    pick(phone, *discs_again, long)
+    expect_states(phone, *["done"] * 6, "failed")
+    assert overflow(phone) == 0
+    phone.locator("#photos .thumb").last.tap()
+    expect(phone.locator("#failure-title")).to_be_visible()
+    assert overflow(phone) == 0
+    phone.locator("#photos .thumb").first.tap()
+    canvas = phone.locator("#canvas").bounding_box()
+    assert canvas is not None
+    assert canvas["x"] >= 0
+    assert canvas["x"] + canvas["width"] <= 360
+    outside = phone.evaluate(
+        """() => [...document.querySelectorAll("main *, header *, .shell *")]
+            .filter((element) => element.checkVisibility() && !element.closest(".strip"))
+            .filter((element) => element.getBoundingClientRect().right > 361)
+            .map((element) => element.id || element.className || element.tagName)"""
+    )
+    assert outside == []
+
+
+def test_fingers_find_controls_of_a_fingers_size(phone: Page):
+    pick_sample(phone)
+    small = phone.evaluate(
+        """() => [...document.querySelectorAll("button, select, .chip, .instances li")]
+            .filter((element) => element.checkVisibility())
+            .map((element) => [element.getBoundingClientRect(), element])
+            .filter(([{ width, height }]) => width < 24 || height < 24)
+            .map(([, element]) => element.id || element.className)"""
+    )
+    assert small == []
