@@ -1,17 +1,37 @@
-"""GET /openapi.json, the contract for programs."""
+"""The contract: GET /openapi.json for programs, GET /docs for programmers.
+
+The page is written from the document by the server: it needs no script to be read, and nothing
+from any other host. Its script fills in this server's address and lets requests be tried.
+"""
 
 from __future__ import annotations
 
 from typing import Any, cast
 
-from flask import Blueprint, Response, current_app, jsonify
+from flask import Blueprint, Response, current_app, jsonify, make_response, render_template
 
+from app.api.contract import page
 from app.api.contract.document import build
+from app.api.contract.snippets import ORIGIN
 from app.api.services import services
 
 blueprint = Blueprint("docs", __name__)
 
 _NAME = "slipway.contract"
+_POLICY = "; ".join(
+    (
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "img-src 'self' blob:",
+        "connect-src 'self'",
+        "base-uri 'none'",
+        "form-action 'none'",
+        "frame-ancestors 'none'",
+        "require-trusted-types-for 'script'",
+        "trusted-types 'none'",
+    )
+)
 
 
 def contract() -> dict[str, Any]:
@@ -26,3 +46,21 @@ def contract() -> dict[str, Any]:
 def openapi() -> Response:
     """Return the contract: this document."""
     return jsonify(contract())
+
+
+@blueprint.get("/docs")
+def docs() -> Response:
+    """Return the contract as a page."""
+    document = contract()
+    text = render_template(
+        "docs.html",
+        document=document,
+        groups=page.groups(document),
+        problems=page.problems(document),
+        schemas=page.schemas(document),
+        origin=ORIGIN,
+    )
+    response = make_response(text)
+    response.headers["Content-Security-Policy"] = _POLICY
+    response.headers["Cache-Control"] = "no-cache"
+    return response

@@ -22,6 +22,7 @@ from app.api.contract.operations import (
     Content,
     Operation,
 )
+from app.api.contract.snippets import snippets
 from app.api.fields import ContractSchema, schema_of
 from app.api.headers import REQUEST_TIMEOUT
 from app.api.problems import PASSING, PROBLEMS
@@ -50,10 +51,9 @@ def build(app: Flask, settings: Settings) -> Json:
     schemas, definitions = _schemas([operation for _, operation in routes])
     paths: Json = {}
     for rule, operation in routes:
-        path = re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule.rule)
         view = inspect.getdoc(app.view_functions[rule.endpoint]) or ""
         described = _operation(rule, operation, view, schemas)
-        paths.setdefault(path, {})[_method(rule)] = described
+        paths.setdefault(_path(rule), {})[_method(rule)] = described
     _limit_timeout(paths, settings)
     return {
         "openapi": OPENAPI,
@@ -94,6 +94,10 @@ def _schemas(operations: list[Operation]) -> tuple[dict[int, Json], Json]:
     return {key: schema for (key, _), schema in schemas.items()}, definitions["$defs"]
 
 
+def _path(rule: Rule) -> str:
+    return re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule.rule)
+
+
 def _method(rule: Rule) -> str:
     (method,) = (rule.methods or set()) - {"HEAD", "OPTIONS"}
     return method.lower()
@@ -116,6 +120,8 @@ def _operation(rule: Rule, operation: Operation, view: str, schemas: dict[int, J
             "content": _contents(operation.bodies, schemas),
         }
     described["responses"] = _responses(operation, schemas)
+    examples = {name: example for name, (_, example) in operation.path.items()}
+    described["x-codeSamples"] = snippets(rule.endpoint, _path(rule).format(**examples))
     return described
 
 
@@ -125,8 +131,9 @@ def _parameters(rule: Rule, operation: Operation) -> Iterator[Json]:
             "name": name,
             "in": "path",
             "required": True,
-            "description": operation.path[name],
+            "description": operation.path[name][0],
             "schema": {"type": "string", "minLength": 1},
+            "example": operation.path[name][1],
         }
     for place, model in (("query", operation.query), ("header", operation.headers)):
         if model is not None:

@@ -44,8 +44,8 @@ class Operation:
     contents: tuple[Content, ...]
     problems: tuple[str, ...] = ()
     description: str = ""
-    path: Mapping[str, str] = field(default_factory=dict)
-    """What the variables of the path mean."""
+    path: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    """What each variable of the path means, and an example of it."""
     query: type[BaseModel] | None = None
     headers: type[BaseModel] | None = None
     bodies: tuple[Content, ...] = ()
@@ -123,7 +123,7 @@ OPERATIONS = {
     ),
     "models.show_model": Operation(
         tag="Models",
-        path={"name": "The model's name."},
+        path={"name": ("The model's name.", "street")},
         answer="Its versions.",
         contents=(Content(JSON, answers.ModelVersions, {"model": examples.model_versions}),),
         problems=("model-not-found", "inference-unavailable", "internal-error"),
@@ -136,7 +136,10 @@ OPERATIONS = {
     ),
     "pages.show_sample": Operation(
         tag="Models",
-        path={"model": "The model's name.", "name": "The file's name."},
+        path={
+            "model": ("The model's name.", "street"),
+            "name": ("The file's name.", "crossing.jpg"),
+        },
         answer="The picture's file.",
         contents=tuple(Content(kind, bytes) for kind in ("image/png", "image/jpeg", "image/webp")),
         problems=("sample-not-found", "internal-error"),
@@ -169,6 +172,12 @@ OPERATIONS = {
         tag="Pages",
         answer="The contract.",
         contents=(Content(JSON, dict[str, Any]),),
+        problems=("internal-error",),
+    ),
+    "docs.docs": Operation(
+        tag="Pages",
+        answer="The contract, to be read.",
+        contents=(Content("text/html", str),),
         problems=("internal-error",),
     ),
 }

@@ -1,0 +1,58 @@
+"""How to ask, from a shell and from Python: lines to copy. A test runs each against a server."""
+
+from __future__ import annotations
+
+ORIGIN = "http://localhost:8080"
+
+_PREDICT = (
+    ("A form", "Shell", "curl -F image=@photo.jpg http://localhost:8080/predict"),
+    (
+        "The picture as the body; what is sure; outlines for masks",
+        "Shell",
+        "curl --data-binary @photo.jpg -H 'Content-Type: image/jpeg' \\\n"
+        "  'http://localhost:8080/predict?min_score=0.9&masks=polygon'",
+    ),
+    (
+        "The picture with the instances drawn on it",
+        "Shell",
+        "curl -F image=@photo.jpg -o drawn.png 'http://localhost:8080/predict?format=png'",
+    ),
+    (
+        "COCO results",
+        "Shell",
+        "curl -F image=@photo.jpg -F image_id=42 \\\n"
+        "  -H 'Accept: application/vnd.slipway.coco+json' http://localhost:8080/predict",
+    ),
+    (
+        "base64 in JSON",
+        "Shell",
+        '(printf \'{"image": {"b64": "\'; base64 -w0 photo.jpg; printf \'"}}\') |\n'
+        "  curl -H 'Content-Type: application/json' --data-binary @- \\\n"
+        "  http://localhost:8080/predict",
+    ),
+    (
+        "With requests, and pycocotools for the masks",
+        "Python",
+        """import requests
+from pycocotools import mask
+
+with open("photo.jpg", "rb") as photo:
+    answer = requests.post(
+        "http://localhost:8080/predict", files={"image": photo}, data={"min_score": 0.5}
+    )
+if not answer.ok:
+    raise SystemExit(answer.json()["detail"])
+for instance in answer.json()["instances"]:
+    pixels = mask.decode(instance["mask"])  # uint8 [height, width]
+    print(instance["label"], instance["score"], instance["box"], pixels.sum())""",
+    ),
+)
+
+
+def snippets(endpoint: str, path: str) -> list[dict[str, str]]:
+    """Return the lines for one operation, whose path is filled in, as `x-codeSamples` has them."""
+    plain = [("From a shell", "Shell", f"curl {ORIGIN}{path}")]
+    given = _PREDICT if endpoint == "predict.predict" else plain
+    return [
+        {"label": label, "lang": language, "source": source} for label, language, source in given
+    ]
