@@ -13,6 +13,8 @@ from app.api.parameters import PredictParameters
 
 MAX_PICTURES = 64
 
+_BASE64 = "^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$"
+
 
 class Picture(BaseModel):
     """A picture in JSON."""
@@ -20,7 +22,9 @@ class Picture(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     b64: str = Field(
-        description="base64 of the picture's file.", json_schema_extra={"contentEncoding": "base64"}
+        description="base64 of the picture's file.",
+        # Told, not checked here: the decoder does it, several times faster than a pattern.
+        json_schema_extra={"contentEncoding": "base64", "pattern": _BASE64},
     )
 
 

@@ -1,0 +1,75 @@
+"""A real server is sent all kinds of requests that its contract describes, and that it forbids.
+
+schemathesis makes them from `/openapi.json`: the examples, each limit and just beyond it, and what
+it thinks up, the same in every run; and checks that what comes back is in the contract.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from app.api.contract.operations import OPERATIONS
+from app.api.negotiation import MEDIA_TYPES
+from tests.app.api.contract import contract
+from tests.app.api.server import Server
+from tests.app.serving.model_folder import Models
+
+pytestmark = pytest.mark.server
+
+CONFIGURATION = Path(__file__).with_name("schemathesis.toml")
+
+
+@pytest.fixture
+def server(tmp_path: Path, root: Path) -> Iterator[Server]:
+    """Return a server with a model and a sample."""
+    models = Models(tmp_path / "models")
+    models.add("street/1/street.h5")
+    sample = models.write("street/1/samples/crossing.png", b"")
+    Image.fromarray(np.zeros((60, 80, 3), np.uint8)).save(sample)
+    server = Server(tmp_path, models.folder, root)
+    server.wait_until_ready()
+    yield server
+    server.end()
+
+
+def test_a_real_server_keeps_its_contract_whatever_it_is_sent(
+    server: Server, root: Path, tmp_path: Path
+):
+    seen = tmp_path / "seen.jsonl"
+    command = [sys.executable, "-m", "schemathesis.cli", "--config-file", str(CONFIGURATION)]
+    ran = subprocess.run(
+        [*command, "run", f"{server.url}/openapi.json", "--checks", "all", "--no-color"],
+        env=os.environ | {"PYTHONPATH": str(root), "CONTRACT_SEEN": str(seen)},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    check_reach([json.loads(line) for line in seen.read_text().splitlines()])
+
+
+def check_reach(seen: list[dict[str, str]]) -> None:
+    """Fail where what came back was not of every kind: a check of refusals alone proves little."""
+    answered = Counter((one["operation"], one["status"]) for one in seen)
+    for path, methods in contract()["paths"].items():
+        for method, operation in methods.items():
+            # schemathesis itself has read the document.
+            if operation["operationId"] != "openapi":
+                assert answered[f"{method.upper()} {path}", 200], path
+    assert len(OPERATIONS) == len(contract()["paths"])
+    for status in (200, 400, 404, 415):
+        assert answered["POST /predict", status] >= 5, (status, answered)
+    predictions = [one for one in seen if one["operation"] == "POST /predict"]
+    types = {one["type"] for one in predictions if one["status"] == 200}
+    assert types == set(MEDIA_TYPES.values())
