@@ -15,6 +15,9 @@ from PIL.ImageFile import ImageFile
 
 from app.images.limits import Budget
 
+# What a decoder does in a step of the budget: the clock is looked at every 8 KiB.
+_STEP_BYTES = 32
+
 
 class WatchedFile(io.BytesIO):
     """Bytes as the file that Pillow reads, block by block; a read past the time allowed raises."""
@@ -25,8 +28,9 @@ class WatchedFile(io.BytesIO):
 
     def read(self, size: int | None = -1, /) -> bytes:
         """Read as any file does; raises ImageTimeoutError."""
-        self._budget.check()
-        return super().read(size)
+        block = super().read(size)
+        self._budget.check(1 + len(block) // _STEP_BYTES)
+        return block
 
 
 @dataclass(frozen=True, kw_only=True)

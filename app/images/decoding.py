@@ -7,6 +7,7 @@ HEIC, a compressed TIFF) is not interrupted, and its time bounded by the limit o
 
 from __future__ import annotations
 
+import logging
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -29,9 +30,10 @@ from app.images.pixels import rgb, upright
 
 # Pillow's own limit is a warning first; here is the one that Settings gives instead.
 Image.MAX_IMAGE_PIXELS = None
-# What Pillow remarks of a picture that it decodes all the same is nobody's business here, and a
-# hostile one can make it remark thousands of things.
+# What Pillow remarks of a picture, beside its errors, is nobody's business here, and a hostile one
+# can make it remark thousands of things.
 warnings.filterwarnings("ignore", module=r"PIL\.")
+logging.getLogger("PIL").setLevel(logging.CRITICAL)
 
 
 def measure(data: bytes, limits: ImageLimits) -> tuple[int, int]:

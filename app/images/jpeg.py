@@ -14,7 +14,7 @@ from PIL.JpegImagePlugin import JpegImageFile
 
 from app.images.contents import Contents, WatchedFile
 from app.images.exif import orientation
-from app.images.limits import Budget, ImageLimits, ImageTooLargeError
+from app.images.limits import STEPS, Budget, ImageLimits, ImageTooLargeError
 
 # Encoders make about ten; the finest division that makes sense has some hundreds.
 MAX_SCANS = 500
@@ -24,8 +24,9 @@ _SCAN = b"\xff\xda"
 _MARKER = re.compile(rb"\xff([\x01-\xfe])")
 _ALONE = frozenset({0x01, *range(0xD0, 0xD9)})
 _START_OF_SCAN, _END, _EXIF = 0xDA, 0xD9, 0xE1
-# Of the application segments these say what the colours are: JFIF's and Adobe's.
+# Of the application segments these say what the colours are, JFIF's and Adobe's, if long enough.
 _COLOURS = frozenset({0xE0, 0xEE})
+_SHORTEST_COLOURS = 16
 
 
 def read(data: bytes, limits: ImageLimits, budget: Budget) -> Contents:
@@ -39,7 +40,7 @@ def read(data: bytes, limits: ImageLimits, budget: Budget) -> Contents:
             break
         if marker == _EXIF and exif is None and data[start + 4 : start + 10] == b"Exif\0\0":
             exif = data[start + 4 : end]
-        if marker < 0xE0 or marker in _COLOURS:
+        if marker < 0xE0 or (marker in _COLOURS and end - start >= _SHORTEST_COLOURS):
             kept.append(data[start:end])
     file = _JpegFile(b"".join(kept), budget)
     return Contents(open=lambda: _open(file), orientation=orientation(exif))
@@ -61,6 +62,7 @@ class _JpegFile(WatchedFile):
         start = self.tell()
         block = super().read(size)
         if self.ends_before_scans:
+            self._budget.check(STEPS)
             next_scan = block.find(_SCAN, len(_SCAN))
             if next_scan != -1:
                 self.seek(start + next_scan)

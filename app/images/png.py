@@ -16,24 +16,25 @@ from app.images.limits import Budget, ImageLimits
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
-_PIXELS = frozenset({b"IHDR", b"PLTE", b"IDAT", b"IEND"})
+_ONCE = frozenset({b"IHDR", b"PLTE", b"IEND"})
+_ACTL_BYTES = 20
 
 
 def read(data: bytes, limits: ImageLimits, budget: Budget) -> Contents:
     """Return what makes the pixels."""
     kept = [SIGNATURE]
     exif, frames = None, 1
+    seen: set[bytes] = set()
     for name, start, end in _chunks(data, budget):
-        if name in _PIXELS:
+        if name == b"IDAT" or (name in _ONCE and name not in seen):
             kept.append(data[start:end])
         elif name == b"eXIf" and exif is None:
             exif = data[start + 8 : end - 4]
-        elif name == b"acTL":
-            frames = int.from_bytes(data[start + 8 : start + 12])
+        elif name == b"acTL" and end - start == _ACTL_BYTES:
+            frames = max(1, int.from_bytes(data[start + 8 : start + 12]))
+        seen.add(name)
     file = WatchedFile(b"".join(kept), budget)
-    return Contents(
-        open=lambda: PngImageFile(file), orientation=orientation(exif), frames=max(1, frames)
-    )
+    return Contents(open=lambda: PngImageFile(file), orientation=orientation(exif), frames=frames)
 
 
 def _chunks(data: bytes, budget: Budget) -> Iterator[tuple[bytes, int, int]]:

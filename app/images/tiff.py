@@ -7,8 +7,10 @@ more values than a picture has use for.
 
 from __future__ import annotations
 
+import ctypes
 import itertools
 import struct
+from pathlib import Path
 
 from PIL.TiffImagePlugin import TiffImageFile
 
@@ -30,6 +32,24 @@ _CODECS = (292, 293, 347, *range(512, 522), 50674)
 _KEPT = frozenset((*_WIDTH_TO_FILL_ORDER, *_ARRANGEMENT, *_COLOURS, *_CODECS))
 _JPEG = 7
 _UNSIGNED, _SIGNED = 1, 2
+
+
+def _silence_libtiff() -> None:
+    """Keep libtiff from writing to stderr what it finds, which may be a line for every row."""
+    libraries = {line.split()[-1] for line in _mapped() if "libtiff" in line}
+    for library in libraries:
+        for handler in ("TIFFSetErrorHandler", "TIFFSetWarningHandler"):
+            getattr(ctypes.CDLL(library), handler)(None)
+
+
+def _mapped() -> list[str]:
+    try:
+        return Path("/proc/self/maps").read_text().splitlines()
+    except OSError:
+        return []
+
+
+_silence_libtiff()
 
 
 def read(data: bytes, limits: ImageLimits, budget: Budget) -> Contents:

@@ -23,6 +23,13 @@ def gif(screen: tuple[int, int], frame: tuple[int, int], *, frames: int = 1) -> 
     return b"GIF89a" + struct.pack("<HH", *screen) + bytes(3) + (control + picture) * frames + b";"
 
 
+def gif_of_code_size(bits: int) -> bytes:
+    """Return a GIF whose data are said to begin with codes of that many bits."""
+    plain = gif((4, 4), (4, 4))
+    place = plain.index(b",") + 10
+    return plain[:place] + bytes([bits]) + plain[place + 1 :]
+
+
 def webp(canvas: tuple[int, int], frames: int = 0) -> bytes:
     """Return a WebP of 16 x 16 pixels on a canvas of any size."""
     plain = encode(Image.new("RGB", (16, 16), "red"), "WEBP")

@@ -57,10 +57,16 @@ def chunk(name: bytes, contents: bytes) -> bytes:
 
 
 def png(
-    size: tuple[int, int], rows: bytes, *, bits: int = 8, colour: int = 2, extra: bytes = b""
+    size: tuple[int, int],
+    rows: bytes,
+    *,
+    bits: int = 8,
+    colour: int = 2,
+    is_interlaced: bool = False,
+    extra: bytes = b"",
 ) -> bytes:
     """Return a PNG of raw rows, each with its filter's byte, and chunks before them."""
-    header = struct.pack(">IIBBBBB", *size, bits, colour, 0, 0, 0)
+    header = struct.pack(">IIBBBBB", *size, bits, colour, 0, 0, is_interlaced)
     parts = [
         chunk(b"IHDR", header),
         extra,
