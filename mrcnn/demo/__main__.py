@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
@@ -13,6 +14,10 @@ from PIL import Image
 from mrcnn.demo.recipe import SIDE, STAGES, serving_settings
 from mrcnn.demo.scenes import EVALUATION_SEEDS, SAMPLE_SEEDS, make_scene
 from mrcnn.quiet import importing_quietly
+
+# TensorFlow takes these kernels by itself only on processors with AVX-512 VNNI; on one without, a
+# training step takes twice as long (AMD EPYC 7003, 2 cores: 1.78 s without, 0.85 s with them).
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 RUN = Path("build/demo")
 WEIGHTS = Path("models/shapes/1/shapes.h5")
@@ -29,7 +34,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m mrcnn.demo", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
 
-    train = commands.add_parser("train", help="train the model; about an hour on two cores")
+    train = commands.add_parser("train", help="train the model; two to three hours on two cores")
     train.add_argument("--run", type=Path, default=RUN, help="where checkpoints go (%(default)s)")
     train.add_argument("--scale", type=float, default=1.0, help="multiplies the number of steps")
 

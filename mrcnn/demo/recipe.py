@@ -47,6 +47,7 @@ STAGES = (
     Stage("backbone", "crops", steps=3000, learning_rate=2e-3),
     Stage("detector", "instances", steps=1400, learning_rate=1e-3),
     Stage("again", "instances", steps=1000, learning_rate=6e-4),
+    Stage("longer", "instances", steps=6000, learning_rate=1e-3),
 )
 
 
