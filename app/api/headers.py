@@ -8,7 +8,6 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from werkzeug.datastructures import Headers
 
 from app.api.fields import NUMBER
-from app.api.parameters import LONGEST_VALUE
 from app.api.problems import ProblemError
 
 REQUEST_TIMEOUT = "X-Request-Timeout"
@@ -54,7 +53,7 @@ def request_timeout_s(headers: Headers, longest_s: float) -> float | None:
             "invalid-parameter",
             f"header {REQUEST_TIMEOUT!r} is {value[:80]!r}: {expected}",
             field=REQUEST_TIMEOUT,
-            value=value[:LONGEST_VALUE],
+            value=value,
             limit=longest_s,
         )
     return timeout_s

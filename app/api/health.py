@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from flask import Blueprint, Response, jsonify
 
+from app.api.answers import Alive, Ready
+from app.api.models import state_of
 from app.api.problems import RETRY_AFTER_S, ProblemError
 from app.api.services import services
 from app.serving.client import InferenceClient, ModelStatus
@@ -15,7 +17,8 @@ blueprint = Blueprint("health", __name__)
 @blueprint.get("/healthz")
 def healthz() -> Response:
     """Answer 200 as long as the HTTP side works, whatever the models do."""
-    return jsonify({"status": "ok"})
+    answer: Alive = {"status": "ok"}
+    return jsonify(answer)
 
 
 @blueprint.get("/readyz")
@@ -26,11 +29,9 @@ def readyz() -> Response:
         raise ProblemError("not-ready", "the server is stopping", retry_after_s=RETRY_AFTER_S)
     is_ready, reason = client.readiness()
     if is_ready:
-        return jsonify({"status": "ready"})
-    models = [
-        {"name": model.name, "version": model.version, "state": model.state}
-        for model in _known_models(client)
-    ]
+        answer: Ready = {"status": "ready"}
+        return jsonify(answer)
+    models = [state_of(model) for model in _known_models(client)]
     raise ProblemError("not-ready", reason, retry_after_s=RETRY_AFTER_S, models=models)
 
 

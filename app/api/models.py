@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from flask import Blueprint, Response, jsonify
 
+from app.api.answers import Models, ModelState, ModelStatus, ModelVersions
 from app.api.services import services
-from app.serving.client import ModelStatus
+from app.serving import client
 from app.serving.errors import ModelNotFound
 
 blueprint = Blueprint("models", __name__, url_prefix="/v1/models")
@@ -19,7 +20,8 @@ _PRIVATE = frozenset({"folder", "path"})
 @blueprint.get("")
 def list_models() -> Response:
     """List every model and version of the repository."""
-    return jsonify({"models": [_as_json(model) for model in services().client.models()]})
+    answer: Models = {"models": [_as_json(model) for model in services().client.models()]}
+    return jsonify(answer)
 
 
 @blueprint.get("/<name>")
@@ -29,17 +31,25 @@ def show_model(name: str) -> Response:
     versions = [_as_json(model) for model in models if model.name == name]
     if not versions:
         raise ModelNotFound(name, sorted({model.name for model in models}))
-    return jsonify({"name": name, "versions": versions})
+    answer: ModelVersions = {"name": name, "versions": versions}
+    return jsonify(answer)
 
 
-def _as_json(model: ModelStatus) -> dict[str, Any]:
-    return {
+def state_of(model: client.ModelStatus) -> ModelState:
+    """Return how far a model has come."""
+    state = cast(Any, model.state)
+    return {"name": model.name, "version": model.version, "state": state}
+
+
+def _as_json(model: client.ModelStatus) -> ModelStatus:
+    status: ModelStatus = {
         "name": model.name,
         "version": model.version,
-        "state": model.state,
+        "state": state_of(model)["state"],
         "error": model.error,
         "kind": model.kind,
         "default": model.is_default,
         "loaded_s": model.loaded_s,
-        **{key: value for key, value in model.description.items() if key not in _PRIVATE},
     }
+    told = {key: value for key, value in model.description.items() if key not in _PRIVATE}
+    return cast(ModelStatus, status | told)

@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 from flask import Blueprint, Response, jsonify, make_response, render_template, send_file
 
+from app.api.answers import Sample, Samples
 from app.api.problems import ProblemError
 from app.api.services import services
 from app.serving.layout import find_models
@@ -52,12 +53,13 @@ def page() -> Response:
 @blueprint.get("/samples")
 def list_samples() -> Response:
     """List the sample pictures that lie with the models."""
-    listed = [
+    listed: list[Sample] = [
         {"model": model, "name": path.stem, "url": f"/samples/{quote(model)}/{quote(path.name)}"}
         for model, paths in _samples().items()
         for path in paths
     ]
-    return jsonify({"samples": listed})
+    answer: Samples = {"samples": listed}
+    return jsonify(answer)
 
 
 @blueprint.get("/samples/<model>/<name>")

@@ -17,9 +17,6 @@ from app.api.problems import ProblemError
 
 MAX_INSTANCES = 1000
 
-#: How much of a text that does not fit a refusal repeats.
-LONGEST_VALUE = 200
-
 
 _Name = Annotated[str, Field(min_length=1)]
 _Version = Annotated[int, Field(ge=1, le=2**31 - 1), WHOLE_NUMBER]
@@ -102,8 +99,6 @@ def _expected(name: str) -> str:
 
 def _invalid(name: str, value: object, expected: str) -> ProblemError:
     shown = value if isinstance(value, str | int | float | bool | None) else type(value).__name__
-    if isinstance(shown, str) and len(shown) > LONGEST_VALUE:
-        shown = shown[:LONGEST_VALUE] + "…"
     text = repr(shown) if len(repr(shown)) <= 80 else repr(shown)[:80] + "…"
     return ProblemError(
         "invalid-parameter", f"parameter {name!r} is {text}: {expected}", field=name, value=shown

@@ -15,7 +15,7 @@ from ulid import ULID
 
 from app import log
 from app.api import inputs, problems, rendering
-from app.api.answers import AnswerFormat, CocoResult, MaskFormat, PredictAnswer
+from app.api.answers import AnswerFormat, CocoResult, MaskFormat, PredictAnswer, PredictAnswers
 from app.api.headers import request_timeout_s
 from app.api.negotiation import MEDIA_TYPES, answer_format
 from app.api.services import services
@@ -81,7 +81,8 @@ def _found(sent: inputs.PredictInput) -> Iterator[_Found]:
 
 def _json(sent: inputs.PredictInput) -> Response:
     answers = [_answer(found, sent.parameters.masks) for found in _found(sent)]
-    return jsonify({"predictions": answers} if sent.is_list else answers[0])
+    several: PredictAnswers = {"predictions": answers}
+    return jsonify(several if sent.is_list else answers[0])
 
 
 def _answer(found: _Found, masks: MaskFormat) -> PredictAnswer:

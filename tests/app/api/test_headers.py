@@ -31,7 +31,7 @@ def test_another_time_is_refused_with_header_value_and_limit(value: str):
         request_timeout_s(Headers({"X-Request-Timeout": value}), longest_s=60)
     problem = refusal.value
     assert (problem.slug, problem.status) == ("invalid-parameter", 400)
-    assert problem.members == {"field": "X-Request-Timeout", "value": value[:200], "limit": 60}
+    assert problem.members == {"field": "X-Request-Timeout", "value": value, "limit": 60}
     assert "'X-Request-Timeout'" in problem.detail
     assert repr(value[:80]) in problem.detail
     assert "from 0.001 to 60" in problem.detail
