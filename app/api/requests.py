@@ -16,6 +16,14 @@ HEADER = "X-Request-ID"
 _WELL_FORMED = re.compile(r"[A-Za-z0-9._:+/=-]{1,128}")
 # Asked every few seconds by machines: logged only when the answer is news to this process.
 _QUIET = ("/healthz", "/readyz", "/metrics")
+# What an answer says to browsers, unless its page says more. Nothing here is to be shown in another
+# site's frame, guessed at, or kept: a prediction is about somebody's photo.
+_SECURITY = {
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
 # Anyone may send any word as a method; each would be a metric of its own.
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
@@ -37,6 +45,10 @@ def _begin() -> None:
 
 def _end(response: Response) -> Response:
     response.headers[HEADER] = g.request_id
+    for name, value in _SECURITY.items():
+        response.headers.setdefault(name, value)
+    if request.method == "POST":
+        response.headers.setdefault("Cache-Control", "no-store")
     if services().settings.stopping_mark.exists():
         # A client that keeps its connection would send its next request to a server that is gone.
         response.headers["Connection"] = "close"

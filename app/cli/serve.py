@@ -29,6 +29,9 @@ _WANTED_BACKLOG = 1024
 # uWSGI's router keeps a table of all descriptors that it might get: gigabytes where a container
 # runtime allows a billion of them (unbit/uwsgi issue 2299).
 _MAX_DESCRIPTORS = 65536
+# Metrics, and the bodies of requests that are being sent.
+_LEAST_ROOM = 32 << 20
+_ELSEWHERE = "; elsewhere: TMPDIR=/some/folder slipway serve"
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -136,6 +139,12 @@ def _empty_metrics_folder(inference_socket: Path) -> Path:
             raise CommandError(f"{inference_socket.parent}: belongs to another user")
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(mode=0o700)
+        free = shutil.disk_usage(folder).free
     except OSError as error:
-        raise CommandError(f"{folder}: {error.strerror}") from error
+        raise CommandError(f"{folder}: {error.strerror}{_ELSEWHERE}") from error
+    if free < _LEAST_ROOM:
+        # What counts the requests lies in mapped files: where they have no room a worker is killed.
+        raise CommandError(
+            f"{folder}: {free >> 20} MiB free, {_LEAST_ROOM >> 20} MiB are needed{_ELSEWHERE}"
+        )
     return folder

@@ -1,0 +1,121 @@
+"""A new user's worst mistakes: each gives the one line that docs/troubleshooting.md shows."""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import socket
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from app.application import create_app
+from app.kinds.mask_rcnn import MaskRcnn
+from app.serving.local_client import LocalClient
+from app.settings import Settings
+from tests.app.api.server import free_port
+from tests.app.serving.model_folder import Models
+from tests.app.serving.thresholding import Thresholding
+
+
+@pytest.fixture
+def shown(root: Path) -> Callable[[str], re.Pattern[str]]:
+    """Return a function that gives what the page shows under a heading, as a pattern."""
+    page = (root / "docs" / "troubleshooting.md").read_text()
+
+    def pattern(heading: str) -> re.Pattern[str]:
+        section = page.split(f"\n## {heading}\n")[1]
+        line = re.findall(r"```\n(.+)\n```", section)[0]
+        return re.compile(".+".join(re.escape(part) for part in line.split("…")))
+
+    return pattern
+
+
+@pytest.fixture
+def client(tmp_path: Path):
+    """Return a client of the application over a repository whose one file is no model."""
+    folder = tmp_path / "models" / "street" / "1"
+    folder.mkdir(parents=True)
+    (folder / "street.h5").write_bytes(b"\x89HDF\r\n\x1a\n and then nothing more")
+    environment = {"MODEL_REPOSITORY": str(tmp_path / "models"), "INFERENCE": "in_process"}
+    settings = Settings.from_environment(environment)
+    inference = LocalClient.start(settings, kinds=[MaskRcnn()])
+    assert inference.wait_until_loaded(60)
+    yield create_app(settings, inference).test_client()
+    inference.close()
+
+
+def test_a_file_that_is_no_model(client, shown):
+    expected = shown("A file in `models/` that is no model")
+    assert expected.fullmatch(client.get("/readyz").get_json()["detail"])
+    (version,) = client.get("/v1/models/street").get_json()["versions"]
+    assert expected.fullmatch(f"street version 1 failed: {version['error']}")
+
+
+def test_another_field_name(client, shown):
+    form = {"photo": (io.BytesIO(b"x"), "photo.jpg")}
+    problem = client.post("/predict", data=form).get_json()
+    assert shown("Another field name than `image`").fullmatch(problem["detail"])
+
+
+def test_a_huge_photo(shown, models_app):
+    buffer = io.BytesIO()
+    Image.new("1", (10_000, 6_000)).save(buffer, "PNG")
+    problem = models_app.test_client().post("/predict", data=buffer.getvalue()).get_json()
+    assert shown("A huge photo").fullmatch(problem["detail"])
+
+
+@pytest.fixture
+def models_app(tmp_path: Path):
+    """Return an application whose model is ready."""
+    models = Models(tmp_path / "ready")
+    models.add("street/1/street.h5")
+    environment = {"MODEL_REPOSITORY": str(models.folder), "INFERENCE": "in_process"}
+    settings = Settings.from_environment(environment)
+    inference = LocalClient.start(settings, kinds=[Thresholding()])
+    assert inference.wait_until_loaded(60)
+    yield create_app(settings, inference)
+    inference.close()
+
+
+def serve(root: Path, *before: str, **variables: str) -> str:
+    """Run `slipway serve` where it cannot start, and return the line that it says."""
+    outcome = subprocess.run(
+        [*before, sys.executable, "-m", "app.cli", "serve"],
+        cwd=root,
+        env=os.environ | variables,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert outcome.returncode == 1, outcome.stderr
+    (line,) = outcome.stderr.splitlines()
+    return line
+
+
+def test_a_port_in_use(root: Path, shown):
+    with socket.socket() as other:
+        other.bind(("", 0))
+        other.listen()
+        line = serve(root, PORT=str(other.getsockname()[1]))
+    assert shown("The port is in use").fullmatch(line)
+
+
+def test_no_room_on_the_disk(root: Path, tmp_path: Path, shown):
+    full = tmp_path / "full"
+    full.mkdir()
+    script = f'mount -t tmpfs -o size=64k tmpfs "{full}" && exec "$@"'
+    line = serve(
+        root,
+        *("unshare", "--user", "--map-root-user", "--mount", "sh", "-c", script, "sh"),
+        TMPDIR=str(full),
+        PORT=str(free_port()),
+    )
+    assert shown("No room on the disk").fullmatch(line)
+    assert str(full) in line
