@@ -35,6 +35,7 @@ class ModelRepository:
         default_model: str | None = None,
         threads: int = 0,
     ) -> None:
+        self._folder = folder
         self._kinds = kinds
         self._default_model = default_model
         self._threads = threads
@@ -45,14 +46,20 @@ class ModelRepository:
             self._entries = tuple(_entry(found) for found in find_models(folder))
             if not self._entries:
                 suffixes = " or ".join(f"*{suffix}" for suffix in MODEL_SUFFIXES)
-                self._error = f"MODEL_REPOSITORY={folder}: there is no model ({suffixes}) in it"
+                self._error = f"there is no model ({suffixes}) in the model repository"
         except OSError as error:
-            self._error = f"MODEL_REPOSITORY={folder}: {error.strerror}"
+            self._error = f"the model repository cannot be read: {error.strerror}"
 
     def load(self) -> None:
         """Load every model, one after the other, and log how each came out."""
         if self._error:
-            log.event("repository_unusable", "ERROR", error=self._error)
+            # Only the log tells the folder: what the error says is seen over HTTP.
+            log.event(
+                "repository_unusable",
+                "ERROR",
+                error=self._error,
+                MODEL_REPOSITORY=str(self._folder),
+            )
         for index, entry in enumerate(self._entries):
             started_at = time.monotonic()
             loaded = self._load(entry)

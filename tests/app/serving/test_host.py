@@ -18,12 +18,10 @@ import numpy as np
 import pytest
 
 from app.kinds.kind import Parameters
-from app.serving import host, wire
+from app.serving import wire
 from app.serving.connect import connect
 from app.serving.errors import (
-    CallerGone,
     InferenceFailed,
-    InferenceOverloaded,
     InferenceTimeout,
     InferenceUnavailable,
     ModelNotFound,
@@ -192,97 +190,6 @@ def test_a_bad_request_ends_its_connection_alone(
         message.close()
         assert wire.receive(connection, time.monotonic() + 5) is None
     assert len(client.predict(photo).instances) == 2
-
-
-@pytest.fixture
-def narrow(models: Models, host) -> SocketClient:
-    """Return the client of a process with two places, whose model takes a second."""
-    models.add("slow.h5", delay_s=1)
-    process = host(QUEUE_LIMIT="2")
-    process.wait_until_ready()
-    return process.client
-
-
-def test_places_are_counted_over_all_connections(narrow: SocketClient):
-    others = [SocketClient(narrow.path) for _ in range(2)]
-    turns = [other.enter() for other in others]
-    with pytest.raises(InferenceOverloaded, match="2 requests are in work"):
-        narrow.enter()
-    for turn in turns:
-        turn.close()
-    narrow.enter().close()
-
-
-def test_a_place_that_is_given_away_is_free_again(narrow: SocketClient, photo: np.ndarray):
-    for _ in range(5):
-        turn = narrow.enter()
-        turn.close()
-        turn.close()
-    for _ in range(2):
-        assert len(narrow.predict(photo).instances) == 2
-
-
-def test_places_of_an_http_worker_that_dies_are_free_again(narrow: SocketClient):
-    for _ in range(2):
-        with socket.socket(socket.AF_UNIX) as connection:
-            connection.connect(str(narrow.path))
-            wire.send(connection, wire.Message(EnterRequest(None, None, 5).header()))
-            assert wire.receive(connection, time.monotonic() + 5)
-    wait_for(lambda: _entered(narrow), "a place is free")
-
-
-def _entered(client: SocketClient) -> bool:
-    with contextlib.suppress(InferenceOverloaded), contextlib.closing(client.enter()):
-        return True
-    return False
-
-
-def test_what_a_caller_who_hung_up_asked_for_is_not_predicted(
-    models: Models, host, photo: np.ndarray
-):
-    models.add("slow.h5", delay_s=1)
-    process = host()
-    process.wait_until_ready()
-    client = process.client
-    with ThreadPoolExecutor(1) as pool:
-        running = pool.submit(client.predict, photo)
-        time.sleep(0.2)
-        turn = client.enter(is_gone=lambda: True)
-        started_at = time.monotonic()
-        with pytest.raises(CallerGone):
-            turn.predict(photo)
-        running.result(20)
-        assert len(client.predict(photo).instances) == 2
-    # Three were asked for, and two took their second.
-    assert time.monotonic() - started_at < 2.9
-
-
-def test_a_deadline_of_its_own_is_held(narrow: SocketClient, photo: np.ndarray):
-    with (
-        contextlib.closing(narrow.enter(timeout_s=0.3)) as turn,
-        pytest.raises(InferenceTimeout, match=r"within 0.3 s"),
-    ):
-        turn.predict(photo)
-
-
-def test_a_prediction_that_never_ends_ends_the_process(
-    models: Models, start_process, tmp_path: Path, photo: np.ndarray
-):
-    models.add("stuck.h5", delay_s=3600)
-    script = tmp_path / "impatient.py"
-    script.write_text(
-        "import os\n"
-        "from app.serving import host\n"
-        "from tests.app.serving.thresholding import Thresholding\n"
-        "os._exit(host.main([Thresholding()], hang_margin_s=0.5))\n"
-    )
-    process = start_process(str(script), INFERENCE_TIMEOUT_S="0.5")
-    process.wait_until_ready()
-    with pytest.raises((InferenceTimeout, InferenceUnavailable)):
-        process.client.predict(photo)
-    assert process.process.wait(20) == host.EXIT_HANGS
-    (event,) = process.events("inference_hangs")
-    assert event["running_s"] >= 1
 
 
 def test_the_socket_is_for_its_user_alone(client: SocketClient):
