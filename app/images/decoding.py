@@ -11,12 +11,14 @@ import logging
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 from PIL.ImageFile import ImageFile
 
+from app.images.capacity import Capacity
 from app.images.contents import Contents
 from app.images.formats import reader_of
 from app.images.limits import (
@@ -36,44 +38,55 @@ warnings.filterwarnings("ignore", module=r"PIL\.")
 logging.getLogger("PIL").setLevel(logging.CRITICAL)
 
 
+# So many of the largest pictures, or any number of smaller ones.
+_LARGEST_AT_ONCE = 2
+_capacity = Capacity()
+
+
 def measure(data: bytes, limits: ImageLimits) -> tuple[int, int]:
     """Return the picture's width and height, as its header tells them; raises an `ImageError`."""
-    with _opened(data, limits) as (image, contents):
-        width, height = image.size
+    with _read(data, limits) as contents:
+        width, height = contents.size or contents.open().size
+        limits.check_size(width, height)
         return (height, width) if contents.orientation >= 5 else (width, height)
 
 
 def decode(data: bytes, limits: ImageLimits) -> NDArray[np.uint8]:
     """Return the picture as uint8 [height, width, 3] RGB, turned as its EXIF orientation says.
 
-    The array may be read-only. Raises an `ImageError`.
+    The array may be read-only. Waits while too many other pictures are decoded. Raises an
+    `ImageError`.
     """
-    with _opened(data, limits) as (image, contents):
-        image.load()
-        # What the header told is what came: a format's own extent of the first frame may add to it.
-        limits.check_size(*image.size)
-        pixels = rgb(image, contents.samples)
-        image.close()
-        return upright(pixels, contents.orientation)
+    with _read(data, limits) as contents:
+        image = None if contents.size else contents.open()
+        width, height = contents.size or cast(ImageFile, image).size
+        limits.check_size(width, height)
+        with _capacity.held(width * height, _LARGEST_AT_ONCE * limits.max_pixels):
+            return _pixels(image or contents.open(), contents, limits)
+
+
+def _pixels(image: ImageFile, contents: Contents, limits: ImageLimits) -> NDArray[np.uint8]:
+    # The size that the file's own reader has found may be another one than Pillow's.
+    limits.check_size(*image.size)
+    image.load()
+    limits.check_size(*image.size)
+    pixels = rgb(image, contents.samples)
+    image.close()
+    return upright(pixels, contents.orientation)
 
 
 @contextmanager
-def _opened(data: bytes, limits: ImageLimits) -> Iterator[tuple[ImageFile, Contents]]:
-    """Give the picture with its header read; whatever fails on its bytes is an `ImageError`."""
+def _read(data: bytes, limits: ImageLimits) -> Iterator[Contents]:
+    """Give what makes the pixels; whatever fails on the picture's bytes is an `ImageError`."""
     if len(data) > limits.max_bytes:
         raise ImageTooLargeError("bytes", len(data), limits.max_bytes)
     if not data:
         raise ImageUnreadableError("the picture is empty: it has 0 bytes")
     name, read = reader_of(data)
-    budget = Budget(limits.timeout_s)
     try:
-        contents = read(data, limits, budget)
+        contents = read(data, limits, Budget(limits.timeout_s))
         limits.check_frames(contents.frames)
-        if contents.size is not None:
-            limits.check_size(*contents.size)
-        image = contents.open()
-        limits.check_size(*image.size)
-        yield image, contents
+        yield contents
     except (ImageError, MemoryError):
         raise
     except Exception as error:

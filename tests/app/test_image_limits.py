@@ -5,6 +5,7 @@ from __future__ import annotations
 import resource
 import subprocess
 import sys
+import threading
 import time
 import warnings
 import zlib
@@ -27,6 +28,7 @@ from app.images import (
     formats,
     measure,
 )
+from app.images.capacity import Capacity
 from app.images.jpeg import MAX_SCANS
 from app.images.limits import Budget
 from tests.app.pictures import bombs
@@ -165,6 +167,36 @@ def test_the_time_of_other_threads_and_of_waiting_does_not_count():
     budget = Budget(0.05)
     time.sleep(0.1)
     budget.check()
+
+
+def test_pictures_wait_for_room_first_come_first_served():
+    capacity, done = Capacity(), []
+
+    def work(name: str, pixels: int) -> None:
+        with capacity.held(pixels, 100):
+            done.append(name)
+
+    with capacity.held(60, 100):
+        work("fits beside it", 40)
+        threads = []
+        for name, pixels in (("large", 60), ("small", 10)):
+            threads.append(threading.Thread(target=work, args=(name, pixels)))
+            threads[-1].start()
+            threads[-1].join(0.2)
+        assert done == ["fits beside it"]
+    for thread in threads:
+        thread.join(20)
+    assert done == ["fits beside it", "large", "small"]
+    work("larger than all the room", 1000)
+    assert len(done) == 4
+
+
+def test_a_picture_that_fails_gives_its_room_back():
+    data = encode(noise((900, 900)), "PNG")
+    for _ in range(5):
+        with pytest.raises(ImageUnreadableError):
+            decode(data[: len(data) // 2], LIMITS)
+    assert decode(data, LIMITS).shape == (900, 900, 3)
 
 
 def test_texts_and_profiles_that_blow_up_are_not_looked_at():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import tempfile
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -145,6 +146,19 @@ def test_a_bad_picture_in_a_list_is_refused_before_another_is_predicted(
     response = client.post("/predict", json={"instances": [b64(photo), b64(large)]})
     assert check(response, 413, "image-too-large")["field"] == "instances[1]"
     assert '"event": "prediction"' not in log_stream.getvalue()
+
+
+def test_the_pictures_of_a_request_are_not_held_together(client: FlaskClient):
+    picture = Image.new("1", (2000, 1500))
+    body = {"instances": [b64(encode(picture, "PNG"))] * 12}
+    tracemalloc.start()
+    try:
+        assert client.post("/predict", json=body).status_code == 200
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    # Held together they are 12 times as much, beside what the model needs for one.
+    assert peak < 9 * 2000 * 1500 * 3
 
 
 def test_a_refusal_repeats_no_more_than_is_of_use(client: FlaskClient):
