@@ -12,7 +12,9 @@ from flask import Blueprint, Response, current_app, jsonify, make_response, rend
 
 from app.api.contract import page
 from app.api.contract.document import build
+from app.api.contract.refusals import refusal
 from app.api.contract.snippets import ORIGIN
+from app.api.problems import ProblemError
 from app.api.services import services
 
 blueprint = Blueprint("docs", __name__)
@@ -60,6 +62,31 @@ def docs() -> Response:
         schemas=page.schemas(document),
         origin=ORIGIN,
     )
+    return _guarded(text)
+
+
+@blueprint.get("/problems/<slug>")
+def show_problem(slug: str) -> Response:
+    """Tell what a problem is: the `type` of each leads here."""
+    try:
+        problem = refusal(slug)
+    except KeyError:
+        detail = f"there is no problem {slug!r}"
+        raise ProblemError("problem-not-found", detail, field="slug", value=slug) from None
+    groups = page.groups(contract())
+    operations = [
+        operation
+        for group in groups
+        for operation in group.operations
+        if slug in (named for _, named in operation.problems)
+    ]
+    example = page.pretty(problem)
+    return _guarded(
+        render_template("problem.html", problem=problem, example=example, operations=operations)
+    )
+
+
+def _guarded(text: str) -> Response:
     response = make_response(text)
     response.headers["Content-Security-Policy"] = _POLICY
     response.headers["Cache-Control"] = "no-cache"

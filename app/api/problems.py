@@ -39,6 +39,7 @@ PROBLEMS = {
     "model-not-found": (404, "There is no such model"),
     "version-not-found": (404, "The model has no such version"),
     "sample-not-found": (404, "There is no such sample"),
+    "problem-not-found": (404, "There is no such problem"),
     "not-acceptable": (406, "No form of the answer is accepted"),
     "length-required": (411, "The length of the body is not known"),
     "body-too-large": (413, "The body is too large"),

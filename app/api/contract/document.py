@@ -12,7 +12,6 @@ from pydantic import BaseModel, TypeAdapter
 from werkzeug.routing import Rule
 
 from app.api.answers import Problem
-from app.api.contract import examples
 from app.api.contract.operations import (
     HEADERS,
     NOT_IN_THE_CONTRACT,
@@ -22,6 +21,7 @@ from app.api.contract.operations import (
     Content,
     Operation,
 )
+from app.api.contract.refusals import refusal
 from app.api.contract.snippets import snippets
 from app.api.fields import ContractSchema, schema_of
 from app.api.headers import REQUEST_TIMEOUT
@@ -73,7 +73,7 @@ def build(app: Flask, settings: Settings) -> Json:
                 for name, (text, schema) in HEADERS.items()
             },
             "examples": {
-                slug: {"summary": title, "value": examples.problem(slug)}
+                slug: {"summary": title, "value": refusal(slug)}
                 for slug, (_, title) in PROBLEMS.items()
                 if slug not in UNSENT
             },

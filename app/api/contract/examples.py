@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Callable
 
 import numpy as np
 from PIL import Image, ImageDraw
 
-from app.api import problems
 from app.api.answers import (
     CocoResult,
     Models,
@@ -17,19 +15,13 @@ from app.api.answers import (
     ModelVersions,
     PredictAnswer,
     PredictAnswers,
-    Problem,
     Samples,
 )
-from app.api.parameters import parse
-from app.api.problems import ProblemError
 from app.api.rendering import coco_results as render_coco
 from app.api.rendering import instances_as_json, prediction_as_json
-from app.images import ImageUnreadableError
-from app.serving import errors
 from app.serving.client import Prediction
 from mrcnn.instances import Instances
 
-REQUEST_ID = "01JD6Z8M1T7C4N9E5H3YVQ0KSA"
 PREDICTION_ID = "01JD6Z8M3V5W0Q4T2R9XK7B1NC"
 
 
@@ -124,38 +116,3 @@ def samples() -> Samples:
     """Return the samples of a model that has one."""
     url = "/samples/street/crossing.jpg"
     return {"samples": [{"model": "street", "name": "crossing", "url": url}]}
-
-
-def problem(slug: str) -> Problem:
-    """Return what a problem looks like."""
-    make = _PROBLEMS.get(slug, lambda: ProblemError(slug, f"{problems.PROBLEMS[slug][1]}."))
-    return make().document(REQUEST_ID)
-
-
-def _refused_parameter() -> ProblemError:
-    try:
-        parse([("min_score", "1.5")])
-    except ProblemError as refusal:
-        return refusal
-    raise AssertionError("a score of 1.5 was taken")
-
-
-_PROBLEMS: dict[str, Callable[[], ProblemError]] = {
-    "invalid-parameter": _refused_parameter,
-    "model-not-found": lambda: problems.of_serving(errors.ModelNotFound("strete", ["street"])),
-    "version-not-found": lambda: problems.of_serving(errors.VersionNotFound("street", 7, [3])),
-    "model-ambiguous": lambda: problems.of_serving(errors.ModelAmbiguous(["harbour", "street"])),
-    "model-not-ready": lambda: problems.of_serving(
-        errors.ModelNotReady("street version 3 is loading")
-    ),
-    "inference-unavailable": lambda: problems.of_serving(
-        errors.InferenceUnavailable("the inference process ended before it answered", 5)
-    ),
-    "inference-timeout": lambda: problems.of_serving(errors.InferenceTimeout(60)),
-    "inference-failed": lambda: problems.of_serving(
-        errors.InferenceFailed("street version 3 failed on this picture")
-    ),
-    "image-unreadable": lambda: problems.of_image(
-        ImageUnreadableError("the PNG picture is damaged: image file is truncated")
-    ),
-}

@@ -81,7 +81,7 @@ _PICTURE = (
 #: Problems that stand in the log alone: nobody is there to read the answer.
 UNSENT = frozenset({"client-gone"})
 #: Problems of one route alone; all others are a prediction's.
-_OF_OTHER_ROUTES = frozenset({"not-ready", "sample-not-found"})
+_OF_OTHER_ROUTES = frozenset({"not-ready", "problem-not-found", "sample-not-found"})
 
 _PREDICT = Operation(
     tag="Predictions",
@@ -179,5 +179,12 @@ OPERATIONS = {
         answer="The contract, to be read.",
         contents=(Content("text/html", str),),
         problems=("internal-error",),
+    ),
+    "docs.show_problem": Operation(
+        tag="Pages",
+        path={"slug": ("The last part of its `type`.", "invalid-parameter")},
+        answer="Its status and an example.",
+        contents=(Content("text/html", str),),
+        problems=("problem-not-found", "internal-error"),
     ),
 }

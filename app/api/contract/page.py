@@ -82,7 +82,6 @@ class Schema:
     name: str
     description: str
     fields: tuple[Field, ...]
-    is_open: bool
 
 
 @dataclass(frozen=True)
@@ -115,12 +114,7 @@ def groups(document: Json) -> list[Group]:
 def schemas(document: Json) -> list[Schema]:
     """Return the named objects of requests and answers."""
     return [
-        Schema(
-            name,
-            schema.get("description", ""),
-            tuple(_members(schema)),
-            schema.get("additionalProperties", False) is True,
-        )
+        Schema(name, schema.get("description", ""), tuple(_members(schema)))
         for name, schema in document["components"]["schemas"].items()
     ]
 

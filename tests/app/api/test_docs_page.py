@@ -63,6 +63,19 @@ def test_the_page_shows_all_of_the_contract(page: str):
         assert pretty(example["value"]) in shown
 
 
+@pytest.mark.parametrize("slug", ["image-too-large", "not-found"])
+def test_the_type_of_a_problem_leads_to_a_page_about_it(client: FlaskClient, slug: str):
+    response = client.get(f"/problems/{slug}")
+    assert "default-src 'none'" in response.headers["Content-Security-Policy"]
+    assert f"<code>/problems/{slug}</code>" in response.text
+    assert ("POST</span> /predict" in response.text) == (slug == "image-too-large")
+
+
+def test_a_problem_that_does_not_exist_is_one(client: FlaskClient):
+    response = client.get("/problems/image-too-small")
+    assert (response.status_code, response.get_json()["field"]) == (404, "slug")
+
+
 @pytest.mark.parametrize("value", [{}, [], [1, "ä", None], {"a": {"b": list(range(60))}}])
 def test_json_for_people_is_the_same_json(value: object):
     text = pretty(value)

@@ -13,6 +13,7 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 from app.api.bodies import OnePicture, PictureForm, SeveralPictures
 from app.api.contract import examples
 from app.api.contract.operations import NOT_IN_THE_CONTRACT, OPERATIONS, UNSENT
+from app.api.contract.refusals import REFUSALS, refusal
 from app.api.headers import PredictHeaders
 from app.api.parameters import PredictParameters, parse
 from app.api.problems import PROBLEMS, ProblemError
@@ -77,6 +78,14 @@ def test_every_problem_is_in_the_contract_under_its_status_and_no_other():
     sent = {(status, slug) for slug, (status, _) in PROBLEMS.items() if slug not in UNSENT}
     assert documented == sent
     assert set(contract()["components"]["examples"]) == {slug for _, slug in sent}
+
+
+def test_every_problem_has_an_example_of_its_own():
+    assert set(REFUSALS) == set(PROBLEMS) - UNSENT
+    for slug, make in REFUSALS.items():
+        problem = make()
+        assert problem.slug == slug
+        assert problem.detail not in ("", problem.title)
 
 
 def test_every_answer_of_every_operation_carries_the_request_id():
@@ -152,9 +161,9 @@ def described_examples() -> Iterator[Any]:
             for key, example in content.get("examples", {}).items():
                 if "$ref" not in example:
                     yield pytest.param(example["value"], content["schema"], id=f"{name} {key}")
-    for slug in PROBLEMS:
+    for slug in REFUSALS:
         schema = {"$ref": "#/components/schemas/Problem"}
-        yield pytest.param(examples.problem(slug), schema, id=slug)
+        yield pytest.param(refusal(slug), schema, id=slug)
 
 
 @pytest.mark.parametrize(("example", "schema"), list(described_examples()))

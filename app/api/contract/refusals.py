@@ -1,0 +1,123 @@
+"""An example of each problem. Where an error or a check makes it, that error or check does here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from app.api.answers import Problem
+from app.api.negotiation import answer_format
+from app.api.parameters import PredictParameters, parse
+from app.api.problems import ProblemError, of_image, of_serving
+from app.images import (
+    ImageFramesError,
+    ImageTimeoutError,
+    ImageTooLargeError,
+    ImageUnreadableError,
+    ImageUnrecognisedError,
+)
+from app.serving import errors
+
+_REQUEST_ID = "01JD6Z8M1T7C4N9E5H3YVQ0KSA"
+
+
+def refusal(slug: str) -> Problem:
+    """Return what a problem may say; raises KeyError for one that does not exist."""
+    make = REFUSALS.get(slug, lambda: ProblemError(slug, ""))
+    problem = make()
+    problem.detail = problem.detail or f"{problem.title}."
+    return problem.document(_REQUEST_ID)
+
+
+def _raised(work: Callable[[], object]) -> ProblemError:
+    try:
+        work()
+    except ProblemError as problem:
+        return problem
+    raise AssertionError("nothing was refused")
+
+
+def _invalid_parameter() -> ProblemError:
+    return _raised(lambda: parse([("min_score", "1.5")]))
+
+
+def _not_acceptable() -> ProblemError:
+    return _raised(lambda: answer_format(PredictParameters(), "text/csv", is_list=False))
+
+
+def _body_too_large() -> ProblemError:
+    detail = "the body has 61,865,984 bytes; at most 45,787,818 are accepted"
+    return ProblemError("body-too-large", detail, value=61_865_984, limit=45_787_818)
+
+
+def _not_ready() -> ProblemError:
+    models = [{"name": "street", "version": 3, "state": "loading"}]
+    return ProblemError("not-ready", "street version 3 is loading", models=models)
+
+
+REFUSALS: dict[str, Callable[[], ProblemError]] = {
+    "invalid-parameter": _invalid_parameter,
+    "invalid-json": lambda: ProblemError(
+        "invalid-json", "the body is not JSON: Expecting value: line 1 column 11 (char 10)"
+    ),
+    "invalid-base64": lambda: ProblemError(
+        "invalid-base64",
+        "`image.b64` is not base64: Only base64 data is allowed",
+        field="image.b64",
+    ),
+    "invalid-form": lambda: ProblemError(
+        "invalid-form", "the multipart form is broken: Missing boundary; curl: -F image=@FILE"
+    ),
+    "incomplete-body": lambda: ProblemError(
+        "incomplete-body",
+        "the body has less than the 482,113 bytes that were announced",
+        field="Content-Length",
+    ),
+    "missing-image": lambda: ProblemError(
+        "missing-image",
+        "the form has no file named `image` (its fields: photo); curl: -F image=@FILE",
+        field="image",
+    ),
+    "model-ambiguous": lambda: of_serving(errors.ModelAmbiguous(["harbour", "street"])),
+    "model-not-found": lambda: of_serving(errors.ModelNotFound("strete", ["street"])),
+    "version-not-found": lambda: of_serving(errors.VersionNotFound("street", 7, [3])),
+    "sample-not-found": lambda: ProblemError(
+        "sample-not-found", "there is no sample 'crossing.gif' of model 'street'"
+    ),
+    "problem-not-found": lambda: ProblemError(
+        "problem-not-found", "there is no problem 'image-too-small'", field="slug"
+    ),
+    "not-acceptable": _not_acceptable,
+    "length-required": lambda: ProblemError(
+        "length-required", "send the body with a Content-Length, not chunked"
+    ),
+    "body-too-large": _body_too_large,
+    "image-too-large": lambda: of_image(ImageTooLargeError("pixels", 96_000_000, 50_000_000)),
+    "image-too-many-frames": lambda: of_image(ImageFramesError(1001, 1000)),
+    "unsupported-media-type": lambda: ProblemError(
+        "unsupported-media-type",
+        "Content-Type 'text/plain' is not understood; send the picture as the multipart field "
+        "`image`, as the body itself, or as JSON",
+    ),
+    "image-unrecognised": lambda: of_image(
+        ImageUnrecognisedError("the 11 bytes are no picture in a known format")
+    ),
+    "image-unreadable": lambda: of_image(
+        ImageUnreadableError("the PNG picture is damaged: image file is truncated")
+    ),
+    "image-decode-timeout": lambda: of_image(ImageTimeoutError(10)),
+    "too-many-requests": lambda: of_serving(
+        errors.InferenceOverloaded("32 requests are in work or wait already; at most 32 may", 4)
+    ),
+    "internal-error": lambda: ProblemError(
+        "internal-error", "the log has more, under this request id"
+    ),
+    "inference-failed": lambda: of_serving(
+        errors.InferenceFailed("street version 3 failed on this picture")
+    ),
+    "inference-unavailable": lambda: of_serving(
+        errors.InferenceUnavailable("the inference process ended before it answered", 5)
+    ),
+    "model-not-ready": lambda: of_serving(errors.ModelNotReady("street version 3 is loading")),
+    "not-ready": _not_ready,
+    "inference-timeout": lambda: of_serving(errors.InferenceTimeout(60)),
+}
