@@ -8,7 +8,7 @@ from typing import cast
 
 import pytest
 
-from app.api import parameters, problems
+from app.api import headers, negotiation, parameters, problems
 from app.api.telemetry import Telemetry
 from app.application import create_app
 from app.serving.client import InferenceClient, ModelStatus
@@ -42,8 +42,20 @@ def test_every_route_is_documented_and_no_other():
 
 
 def test_every_parameter_is_documented_and_no_other():
-    table = _section("POST /predict").partition("The answer has")[0]
+    table = _section("POST /predict").partition("| request header |")[0]
     assert _first_cells(table) == set(parameters.PredictParameters.model_fields)
+
+
+def test_every_request_header_is_documented_and_no_other():
+    table = _section("POST /predict").partition("| request header |")[2].partition("\n\n")[0]
+    documented = set(re.findall(r"^\| `([A-Za-z-]+)` \|", table, re.MULTILINE))
+    fields = headers.PredictHeaders.model_fields.values()
+    assert documented == {field.alias for field in fields}
+
+
+def test_every_form_of_an_answer_is_documented_with_its_media_type_and_no_other():
+    rows = re.findall(r"^\| `(\w+)` \| `(\w+/[^`]+)` \|", _section("POST /predict"), re.MULTILINE)
+    assert dict(rows) == negotiation.MEDIA_TYPES
 
 
 def test_every_problem_is_documented_under_its_status_and_no_other():
