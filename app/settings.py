@@ -168,7 +168,7 @@ class Settings:
     )
     http_threads: int = field(
         metadata=_variable(
-            "HTTP_THREADS", "24", _whole_number(1, 256), "Threads of each HTTP worker process."
+            "HTTP_THREADS", "64", _whole_number(1, 256), "Threads of each HTTP worker process."
         )
     )
     max_image_bytes: int = field(

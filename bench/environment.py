@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import subprocess
 import sys
 from pathlib import Path
@@ -64,3 +65,11 @@ def torchvision_python() -> Path:
 def _has_torchvision(python: Path) -> bool:
     found = subprocess.run([python, "-c", "import torchvision"], check=False, capture_output=True)
     return found.returncode == 0
+
+
+def cpu_model() -> str:
+    """Return the processor's name."""
+    cpuinfo = Path("/proc/cpuinfo")
+    lines = cpuinfo.read_text().splitlines() if cpuinfo.is_file() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor()

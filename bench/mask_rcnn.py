@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.contender import ROOT, Contender
-from bench.environment import photo, torchvision_python, weight_file
+from bench.environment import cpu_model, photo, torchvision_python, weight_file
 
 RESULTS = ROOT / "bench" / "results"
 OURS, PEAK = "Detector R101", "matrix product"
@@ -134,14 +134,6 @@ def save(rows: list[dict[str, Any]], contenders: list[Contender], threads: int) 
     }
     path.write_text(json.dumps(report, indent=1) + "\n")
     return path
-
-
-def cpu_model() -> str:
-    """Return the processor's name."""
-    cpuinfo = Path("/proc/cpuinfo")
-    lines = cpuinfo.read_text().splitlines() if cpuinfo.is_file() else []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor()
 
 
 if __name__ == "__main__":

@@ -1,0 +1,88 @@
+"""`slipway serve` with a model that takes next to no time: what is left is the server's own cost.
+
+`python -m bench.run_tiny` is the server, `python -m bench.run_tiny host` its inference process. All
+but the kind of model is what ships.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.cli import main, serve
+from app.kinds.kind import ModelSource, Parameters
+from app.serving import host
+from mrcnn.instances import Instances
+
+SUPERVISOR = "-m app.serving.supervisor"
+
+
+class Tiny:
+    """A kind of model that is its own file's four letters."""
+
+    name = "tiny"
+
+    def recognises(self, path: Path) -> bool:
+        return path.read_bytes() == b"tiny"
+
+    def refusal(self, path: Path) -> str:
+        return f"{path.name} is not tiny"
+
+    def load(self, source: ModelSource) -> LoadedTiny:
+        return LoadedTiny()
+
+
+class LoadedTiny:
+    """Finds one instance, as bright as the photo's middle."""
+
+    kind = Tiny.name
+    labels = ("middle",)
+
+    def describe(self) -> dict[str, Any]:
+        return {"num_classes": 2}
+
+    def warm_up(self) -> None:
+        return
+
+    def predict(
+        self, images: Sequence[NDArray[np.uint8]], parameters: Sequence[Parameters]
+    ) -> list[Instances]:
+        return [find(image) for image in images]
+
+
+def find(image: NDArray[np.uint8]) -> Instances:
+    """Return the one instance; the plain route that the server is compared with does the same."""
+    height, width = image.shape[:2]
+    score = float(image[height // 2, width // 2].mean()) / 255
+    return Instances(
+        (height, width),
+        np.array([[height // 4, width // 4, height // 2 + 1, width // 2 + 1]], np.int32),
+        np.array([1], np.int32),
+        np.array([score], np.float32),
+        np.ones((1, 28, 28), np.float32),
+    )
+
+
+def _configuration() -> Path:
+    """Write a `uwsgi.ini` that differs in the supervised command alone."""
+    text = serve.UWSGI_INI.read_text()
+    command = f'{SUPERVISOR} "{sys.executable}" -m bench.run_tiny host'
+    path = Path(tempfile.mkdtemp()) / "uwsgi.ini"
+    path.write_text(
+        text.replace(SUPERVISOR, command).replace("pythonpath = %d", f"pythonpath = {serve.ROOT}")
+    )
+    return path
+
+
+if __name__ == "__main__":
+    if sys.argv[1:] == ["host"]:
+        os._exit(host.main([Tiny()]))
+    serve.UWSGI_INI = _configuration()
+    sys.exit(main(["serve"]))

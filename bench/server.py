@@ -1,0 +1,55 @@
+"""Runs `slipway serve` for a benchmark, with models of a folder or with one that takes no time."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+from bench.contender import ROOT
+
+
+@contextlib.contextmanager
+def running_server(models: Path | None) -> Iterator[int]:
+    """Run `slipway serve` until the block ends; gives its port. Without models: the tiny one."""
+    port = free_port()
+    with tempfile.TemporaryDirectory() as folder, open(f"{folder}/log", "wb") as log:
+        environment = os.environ | {"PORT": str(port), "TMPDIR": folder}
+        command = [sys.executable, "-m", "app.cli", "serve"]
+        if models is None:
+            models = Path(folder) / "models"
+            models.mkdir()
+            (models / "tiny.h5").write_bytes(b"tiny")
+            command = [sys.executable, "-m", "bench.run_tiny"]
+        environment["MODEL_REPOSITORY"] = str(models.absolute())
+        server = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
+        try:
+            _wait_until_ready(port)
+            yield port
+        finally:
+            server.terminate()
+            server.wait(120)
+
+
+def _wait_until_ready(port: int) -> None:
+    give_up_at = time.monotonic() + 180
+    while time.monotonic() < give_up_at:
+        with contextlib.suppress(OSError):
+            urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=5).close()
+            return
+        time.sleep(0.3)
+    raise SystemExit("the server did not become ready within 180 s")
+
+
+def free_port() -> int:
+    """Return a port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
