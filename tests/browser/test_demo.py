@@ -5,6 +5,7 @@ Which instances it finds is the model's business and changes with it: nothing he
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -22,7 +23,9 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow]
 def demo(tmp_path_factory: pytest.TempPathFactory, root: Path) -> Iterator[Server]:
     """Return the real server with the models that ship."""
     folder = tmp_path_factory.mktemp("demo")
-    yield from running(Server(folder, root / "models", root, "-m", "app.cli", "serve"))
+    yield from running(
+        Server(folder, root / "models", root, sys.executable, "-m", "app.cli", "serve")
+    )
 
 
 @pytest.fixture
