@@ -120,6 +120,8 @@ def _variables(settings: Settings, sockets: _Sockets) -> dict[str, str]:
         "HTTP_PROCESSES": str(settings.http_processes),
         "HTTP_THREADS": str(settings.http_threads),
         METRICS_FOLDER_VARIABLE: str(_empty_metrics_folder(settings.inference_socket)),
+        # Each of a worker's many threads would keep what it has freed in an arena of its own.
+        "MALLOC_ARENA_MAX": os.environ.get("MALLOC_ARENA_MAX", "2"),
         "PYTHONPATH": os.pathsep.join(entry for entry in path if entry),
         "SLIPWAY_ROUTER_SOCKET": str(sockets.router),
         "SLIPWAY_WORKERS_SOCKET": str(sockets.workers),
