@@ -1,6 +1,6 @@
 # Plain verbs. A variable given here, as in `make serve PORT=9000`, is in the command's environment.
 bin = .venv/bin
-slow = slow or goldens or server or browser
+slow = slow or goldens or server or browser or image
 
 .PHONY: setup serve test test-slow lint format bench lock clean
 .NOTPARALLEL:
@@ -9,7 +9,7 @@ setup: ; @./setup.sh
 serve: setup ; @exec $(bin)/slipway serve
 test: lint ; $(bin)/pytest -m "not ($(slow))"
 test-slow: ; @./setup.sh dev && $(bin)/pytest -m "$(slow)" --durations=15
-lint: ; @./setup.sh dev && $(bin)/ruff check && $(bin)/ruff format --check && $(bin)/mypy && $(bin)/lint-imports && $(bin)/yamllint --strict .
+lint: ; @./setup.sh dev && $(bin)/ruff check && $(bin)/ruff format --check && $(bin)/mypy && $(bin)/lint-imports && $(bin)/yamllint --strict . && $(bin)/hadolint Dockerfile
 format: ; @./setup.sh dev && $(bin)/ruff check --fix && $(bin)/ruff format
 bench: setup ; $(bin)/python -m bench.mask_rcnn
 lock: ; @./setup.sh dev && $(bin)/uv pip compile -q pyproject.toml -o requirements.txt && $(bin)/uv pip compile -q pyproject.toml --group dev -c requirements.txt -o requirements-dev.txt

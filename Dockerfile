@@ -1,0 +1,56 @@
+# The server with everything it needs: the locked packages in a virtual environment, the code, the demo model.
+#     docker build -t slipway . && docker run --rm -p 8080:8080 slipway
+# docs/image.md says what is in it and how to run it with less than everything.
+# A release can pin the base to the byte: --build-arg BASE=python@sha256:...
+ARG BASE=python:3.12-slim-bookworm
+
+FROM ${BASE} AS packages
+ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_ROOT_USER_ACTION=ignore
+COPY requirements.txt /
+RUN python -m venv --without-pip /opt/venv \
+    && python -m pip --python /opt/venv/bin/python install --quiet --no-compile \
+        --require-hashes --only-binary :all: -r /requirements.txt
+# What is for compiling against TensorFlow, what is never imported and the symbols that only a debugger reads are
+# two fifths of it. numpy.testing, which others import, needs one of numpy's folders of tests.
+# hadolint ignore=DL3008
+RUN apt-get -qq update && apt-get -qq install --yes --no-install-recommends binutils >/dev/null \
+    && rm -rf /var/lib/apt/lists/*
+WORKDIR /opt/venv
+RUN rm -rf lib/python3.*/site-packages/tensorflow/include \
+        lib/python3.*/site-packages/tensorflow/xla_aot_runtime_src \
+        lib/python3.*/site-packages/clang lib/python3.*/site-packages/libclang-* \
+    && find . -type d -name tests -not -path '*/numpy/_core/tests' -prune -exec rm -rf {} + \
+    && find . \( -name '*.a' -o -name '*.pyi' -o -name '*.pyx' -o -name '*.pxd' -o -name '*.h' \) -delete \
+    && strip --strip-all lib/python3.*/site-packages/tensorflow/libtensorflow*.so.2 \
+    && python -m compileall -q -j 0 --invalidation-mode unchecked-hash lib
+# Makes /app importable without installing it, so that a change of code leaves this stage as it is.
+RUN echo /app > "$(echo /opt/venv/lib/python3.*/site-packages)/slipway.pth" \
+    && printf '%s\n' '#!/opt/venv/bin/python' 'import sys' 'from app.cli import main' 'sys.exit(main())' \
+        > /opt/venv/bin/slipway \
+    && chmod 755 /opt/venv/bin/slipway
+
+FROM ${BASE}
+LABEL org.opencontainers.image.title="Slipway" \
+      org.opencontainers.image.description="Puts a trained Mask R-CNN live behind HTTP" \
+      org.opencontainers.image.licenses="MIT"
+RUN python -m pip uninstall --quiet --yes --root-user-action ignore pip
+COPY --from=packages /opt/venv /opt/venv
+ENV PATH=/opt/venv/bin:/usr/local/bin:/usr/bin:/bin \
+    PYTHONUNBUFFERED=1 \
+    PYTHONDONTWRITEBYTECODE=1 \
+    HOME=/tmp
+WORKDIR /app
+# From what changes least to what changes most.
+COPY models models
+COPY uwsgi.ini LICENSE ./
+COPY mrcnn mrcnn
+COPY app app
+RUN python -m compileall -q --invalidation-mode unchecked-hash app mrcnn
+# Any other will do, root's and one without a name too: nothing is written outside of /tmp.
+USER 10001:10001
+EXPOSE 8080
+STOPSIGNAL SIGTERM
+HEALTHCHECK --interval=30s --timeout=5s --start-period=120s --retries=3 \
+    CMD ["python", "-I", "-c", "import http.client, os, sys; server = http.client.HTTPConnection('127.0.0.1', int(os.environ.get('PORT') or 8080), timeout=4); server.request('GET', '/readyz'); sys.exit(server.getresponse().status != 200)"]
+ENTRYPOINT ["slipway"]
+CMD ["serve"]
