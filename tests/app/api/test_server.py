@@ -183,7 +183,7 @@ def test_a_burst_of_connections_is_taken_at_once(shared_server: Server):
 
 
 @pytest.mark.parametrize("padding", [0, 10_000, 29_000])
-@pytest.mark.parametrize("body", [100, 40_000, 2 << 20])
+@pytest.mark.parametrize("body", [100, 40_000, 300_000, 2 << 20])
 def test_long_headers_are_taken_before_bodies_of_any_size(
     shared_server: Server, photo: bytes, padding: int, body: int
 ):
