@@ -1,0 +1,122 @@
+"""Builds the image and runs containers of it, by a command that speaks as `docker` does.
+
+`SLIPWAY_IMAGE_TOOL` names it: it has `build` and `run`, and passes `podman WORD…` on to an engine.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import time
+import urllib.error
+import urllib.request
+import uuid
+from pathlib import Path
+from typing import Any
+
+from tests.app.api.server import free_port
+
+#: What a cluster that trusts nobody allows: no capability, a file system to read, little memory.
+RESTRICTED = (
+    *("--read-only", "--tmpfs", "/tmp", "--cap-drop", "all"),
+    *("--security-opt", "no-new-privileges", "--memory", "1536m", "--cpus", "1"),
+)
+READY_S = 180
+
+
+class ImageTool:
+    """The command that builds and runs."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+
+    def ask(self, *words: str) -> str:
+        """Run it and return what it printed; its complaint, if it fails, is the test's."""
+        ran = subprocess.run([self._path, *words], capture_output=True, text=True, check=False)
+        assert ran.returncode == 0, f"{words}: {ran.stdout[-2000:]}\n{ran.stderr[-4000:]}"
+        return ran.stdout
+
+    def status(self, *words: str) -> int:
+        """Run it and return its exit status."""
+        return subprocess.run([self._path, *words], capture_output=True, check=False).returncode
+
+    def build(self, tag: str, context: Path) -> BuiltImage:
+        self.ask("build", "-t", tag, str(context))
+        return BuiltImage(self, tag)
+
+
+class BuiltImage:
+    """An image that was built."""
+
+    def __init__(self, tool: ImageTool, tag: str) -> None:
+        self.tool, self.tag = tool, tag
+
+    def inspected(self) -> Any:
+        return json.loads(self.tool.ask("podman", "image", "inspect", self.tag))[0]
+
+    def layers(self) -> list[str]:
+        """Return the digests of its layers, the base's first."""
+        layers: list[str] = self.inspected()["RootFS"]["Layers"]
+        return layers
+
+    def shell(self, script: str, *options: str) -> str:
+        """Run a shell script in a container of its own and return what it printed."""
+        return self.tool.ask("run", "--rm", "--entrypoint", "sh", *options, self.tag, "-c", script)
+
+
+class Container:
+    """A server in a container, its port published on the loopback."""
+
+    def __init__(self, image: BuiltImage, *options: str, command: tuple[str, ...] = ()) -> None:
+        self._tool = image.tool
+        self.name = f"slipway-test-{uuid.uuid4().hex[:8]}"
+        port = free_port()
+        self.url = f"http://127.0.0.1:{port}"
+        published = ("-p", f"127.0.0.1:{port}:8080")
+        words = ("run", "-d", "--name", self.name, *published, *options, image.tag, *command)
+        self._tool.ask(*words)
+
+    def wait_until_ready(self) -> None:
+        deadline = time.monotonic() + READY_S
+        while time.monotonic() < deadline:
+            assert self.state()["Running"], f"it ended: {self.log()}"
+            try:
+                urllib.request.urlopen(f"{self.url}/readyz", timeout=5).close()
+            except OSError:
+                time.sleep(0.5)
+            else:
+                return
+        raise AssertionError(f"not ready within {READY_S} s: {self.log()}")
+
+    def predict(self, photo: Path) -> Any:
+        request = urllib.request.Request(
+            f"{self.url}/predict?masks=rle", photo.read_bytes(), {"Content-Type": "image/png"}
+        )
+        try:
+            with urllib.request.urlopen(request, timeout=120) as response:
+                return json.load(response)
+        except urllib.error.HTTPError as error:
+            with error:
+                raise AssertionError(error.read()) from error
+
+    def inside(self, *command: str) -> str:
+        """Run a command in the running container and return what it printed."""
+        return self._tool.ask("podman", "exec", self.name, *command)
+
+    def is_healthy(self) -> bool:
+        """Say what the image's HEALTHCHECK says, asked now."""
+        return self._tool.status("podman", "healthcheck", "run", self.name) == 0
+
+    def log(self) -> list[dict[str, Any]]:
+        """Return what it has logged on standard output, where every line has to be an event."""
+        lines = self._tool.ask("podman", "logs", self.name).splitlines()
+        return [json.loads(line) for line in lines]
+
+    def state(self) -> Any:
+        return json.loads(self._tool.ask("podman", "container", "inspect", self.name))[0]["State"]
+
+    def stop(self, grace_s: int) -> None:
+        self._tool.ask("podman", "stop", "-t", str(grace_s), self.name)
+
+    def remove(self) -> None:
+        self._tool.status("podman", "rm", "-f", "-t", "0", self.name)
