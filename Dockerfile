@@ -33,7 +33,10 @@ FROM ${BASE}
 LABEL org.opencontainers.image.title="Slipway" \
       org.opencontainers.image.description="Puts a trained Mask R-CNN live behind HTTP" \
       org.opencontainers.image.licenses="MIT"
-RUN python -m pip uninstall --quiet --yes --root-user-action ignore pip
+# The base has no bytecode of the standard library, and a file system that is only read never gets it.
+RUN python -m pip uninstall --quiet --yes --root-user-action ignore pip \
+    && python -m compileall -q -j 0 --invalidation-mode unchecked-hash \
+        -x '/(ensurepip|idlelib|lib2to3|pydoc_data|site-packages|turtledemo)/' /usr/local/lib/python3.*
 COPY --from=packages /opt/venv /opt/venv
 ENV PATH=/opt/venv/bin:/usr/local/bin:/usr/bin:/bin \
     PYTHONUNBUFFERED=1 \
