@@ -193,6 +193,30 @@ def test_two_fingers_come_closer(phone: Page):
     expect(pinned(phone)).to_have_count(0)
 
 
+def test_on_a_phone_a_tap_on_plus_comes_closer_and_fit_goes_back(phone: Page):
+    pick_sample(phone)
+    whole = colour_at(phone, 0.02, 0.02)
+    phone.get_by_role("button", name="Zoom in").tap()
+    expect(phone.locator("#zoom-level")).not_to_have_text(WHOLE)
+    phone.get_by_role("button", name="Zoom in").tap()
+    phone.get_by_role("button", name="Fit").tap()
+    expect(phone.locator("#zoom-level")).to_have_text(WHOLE)
+    assert colour_at(phone, 0.02, 0.02) == whole
+
+
+def test_closer_a_row_brings_its_instance_into_sight(page: Page):
+    pick_sample(page)
+    page.mouse.move(*place_on_picture(page, 0.95, 0.5))
+    page.keyboard.down("Control")
+    for _ in range(4):
+        page.mouse.wheel(0, -100)
+    page.keyboard.up("Control")
+    expect(page.locator("#zoom-in")).to_have_attribute("aria-disabled", "true")
+    page.locator("#instances li").first.hover()
+    expect(lit(page)).to_have_text("red")
+    assert colour_at(page, 0.5, 0.5) == [250, 0, 0]
+
+
 def test_where_instances_overlap_the_smallest_is_found(page: Page):
     answer = answer_of([(10, 10, 200, 200), (60, 60, 40, 40), (20, 20, 120, 120)], 320, 240)
     page.route("**/predict?*", lambda route: route.fulfill(json=answer))

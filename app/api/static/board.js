@@ -31,8 +31,8 @@ export class Board {
       press: (place) => on.press(this.#instanceAt(place)),
       step: on.step,
       isWhole: () => this.#view.isWhole,
-      zoom: (factor, place) => this.#look(() => this.#view.zoomBy(factor, place?.left, place?.top)),
-      push: (left, top) => this.#look(() => this.#view.panBy(left, top)),
+      zoom: (factor, place) => this.#look(() => this.#view.zoomBy(factor, place)),
+      push: (x, y) => this.#look(() => this.#view.panBy(x, y)),
       whole: () => this.#look(() => this.#view.reset()),
     };
     listenToPointers(this.#canvas, gestures);
@@ -80,9 +80,9 @@ export class Board {
     this.#look(() => this.#view.reveal(this.#scene.instances[index].box));
   }
 
-  #instanceAt({ left, top }) {
+  #instanceAt(place) {
     if (!this.#photo?.answer) return null;
-    const { x, y } = this.#view.pixelAt(left, top);
+    const { x, y } = this.#view.pixelAt(place);
     const { instances, indices } = this.#scene;
     let found = null;
     for (const index of indices) {
@@ -113,7 +113,7 @@ export class Board {
   #draw() {
     if (!this.#scene) return;
     const { style } = this.#canvas;
-    this.#view.place(this.#scene.size, this.#room());
+    this.#view.place(this.#scene.size, this.#room(), !NARROW.matches);
     style.width = `${this.#view.width}px`;
     style.height = `${this.#view.height}px`;
     this.#canvas.classList.toggle("closer", !this.#view.isWhole);
@@ -121,7 +121,7 @@ export class Board {
     element("zoom").classList.toggle("whole", this.#view.isWhole);
     disable("zoom-out", this.#view.isWhole);
     disable("zoom-fit", this.#view.isWhole);
-    disable("zoom-in", this.#view.zoom >= this.#view.mostZoom);
+    disable("zoom-in", this.#view.isClosest);
     const density = Math.min(window.devicePixelRatio || 1, MOST_DENSITY);
     this.#drawing.draw(this.#canvas, this.#scene, this.#view.frame(density), density);
   }

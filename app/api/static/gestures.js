@@ -7,8 +7,8 @@ const STEPS = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 };
 
 /**
  * Listen on a canvas. `on` has `point(place)`, null when the pointer leaves; `press(place)`;
- * `zoom(factor, place)`, `push(left, top)`, `whole()`; `step(by)`; and `isWhole()`. A place is
- * `{left, top}` in CSS pixels of the canvas.
+ * `zoom(factor, place)`, `push(x, y)`, `whole()`; `step(by)`; and `isWhole()`. A place is `{x, y}`
+ * in CSS pixels from the canvas's middle.
  */
 export function listenToPointers(canvas, on) {
   const down = new Map(); // Pointer id: its last place.
@@ -16,7 +16,10 @@ export function listenToPointers(canvas, on) {
 
   const placeOf = (event) => {
     const frame = canvas.getBoundingClientRect();
-    return { left: event.clientX - frame.left, top: event.clientY - frame.top };
+    return {
+      x: event.clientX - frame.left - frame.width / 2,
+      y: event.clientY - frame.top - frame.height / 2,
+    };
   };
 
   canvas.addEventListener("pointerdown", (event) => {
@@ -35,12 +38,12 @@ export function listenToPointers(canvas, on) {
     pushed += distance(last, place);
     down.set(event.pointerId, place);
     if (other) {
-      const middle = { left: (place.left + other.left) / 2, top: (place.top + other.top) / 2 };
+      const middle = { x: (place.x + other.x) / 2, y: (place.y + other.y) / 2 };
       on.zoom(distance(place, other) / Math.max(1, distance(last, other)), middle);
-      on.push((place.left - last.left) / 2, (place.top - last.top) / 2);
+      on.push((place.x - last.x) / 2, (place.y - last.y) / 2);
     } else if (pushed > SLACK_PX && !on.isWhole()) {
       canvas.setPointerCapture(event.pointerId);
-      on.push(place.left - last.left, place.top - last.top);
+      on.push(place.x - last.x, place.y - last.y);
     }
   });
   for (const kind of ["pointerup", "pointercancel"]) {
@@ -94,5 +97,5 @@ function act({ key, shiftKey }, on) {
 }
 
 function distance(a, b) {
-  return Math.hypot(a.left - b.left, a.top - b.top);
+  return Math.hypot(a.x - b.x, a.y - b.y);
 }

@@ -88,7 +88,7 @@ export class InstanceList {
 function row({ label, score, area }, index) {
   const item = document.createElement("li");
   item.id = `instance-${index}`;
-  item.role = "option";
+  item.setAttribute("role", "option");
   item.dataset.index = index;
   item.style.setProperty("--colour", css(colour(index)));
   for (const [kind, text] of [

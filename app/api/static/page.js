@@ -29,12 +29,18 @@ const panel = new Panel(filter);
 const strip = new Strip(photos);
 const board = new Board({
   point,
-  press: (index) => single(index),
+  press: single,
   step: (by) => list.step(by),
   retry: () => photos.retry(photos.selected),
   remove: () => photos.remove(photos.selected),
 });
-const list = new InstanceList({ point, press: (index) => single(index) });
+const list = new InstanceList({
+  point: (index) => {
+    point(index);
+    if (index !== null) board.reveal(index);
+  },
+  press: single,
+});
 
 // ---- The instance that is singled out: where the pointer is, or the one chosen to stay
 

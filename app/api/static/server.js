@@ -11,7 +11,7 @@ const TITLES = {
   503: "The server is not ready",
   504: "The server took too long",
 };
-const PASSING = new Set([0, 408, 429, 500, 502, 503, 504]);
+const PASSING = new Set([0, 408, 429, 499, 500, 502, 503, 504]);
 
 export class Problem extends Error {
   /** `status` is 0 where no answer came, and null where the page itself refused. */

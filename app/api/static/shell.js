@@ -5,7 +5,7 @@ export function curlLine(origin, { name, model, minScore }) {
   const query = new URLSearchParams();
   if (model) query.set("model", model);
   if (minScore !== undefined) query.set("min_score", minScore);
-  const address = `${origin}/predict${query.size ? `?${query}` : ""}`;
+  const address = `${origin}/predict?${query}`.replace(/\?$/, "");
   return `curl -F ${quoted(`image=@${inForm(name)}`)} ${quoted(address)}`;
 }
 

@@ -1,92 +1,128 @@
-// Which part of the photo the picture shows: all of it, or closer. In CSS pixels and photo pixels.
+// Which part of the photo the picture shows: all of it, or closer. A place is told in CSS pixels
+// from the middle of the picture, so that it stays the same place when the picture grows.
 
 const LARGEST_FIT = 3; // A small photo is enlarged this far at most.
-const CLOSEST = 4; // CSS pixels a photo pixel, at least this many times the whole:
+const CLOSEST = 4; // CSS pixels a photo pixel, or this many times the whole, whichever is more.
 const CLOSER = 4;
 
 export class View {
   #size = { width: 1, height: 1 };
-  width = 1;
-  height = 1;
-  zoom = 1;
-  #x = 0;
-  #y = 0;
+  #room = { width: 1, height: 1 };
+  #fit = 1; // CSS pixels a photo pixel where the photo is shown whole.
+  #zoom = 1;
+  #middle = { x: 0.5, y: 0.5 }; // Of what is shown, in the photo's pixels.
 
-  /** Place a photo of a size into a room; another photo is shown whole. */
-  place(size, room) {
-    if (size.width !== this.#size.width || size.height !== this.#size.height) this.reset();
+  /**
+   * Place a photo of a size into a room; another photo is shown whole. Closer, the picture may take
+   * the whole room if it `canGrow`.
+   */
+  place(size, room, canGrow) {
+    const isOther = size.width !== this.#size.width || size.height !== this.#size.height;
     this.#size = size;
     const fit = Math.min(room.width / size.width, room.height / size.height, LARGEST_FIT);
-    this.width = Math.max(1, Math.round(size.width * fit));
-    this.height = Math.max(1, Math.round(size.height * fit));
-    this.#clamp();
+    // A whole number of pixels wide.
+    this.#fit = Math.max(1, Math.round(size.width * fit)) / size.width;
+    this.#room = canGrow ? room : this.#whole;
+    if (isOther) this.reset();
+    else this.#clamp();
   }
 
   reset() {
-    this.zoom = 1;
-    this.#x = this.#y = 0;
+    this.#zoom = 1;
+    this.#middle = { x: this.#size.width / 2, y: this.#size.height / 2 };
+  }
+
+  get zoom() {
+    return this.#zoom;
   }
 
   get isWhole() {
-    return this.zoom === 1;
+    return this.#zoom === 1;
   }
 
-  get mostZoom() {
-    return Math.max(CLOSER, CLOSEST / (this.width / this.#size.width));
+  get isClosest() {
+    return this.#zoom >= this.#mostZoom;
+  }
+
+  get width() {
+    return this.#extent("width");
+  }
+
+  get height() {
+    return this.#extent("height");
   }
 
   /** CSS pixels a photo pixel. */
   get scale() {
-    return (this.width / this.#size.width) * this.zoom;
+    return this.#fit * this.#zoom;
   }
 
   /** What a canvas with `density` pixels a CSS pixel shows. */
   frame(density) {
-    const width = Math.round(this.width * density);
-    const height = Math.round(this.height * density);
-    const scale = (width / this.#size.width) * this.zoom;
-    return { x: this.#x, y: this.#y, scale, width, height };
-  }
-
-  /** The photo's pixel under a point of the picture. */
-  pixelAt(left, top) {
-    const clamp = (value, size) => Math.max(0, Math.min(size - 1, Math.floor(value)));
     return {
-      x: clamp(this.#x + left / this.scale, this.#size.width),
-      y: clamp(this.#y + top / this.scale, this.#size.height),
+      x: this.#middle.x - this.width / this.scale / 2,
+      y: this.#middle.y - this.height / this.scale / 2,
+      scale: this.scale * density,
+      width: Math.round(this.width * density),
+      height: Math.round(this.height * density),
     };
   }
 
-  /** Come closer by a factor; the point of the picture stays where it is. */
-  zoomBy(factor, left = this.width / 2, top = this.height / 2) {
-    const [x, y] = [this.#x + left / this.scale, this.#y + top / this.scale];
-    const zoom = Math.max(1, Math.min(this.mostZoom, this.zoom * factor));
-    this.zoom = Math.abs(zoom - 1) < 0.02 ? 1 : zoom;
-    this.#x = x - left / this.scale;
-    this.#y = y - top / this.scale;
+  /** The photo's pixel at a place. */
+  pixelAt({ x, y }) {
+    const { width, height } = this.#size;
+    return {
+      x: clamped(Math.floor(this.#middle.x + x / this.scale), 0, width - 1),
+      y: clamped(Math.floor(this.#middle.y + y / this.scale), 0, height - 1),
+    };
+  }
+
+  /** Come closer by a factor; what is at the place stays there. */
+  zoomBy(factor, { x, y } = { x: 0, y: 0 }) {
+    const before = this.scale;
+    const zoom = clamped(this.#zoom * factor, 1, this.#mostZoom);
+    this.#zoom = zoom < 1.02 ? 1 : zoom;
+    this.#middle.x += x / before - x / this.scale;
+    this.#middle.y += y / before - y / this.scale;
     this.#clamp();
   }
 
   /** Push the photo by so many CSS pixels. */
-  panBy(left, top) {
-    this.#x -= left / this.scale;
-    this.#y -= top / this.scale;
+  panBy(x, y) {
+    this.#middle.x -= x / this.scale;
+    this.#middle.y -= y / this.scale;
     this.#clamp();
   }
 
-  /** Push the photo so far that a box of it is in sight, where it is not. */
+  /** Push the photo so far that the middle of a box of it is in sight, where it is not. */
   reveal({ x_min, y_min, x_max, y_max }) {
-    const [across, down] = [this.width / this.scale, this.height / this.scale];
-    const outside = (low, high, start, room) => high <= start || low >= start + room;
-    if (outside(x_min, x_max, this.#x, across)) this.#x = (x_min + x_max - across) / 2;
-    if (outside(y_min, y_max, this.#y, down)) this.#y = (y_min + y_max - down) / 2;
+    const [x, y] = [(x_min + x_max) / 2, (y_min + y_max) / 2];
+    if (Math.abs(x - this.#middle.x) > this.width / this.scale / 2) this.#middle.x = x;
+    if (Math.abs(y - this.#middle.y) > this.height / this.scale / 2) this.#middle.y = y;
     this.#clamp();
+  }
+
+  get #mostZoom() {
+    return Math.max(CLOSER, CLOSEST / this.#fit);
+  }
+
+  get #whole() {
+    const { width, height } = this.#size;
+    return { width: width * this.#fit, height: Math.max(1, Math.round(height * this.#fit)) };
+  }
+
+  #extent(side) {
+    const most = Math.max(this.#room[side], this.#whole[side]);
+    const grown = Math.round(this.#size[side] * this.scale);
+    return this.isWhole ? this.#whole[side] : Math.min(most, grown);
   }
 
   #clamp() {
-    const across = this.#size.width - this.width / this.scale;
-    const down = this.#size.height - this.height / this.scale;
-    this.#x = Math.max(0, Math.min(across, this.#x));
-    this.#y = Math.max(0, Math.min(down, this.#y));
+    for (const [axis, side] of [["x", "width"], ["y", "height"]]) {
+      const half = Math.min(this[side] / this.scale, this.#size[side]) / 2;
+      this.#middle[axis] = clamped(this.#middle[axis], half, this.#size[side] - half);
+    }
   }
 }
+
+const clamped = (value, low, high) => Math.max(low, Math.min(high, value));
