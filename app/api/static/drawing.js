@@ -19,6 +19,7 @@ const BAND_HEIGHT = 512;
 export class Drawing {
   #ground = new Surface();
   #masks = new Surface();
+  #dimmed = new Surface();
   #single = { inside: new Surface(), edge: new Surface() };
   #done = {};
 
@@ -33,22 +34,41 @@ export class Drawing {
     if (canvas.width !== frame.width) canvas.width = frame.width;
     if (canvas.height !== frame.height) canvas.height = frame.height;
     const context = canvas.getContext("2d");
-    const { width, height } = frame;
-    const isLit = scene.lit !== null;
-    context.drawImage(this.#groundOf(scene, frame), 0, 0);
-    if (scene.layers.masks) {
-      context.globalAlpha = isLit ? 0.3 : 1;
-      context.drawImage(this.#masksOf(scene, frame, unit), 0, 0, width, height);
-      context.globalAlpha = 1;
+    if (scene.lit === null) {
+      this.#drawAll(context, scene, frame, unit, 1);
+    } else {
+      context.drawImage(this.#dimmedOf(scene, frame, unit), 0, 0);
+      this.#drawLit(context, scene, frame, unit);
     }
-    if (isLit) this.#drawLit(context, scene, frame, unit);
   }
 
   /** Give back what is remembered of a photo. */
   forget() {
     this.#done = {};
     const { inside, edge } = this.#single;
-    for (const surface of [this.#ground, this.#masks, inside, edge]) surface.clear();
+    const all = [this.#ground, this.#masks, this.#dimmed, inside, edge];
+    for (const surface of all) surface.clear();
+  }
+
+  #drawAll(context, scene, frame, unit, alpha) {
+    context.drawImage(this.#groundOf(scene, frame), 0, 0);
+    if (!scene.layers.masks) return;
+    context.globalAlpha = alpha;
+    context.drawImage(this.#masksOf(scene, frame, unit), 0, 0, frame.width, frame.height);
+    context.globalAlpha = 1;
+  }
+
+  /** What lies around the one that is singled out: the same whichever it is. */
+  #dimmedOf(scene, frame, unit) {
+    const { source, instances, indices, layers } = scene;
+    const shown = layers.masks ? indices.join() : null;
+    const key = [source, instances, shown, ...Object.values(frame)];
+    return this.#once("dimmed", key, this.#dimmed, () => {
+      const context = this.#dimmed.size(frame.width, frame.height);
+      this.#drawAll(context, scene, frame, unit, 0.3);
+      context.fillStyle = VEIL;
+      context.fillRect(0, 0, frame.width, frame.height);
+    });
   }
 
   #groundOf({ source, size }, frame) {
@@ -89,10 +109,8 @@ export class Drawing {
     });
   }
 
-  #drawLit(context, { instances, lit }, frame, unit) {
-    const { width, height } = frame;
-    context.fillStyle = VEIL;
-    context.fillRect(0, 0, width, height);
+  #drawLit(context, scene, frame, unit) {
+    const { instances, lit } = scene;
     const fine = finer(frame, unit);
     const outline = outlineOf(fine, frame, unit * 1.4);
     const single = singleOut(this.#single, painting(instances, lit), fine, outline);
@@ -100,9 +118,10 @@ export class Drawing {
     const ratio = fine.scale / frame.scale;
     const [x, y] = [single.left / ratio, single.top / ratio];
     const [w, h] = [single.width / ratio, single.height / ratio];
+    const ground = this.#groundOf(scene, frame);
     const inside = single.inside.getContext("2d");
     inside.globalCompositeOperation = "source-in";
-    inside.drawImage(this.#ground.canvas, x, y, w, h, 0, 0, single.width, single.height);
+    inside.drawImage(ground, x, y, w, h, 0, 0, single.width, single.height);
     inside.globalCompositeOperation = "source-over";
     context.drawImage(single.inside, x, y, w, h);
     context.drawImage(single.edge, x, y, w, h);
