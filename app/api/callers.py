@@ -52,14 +52,22 @@ class Callers:
         # A new client is not in a table that was read before it came.
         if callers & self._now(_FRESH_S) or callers & self._now(_SOON_S):
             self._has_found = True
-        return lambda: self._is_gone(callers)
+        missed: set[float] = set()
+        return lambda: self._is_gone(callers, missed)
 
-    def _is_gone(self, callers: frozenset[Caller]) -> bool:
+    def _is_gone(self, callers: frozenset[Caller], missed: set[float]) -> bool:
+        """Say whether two readings have missed a client; `missed` keeps when they were made.
+
+        One may miss a client that is there: the kernel shows the table piece by piece, and it
+        changes between two of them.
+        """
         if callers & self._now(_FRESH_S):
             self._has_found = True
-            return False
+            missed.clear()
+        else:
+            missed.add(self._read_at)
         # Where no client was ever found, the requests tell other addresses than the kernel.
-        return self._has_found
+        return self._has_found and len(missed) >= 2
 
     def _now(self, oldest_s: float) -> frozenset[Caller]:
         """Return who is connected, by a reading that is not older than that."""

@@ -14,6 +14,7 @@ from flask import Flask
 
 from app.api.callers import Callers
 from tests.app.api.test_problems import check
+from tests.app.serving.inference_process import wait_for
 from tests.app.serving.model_folder import Models
 
 
@@ -111,8 +112,7 @@ def test_a_client_that_hangs_up_is_noticed(server: socket.socket):
         assert is_other_gone
         assert not is_gone()
         client.close()
-        time.sleep(0.3)
-        assert is_gone()
+        wait_for(is_gone, "it is noticed")
         assert not is_other_gone()
 
 
@@ -153,5 +153,18 @@ def test_the_tables_word_order_is_this_machines(tmp_path: Path):
     is_gone = callers.watch(environ)
     assert is_gone
     table.write_text("  sl  local_address ...\n")
-    time.sleep(0.3)
-    assert is_gone()
+    wait_for(is_gone, "it is noticed")
+
+
+def test_a_client_that_one_reading_misses_is_not_taken_for_gone(tmp_path: Path):
+    word = int.from_bytes(bytes([10, 0, 0, 1]), sys.byteorder)
+    table = tmp_path / "tcp"
+    row = f"   0: 0100000A:1F90 {word:08X}:1267 01 00000000:00000000 00:00000000 00000000 0\n"
+    table.write_text(f"  sl  local_address ...\n{row}")
+    environ = {"REMOTE_ADDR": "10.0.0.1", "REMOTE_PORT": "4711", "SERVER_PORT": "8080"}
+    is_gone = Callers((table,)).watch(environ)
+    assert is_gone
+    for text in ("", row, "", row):
+        table.write_text(f"  sl  local_address ...\n{text}")
+        time.sleep(0.25)
+        assert not is_gone()
