@@ -6,6 +6,7 @@ import http.client
 import os
 import signal
 import socket
+import subprocess
 import sys
 import threading
 import time
@@ -246,3 +247,26 @@ def test_where_uwsgis_master_is_killed_all_ends_and_the_port_is_free(
     with socket.socket() as successor:
         successor.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         successor.bind(("", server.port))
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="mounting a small disk needs root")
+def test_a_disk_that_is_full_cuts_off_uploads_only_and_only_as_long_as_it_is_full(
+    tmp_path: Path, models: Models, root: Path, photo: bytes
+):
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=80m", "tmpfs", disk], check=True)
+    server = Server(disk, models.folder, root)
+    try:
+        server.wait_until_ready()
+        filler = disk / "filler"
+        with pytest.raises(OSError, match="No space left"):
+            filler.write_bytes(bytes(80 << 20))
+        with pytest.raises((OSError, http.client.HTTPException)):
+            server.predict(photo)
+        assert server.ask("/healthz").status == 200
+        filler.unlink()
+        assert server.predict(photo).status == 200
+    finally:
+        server.end()
+        subprocess.run(["umount", "-l", disk], check=True)
