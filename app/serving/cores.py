@@ -7,32 +7,14 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from app.serving.cgroups import Cgroups
 
-def available_cores(
-    cgroups: Path = Path("/sys/fs/cgroup"), own_cgroups: Path = Path("/proc/self/cgroup")
-) -> int:
+
+def available_cores(cgroups: Cgroups = Cgroups()) -> int:  # noqa: B008 - a frozen value
     """Return the least of affinity and cgroup quotas (version 2 and 1), at least 1."""
     cores = float(len(os.sched_getaffinity(0)))
-    return max(1, math.ceil(min([cores, *_quotas(cgroups, own_cgroups)])))
-
-
-def _quotas(cgroups: Path, own_cgroups: Path) -> Iterator[float]:
-    """Yield every quota above this process, in cores."""
-    try:
-        lines = own_cgroups.read_text().splitlines()
-    except OSError:
-        lines = ["0::/"]
-    for line in lines:
-        _, controllers, path = line.split(":", 2)
-        root = cgroups if not controllers else cgroups / "cpu"
-        if controllers and "cpu" not in controllers.split(","):
-            continue
-        folder = root / path.lstrip("/")
-        while True:
-            yield from _quota(folder)
-            if folder == root or root not in folder.parents:
-                break
-            folder = folder.parent
+    quotas = [quota for folder in cgroups.folders("cpu") for quota in _quota(folder)]
+    return max(1, math.ceil(min([cores, *quotas])))
 
 
 def _quota(folder: Path) -> Iterator[float]:

@@ -25,6 +25,7 @@ from app.serving.cores import available_cores
 from app.serving.heartbeat import Heart
 from app.serving.listener import Listener, SocketInUseError
 from app.serving.local_client import LocalClient
+from app.serving.memory import be_killed_first
 from app.serving.parent import Parent
 from app.settings import Settings, SettingsError
 
@@ -144,6 +145,7 @@ def main(
     except (SocketInUseError, OSError) as error:
         log.event("socket_unusable", "ERROR", error=str(error))
         return EXIT_SOCKET_UNUSABLE
+    be_killed_first()
     client = LocalClient.start(settings, kinds=kinds)
     # By then whoever asked has long had the answer that there is none.
     hang_after_s = settings.inference_timeout_s + hang_margin_s

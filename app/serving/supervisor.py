@@ -18,6 +18,7 @@ from typing import Any
 
 from app import log
 from app.serving.heartbeat import VARIABLE, Pulse
+from app.serving.memory import MemoryGroup
 from app.serving.parent import Parent
 from app.settings import Settings, SettingsError
 
@@ -60,6 +61,7 @@ class Supervisor:
         self._kill_after_s = kill_after_s
         self._hung_after_s = hung_after_s
         self._parent = Parent()
+        self._memory = MemoryGroup()
         self._is_stopping = False
 
     def stop(self) -> None:
@@ -70,7 +72,7 @@ class Supervisor:
         """Supervise until told to end; the process has ended then too."""
         wait_s: float | None = None
         while not self._should_end():
-            started_at = time.monotonic()
+            started_at, kills = time.monotonic(), self._memory.kills()
             with contextlib.closing(Pulse()) as pulse:
                 process = subprocess.Popen(
                     self._command,
@@ -78,16 +80,17 @@ class Supervisor:
                     env=os.environ | {VARIABLE: str(pulse.writer)},
                 )
                 log.event("inference_started", process=process.pid)
-                status = self._wait(process, pulse)
+                status, is_hung = self._wait(process, pulse)
             if self._should_end():
                 break
+            why_killed = "it hung" if is_hung else self._memory.why_killed(kills)
             lived_s = time.monotonic() - started_at
             wait_s = self._back_off.next_s(wait_s, lived_s)
             log.event(
                 "inference_died",
                 "ERROR",
                 process=process.pid,
-                **_cause(status),
+                **_cause(status, why_killed),
                 lived_s=round(lived_s, 1),
                 restart_in_s=wait_s,
             )
@@ -96,11 +99,14 @@ class Supervisor:
     def _should_end(self) -> bool:
         return self._is_stopping or self._parent.is_gone()
 
-    def _wait(self, process: subprocess.Popen[bytes], pulse: Pulse) -> int:
-        """Wait until the process ends; end it where this one has to, or where it hangs."""
+    def _wait(self, process: subprocess.Popen[bytes], pulse: Pulse) -> tuple[int, bool]:
+        """Wait until the process ends; end it where this one has to, or where it hangs.
+
+        Returns its status, and whether it was ended because it hung.
+        """
         while not self._should_end():
             try:
-                return process.wait(_POLL_S)
+                return process.wait(_POLL_S), False
             except subprocess.TimeoutExpired:
                 silent_s = pulse.silent_s()
             if silent_s > self._hung_after_s:
@@ -108,14 +114,14 @@ class Supervisor:
                     "inference_hangs", "ERROR", process=process.pid, silent_s=round(silent_s, 1)
                 )
                 process.kill()
-                return process.wait()
+                return process.wait(), True
         process.terminate()
         try:
-            return process.wait(self._kill_after_s)
+            return process.wait(self._kill_after_s), False
         except subprocess.TimeoutExpired:
             log.event("inference_killed", "ERROR", process=process.pid)
             process.kill()
-            return process.wait()
+            return process.wait(), False
 
     def _sleep(self, seconds: float) -> None:
         until = time.monotonic() + seconds
@@ -123,14 +129,17 @@ class Supervisor:
             time.sleep(_POLL_S)
 
 
-def _cause(status: int) -> dict[str, Any]:
-    """Return what ended a process, for the log."""
-    if status < 0:
-        try:
-            return {"signal": signal.Signals(-status).name}
-        except ValueError:
-            return {"signal": -status}
-    return {"exit_code": status}
+def _cause(status: int, why_killed: str) -> dict[str, Any]:
+    """Return what ended a process, for the log; what SIGKILL was sent for the status cannot say."""
+    if status >= 0:
+        return {"exit_code": status}
+    try:
+        name: str | int = signal.Signals(-status).name
+    except ValueError:
+        name = -status
+    if name != "SIGKILL":
+        return {"signal": name}
+    return {"signal": name, "reason": f"killed by signal 9: {why_killed}"}
 
 
 def main(arguments: Sequence[str], back_off: BackOff = BackOff()) -> int:

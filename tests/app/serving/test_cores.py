@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from app.serving.cgroups import Cgroups
 from app.serving.cores import available_cores
 
 
@@ -44,7 +45,7 @@ def test_the_quota_limits_the_cores(
         (tmp_path / place).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / place).write_text(content + "\n")
     (tmp_path / "own").write_text(own)
-    assert available_cores(tmp_path, tmp_path / "own") == expected
+    assert available_cores(Cgroups(tmp_path, tmp_path / "own")) == expected
 
 
 def test_this_machine_has_cores():

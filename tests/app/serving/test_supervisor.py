@@ -105,7 +105,7 @@ def test_a_process_whose_threads_all_hang_is_killed_and_started_again(
     (event,) = process.events("inference_hangs")
     assert event["silent_s"] >= 2
     (death,) = process.events("inference_died")
-    assert death["signal"] == "SIGKILL"
+    assert (death["signal"], death["reason"]) == ("SIGKILL", "killed by signal 9: it hung")
 
 
 def test_a_process_that_keeps_dying_is_started_less_and_less_often(supervisor):
