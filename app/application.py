@@ -10,6 +10,7 @@ from app.api import (
     metrics,
     models,
     pages,
+    platform,
     predict,
     problems,
     requests,
@@ -30,6 +31,7 @@ def create_app(settings: Settings, client: InferenceClient) -> Flask:
     requests.register(app)
     uploads.register(app)
     problems.register(app)
+    platform.register(app, settings)
     for room in (predict, models, health, metrics, pages, docs):
         app.register_blueprint(room.blueprint)
     return app

@@ -7,6 +7,7 @@ Nothing else in `app` reads the environment.
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
@@ -20,6 +21,7 @@ LONGEST_SOCKET_PATH = 103
 METRICS_FOLDER_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 
 _ROOM_AROUND_THE_IMAGE = 1 << 20
+_ROUTE = re.compile(r"/(?:[\w.~:@-]+(?:/[\w.~:@-]+)*/?)?", re.ASCII)
 
 
 class SettingsError(Exception):
@@ -77,10 +79,23 @@ def _socket(value: str) -> Path | None:
     return path
 
 
+def _route(value: str) -> str | None:
+    if value and not _ROUTE.fullmatch(value):
+        raise ValueError("a path of letters, digits and -._~:@/, that begins with one /")
+    return value or None
+
+
 def _variable(
-    name: str, default: str, parse: Callable[[str], object], meaning: str
+    name: str, default: str, parse: Callable[[str], object], meaning: str, alias: str | None = None
 ) -> dict[str, Any]:
-    return {"variable": name, "default": default, "parse": parse, "meaning": meaning}
+    """Describe a setting; `alias` is the variable in which a platform gives it."""
+    return {
+        "variable": name,
+        "default": default,
+        "parse": parse,
+        "meaning": meaning,
+        "alias": alias,
+    }
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,7 +107,29 @@ class Settings:
             "MODEL_REPOSITORY", "models", _folder, "The folder that holds the models."
         )
     )
-    port: int = field(metadata=_variable("PORT", "8080", _whole_number(1, 65535), "The HTTP port."))
+    port: int = field(
+        metadata=_variable(
+            "PORT", "8080", _whole_number(1, 65535), "The HTTP port.", alias="AIP_HTTP_PORT"
+        )
+    )
+    health_route: str | None = field(
+        metadata=_variable(
+            "HEALTH_ROUTE",
+            "",
+            _route,
+            "A path that is answered as /readyz is, for a platform that asks there.",
+            alias="AIP_HEALTH_ROUTE",
+        )
+    )
+    predict_route: str | None = field(
+        metadata=_variable(
+            "PREDICT_ROUTE",
+            "",
+            _route,
+            "A path that is answered as /predict is, for a platform that sends there.",
+            alias="AIP_PREDICT_ROUTE",
+        )
+    )
     log_level: str = field(
         metadata=_variable(
             "LOG_LEVEL",
@@ -232,12 +269,7 @@ class Settings:
         """Read every variable; an empty one counts as unset. Raises SettingsError."""
         values: dict[str, Any] = {}
         for setting in fields(cls):
-            variable = setting.metadata["variable"]
-            value = environment.get(variable, "").strip() or setting.metadata["default"]
-            try:
-                values[setting.name] = setting.metadata["parse"](value)
-            except ValueError as allowed:
-                raise SettingsError(f"{variable}={value!r}: must be {allowed}") from None
+            values[setting.name] = _value(setting.metadata, environment)
         if values["inference_socket"] is None:
             values["inference_socket"] = _run_folder(values["port"]) / "inference.sock"
         return cls(**values)
@@ -253,12 +285,45 @@ class Settings:
             for setting in fields(cls)
         }
 
+    @classmethod
+    def aliases(cls) -> dict[str, str]:
+        """Return each variable that a platform sets with the one that it stands for."""
+        return {
+            setting.metadata["alias"]: setting.metadata["variable"]
+            for setting in fields(cls)
+            if setting.metadata["alias"]
+        }
+
     def masked(self) -> dict[str, Any]:
         """Return variable -> value for the log. No setting is a secret so far."""
         return {
             setting.metadata["variable"]: _loggable(getattr(self, setting.name))
             for setting in fields(self)
         }
+
+
+def _value(setting: Mapping[str, Any], environment: Mapping[str, str]) -> object:
+    """Return what a setting's variable, or the platform's for it, says; else the default.
+
+    Raises SettingsError for a value that is not allowed, and where the two contradict each other.
+    """
+    variable, alias = setting["variable"], setting["alias"]
+    given = environment.get(variable, "").strip()
+    value = _parsed(setting, variable, given or setting["default"])
+    told = environment.get(alias, "").strip() if alias else ""
+    if not told:
+        return value
+    platforms = _parsed(setting, alias, told)
+    if given and value != platforms:
+        raise SettingsError(f"{variable}={given!r}: must be {told!r}, as {alias} is, or not set")
+    return platforms
+
+
+def _parsed(setting: Mapping[str, Any], variable: str, value: str) -> object:
+    try:
+        return setting["parse"](value)
+    except ValueError as allowed:
+        raise SettingsError(f"{variable}={value!r}: must be {allowed}") from None
 
 
 def _run_folder(port: int) -> Path:

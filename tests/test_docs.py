@@ -35,6 +35,16 @@ def test_every_setting_is_documented_with_its_default_and_no_other():
     assert dict(rows) == settings
 
 
+def test_what_a_platform_calls_a_setting_is_documented_beside_it():
+    rows = (DOCS / "settings.md").read_text().splitlines()
+    documented = {
+        alias: re.findall(r"^\| `([A-Z_]+)` \|", row)[0]
+        for row in rows
+        for alias in re.findall(r"`(AIP_[A-Z_]+)`", row)
+    }
+    assert documented == Settings.aliases()
+
+
 def test_every_route_is_documented_and_no_other():
     app = create_app(Settings.from_environment({}), cast(InferenceClient, object()))
     documented = set(re.findall(r"`(?:GET |POST )?(/[^` ]*)`", HTTP.partition("\n## ")[0]))

@@ -40,6 +40,15 @@ class SeveralPictures(PredictParameters):
     instances: Annotated[list[Picture], Field(min_length=1, max_length=MAX_PICTURES)]
 
 
+class Pictures(BaseModel):
+    """Pictures beside an object of parameters, as Vertex AI sends them; answered by a list."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    instances: Annotated[list[Picture], Field(min_length=1, max_length=MAX_PICTURES)]
+    parameters: PredictParameters | None
+
+
 class PictureForm(PredictParameters):
     """A form with the picture as a file; its other fields are the parameters."""
 

@@ -104,9 +104,24 @@ def _read_json(request: Request) -> PredictInput:
         detail = f"`instances` has to be a list of 1 to {MAX_PICTURES} pictures"
         raise ProblemError("missing-image", detail, field="instances")
     pictures = tuple(_base64(entry, f"instances[{i}]") for i, entry in enumerate(entries))
-    parameters = parse([*_query(request), *document.items()])
+    parameters = parse([*_query(request), *_beside(document).items()])
     _check_sizes(pictures)
     return PredictInput(pictures, parameters, is_list=True)
+
+
+def _beside(document: dict[str, object]) -> dict[str, object]:
+    """Return the parameters beside `instances`: their own object, or what else stands there."""
+    if "parameters" not in document:
+        return document
+    others = ", ".join(f"`{name[:80]}`" for name in document if name != "parameters")
+    parameters = document["parameters"]
+    if others:
+        detail = f"{others}: beside `parameters` and `instances` nothing else may stand"
+        raise ProblemError("invalid-parameter", detail, field="parameters")
+    if not isinstance(parameters, dict | None):
+        detail = "`parameters` has to be an object"
+        raise ProblemError("invalid-parameter", detail, field="parameters")
+    return parameters or {}
 
 
 def _check_sizes(pictures: tuple[bytes, ...]) -> None:

@@ -15,7 +15,7 @@ HEADER = "X-Request-ID"
 
 _WELL_FORMED = re.compile(r"[A-Za-z0-9._:+/=-]{1,128}")
 # Asked every few seconds by machines: logged only when the answer is news to this process.
-_QUIET = ("/healthz", "/readyz", "/metrics")
+_QUIET = ("health.healthz", "health.readyz", "metrics.metrics")
 # What an answer says to browsers, unless its page says more. Nothing here is to be shown in another
 # site's frame, guessed at, or kept: a prediction is about somebody's photo.
 _SECURITY = {
@@ -56,7 +56,7 @@ def _end(response: Response) -> Response:
     method = request.method if request.method in _METHODS else "other"
     labels = (method, route, str(response.status_code))
     services().telemetry.requests.labels(*labels).inc()
-    if request.path not in _QUIET or _is_news(request.path, response.status_code):
+    if request.endpoint not in _QUIET or _is_news(request.path, response.status_code):
         _log(response)
     return response
 

@@ -43,6 +43,11 @@ def test_servers_on_two_ports_have_two_sockets():
         pytest.param("INFERENCE_TIMEOUT_S", "nan", "a number of seconds from 0.1", id="nan"),
         pytest.param("MODEL_REPOSITORY", "gs://a/b", "a folder on this machine", id="bucket"),
         pytest.param("INFERENCE_SOCKET", "/" + "a" * 110, "at most 103 bytes", id="long socket"),
+        pytest.param("HEALTH_ROUTE", "ping", "begins with one /", id="no path"),
+        pytest.param("PREDICT_ROUTE", "/<name>", "a path of letters", id="pattern"),
+        pytest.param("AIP_HEALTH_ROUTE", "//ping", "begins with one /", id="path of a host"),
+        pytest.param("AIP_PREDICT_ROUTE", "/a?b=c", "a path of letters", id="query"),
+        pytest.param("AIP_HTTP_PORT", "http", "a whole number from 1 to 65535", id="alias"),
     ],
 )
 def test_a_bad_value_is_refused_with_one_line(variable: str, value: str, allowed: str):
@@ -52,6 +57,36 @@ def test_a_bad_value_is_refused_with_one_line(variable: str, value: str, allowed
     assert line.startswith(f"{variable}={value!r}: must be ")
     assert allowed in line
     assert "\n" not in line
+
+
+@pytest.mark.parametrize("variable", ["AIP_HTTP_PORT", "PORT"])
+def test_a_platform_may_give_the_port_under_its_own_name(variable: str):
+    settings = Settings.from_environment({variable: "9000", "AIP_MODE": "PREDICTION"})
+    assert settings.port == 9000
+    assert settings.inference_socket == Settings.from_environment({"PORT": "9000"}).inference_socket
+
+
+def test_two_names_of_a_setting_may_say_the_same():
+    settings = Settings.from_environment({"PORT": "9000", "AIP_HTTP_PORT": "09000"})
+    assert settings.port == 9000
+
+
+@pytest.mark.parametrize(
+    ("alias", "variable", "told", "given"),
+    [
+        ("AIP_HTTP_PORT", "PORT", "9000", "8080"),
+        ("AIP_HEALTH_ROUTE", "HEALTH_ROUTE", "/health", "/ping"),
+        ("AIP_PREDICT_ROUTE", "PREDICT_ROUTE", "/predict", "/invocations"),
+    ],
+)
+def test_a_setting_that_contradicts_the_platform_is_refused(
+    alias: str, variable: str, told: str, given: str
+):
+    assert Settings.aliases()[alias] == variable
+    with pytest.raises(SettingsError) as refusal:
+        Settings.from_environment({alias: told, variable: given})
+    expected = f"{variable}={given!r}: must be {told!r}, as {alias} is, or not set"
+    assert str(refusal.value) == expected
 
 
 def test_the_log_gets_every_variable():

@@ -88,9 +88,18 @@ class Container:
                 return
         raise AssertionError(f"not ready within {READY_S} s: {self.log()}")
 
-    def predict(self, photo: Path) -> Any:
+    def status(self, path: str) -> int:
+        """Return the status of the answer to a GET."""
+        try:
+            with urllib.request.urlopen(f"{self.url}{path}", timeout=5) as response:
+                return int(response.status)
+        except urllib.error.HTTPError as error:
+            error.close()
+            return error.code
+
+    def predict(self, photo: Path, path: str = "/predict") -> Any:
         request = urllib.request.Request(
-            f"{self.url}/predict?masks=rle", photo.read_bytes(), {"Content-Type": "image/png"}
+            f"{self.url}{path}?masks=rle", photo.read_bytes(), {"Content-Type": "image/png"}
         )
         try:
             with urllib.request.urlopen(request, timeout=120) as response:

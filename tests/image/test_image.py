@@ -17,6 +17,7 @@ import pytest
 from PIL import Image
 from pycocotools import mask as coco_mask
 
+from tests.app.api.test_container_contracts import advised
 from tests.image.containers import RESTRICTED, BuiltImage, Container, ImageTool
 
 pytestmark = pytest.mark.image
@@ -90,9 +91,16 @@ def test_the_health_check_tells_a_ready_server_from_one_that_is_not(server: Cont
     assert not stopping.is_healthy()
 
 
-def test_root_may_run_it_by_the_word_serve_alone_and_sigterm_ends_it_well(run: Run, root: Path):
-    server = run("--user", "0", command=("serve",))
-    answer = server.predict(root / MODEL / "samples" / "scene-500.png")
+def test_root_may_run_it_by_the_word_serve_alone_as_sagemaker_does_and_sigterm_ends_it_well(
+    run: Run, root: Path
+):
+    settings = (f"{name}={value}" for name, value in advised("SageMaker").items())
+    options = [word for setting in settings for word in ("-e", setting)]
+    unpacked = ("-v", f"{root / 'models'}:/opt/ml/model:ro")
+    server = run("--user", "0", *unpacked, *options, command=("serve",))
+    assert server.inside("id", "-u").strip() == "0"
+    assert server.status("/ping") == 200
+    answer = server.predict(root / MODEL / "samples" / "scene-500.png", "/invocations")
     assert_golden(answer, root / MODEL / "golden" / "scene-500.json")
     server.stop(GRACE_S)
     assert server.state()["ExitCode"] == 0

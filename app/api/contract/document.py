@@ -11,6 +11,7 @@ from flask import Flask
 from pydantic import BaseModel, TypeAdapter
 from werkzeug.routing import Rule
 
+from app.api import platform
 from app.api.answers import Problem
 from app.api.contract.operations import (
     HEADERS,
@@ -30,7 +31,7 @@ from app.settings import Settings
 
 OPENAPI = "3.1.1"
 #: Of the contract: it rises with every change that a client can see.
-VERSION = "1.0.0"
+VERSION = "1.1.0"
 
 _DESCRIPTION = (
     "Slipway finds and outlines things on pictures with the models that it serves. An error is a "
@@ -49,11 +50,15 @@ def build(app: Flask, settings: Settings) -> Json:
         if rule.endpoint not in NOT_IN_THE_CONTRACT
     ]
     schemas, definitions = _schemas([operation for _, operation in routes])
+    platforms = platform.routes(settings)
     paths: Json = {}
     for rule, operation in routes:
         view = inspect.getdoc(app.view_functions[rule.endpoint]) or ""
         described = _operation(rule, operation, view, schemas)
-        paths.setdefault(_path(rule), {})[_method(rule)] = described
+        if (rule.rule, rule.endpoint) in platforms:
+            described["operationId"] = f"platform_{described['operationId']}"
+        # Of two routes with the same path the first one answers.
+        paths.setdefault(_path(rule), {}).setdefault(_method(rule), described)
     _limit_timeout(paths, settings)
     return {
         "openapi": OPENAPI,

@@ -84,6 +84,11 @@ def several_pictures() -> dict[str, object]:
     return {"instances": [_picture(), _picture()], "masks": "polygon"}
 
 
+def pictures_and_parameters() -> dict[str, object]:
+    """Return a JSON body with several pictures and an object of parameters."""
+    return {"instances": [_picture(), _picture()], "parameters": {"min_score": 0.5}}
+
+
 def _model() -> ModelStatus:
     return {
         "name": "street",

@@ -1,6 +1,7 @@
 """What each route takes and answers: the part of the contract that URLs and models do not tell.
 
-Every route has its entry; a test tells which one lacks it.
+Every route has its entry; a test tells which one lacks it. A path that a setting adds to a route
+has that route's.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from pydantic import BaseModel
 
 from app.api import answers
-from app.api.bodies import OnePicture, PictureForm, SeveralPictures
+from app.api.bodies import OnePicture, PictureForm, Pictures, SeveralPictures
 from app.api.contract import examples
 from app.api.headers import PredictHeaders
 from app.api.negotiation import MEDIA_TYPES
@@ -94,8 +95,12 @@ _PREDICT = Operation(
         Content("application/octet-stream", bytes),
         Content(
             JSON,
-            OnePicture | SeveralPictures,
-            {"one": examples.one_picture, "several": examples.several_pictures},
+            OnePicture | SeveralPictures | Pictures,
+            {
+                "one": examples.one_picture,
+                "several": examples.several_pictures,
+                "parameters": examples.pictures_and_parameters,
+            },
         ),
     ),
     answer="What was found.",

@@ -54,5 +54,10 @@ def snippets(endpoint: str, path: str) -> list[dict[str, str]]:
     plain = [("From a shell", "Shell", f"curl {ORIGIN}{path}")]
     given = _PREDICT if endpoint == "predict.predict" else plain
     return [
-        {"label": label, "lang": language, "source": source} for label, language, source in given
+        {
+            "label": label,
+            "lang": language,
+            "source": source.replace(f"{ORIGIN}/predict", f"{ORIGIN}{path}"),
+        }
+        for label, language, source in given
     ]

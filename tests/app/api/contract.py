@@ -25,9 +25,11 @@ from app.settings import Settings
 
 
 @cache
-def contract() -> dict[str, Any]:
-    """Return the OpenAPI document of a server with every setting at its default."""
-    settings = Settings.from_environment({})
+def contract(health_route: str = "", predict_route: str = "") -> dict[str, Any]:
+    """Return the OpenAPI document of a server with every other setting at its default."""
+    settings = Settings.from_environment(
+        {"HEALTH_ROUTE": health_route, "PREDICT_ROUTE": predict_route}
+    )
     return build(create_app(settings, cast(InferenceClient, object())), settings)
 
 
@@ -67,7 +69,9 @@ def check(response: TestResponse, app: Flask) -> None:
         return
     if rule.endpoint != "static":
         path = re.sub(r"<(\w+)>", r"{\1}", rule.rule)
-        check_operation(response, contract()["paths"][path][asked.method.lower()])
+        settings = app.extensions["slipway"].settings
+        document = contract(settings.health_route or "", settings.predict_route or "")
+        check_operation(response, document["paths"][path][asked.method.lower()])
 
 
 def check_operation(response: TestResponse, operation: dict[str, Any]) -> None:

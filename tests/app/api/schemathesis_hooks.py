@@ -56,7 +56,9 @@ def _with_picture(entry: Any) -> Any:
 
 
 def _make_sense(case: schemathesis.Case, *, is_any_model: bool) -> None:
-    places = [place for place in (case.query, case.body) if isinstance(place, dict)]
+    body = case.body
+    beside = body.get("parameters") if isinstance(body, dict) else None
+    places = [place for place in (case.query, beside or body) if isinstance(place, dict)]
     given = {name: value for place in places for name, value in place.items()}
 
     def drop(name: str, keep: int = 0) -> None:
@@ -71,7 +73,7 @@ def _make_sense(case: schemathesis.Case, *, is_any_model: bool) -> None:
         drop("version")
     if given.get("format") is not None:
         drop("render")
-    if "instances" in given:
+    if isinstance(body, dict) and "instances" in body:
         drop("render")
         if given.get("format") == "png":
             drop("format")

@@ -47,7 +47,7 @@ class Server:
     def __init__(
         self, folder: Path, models: Path, root: Path, *command: str, **variables: str
     ) -> None:
-        self.port = free_port()
+        self.port = int(variables.get("PORT") or variables.get("AIP_HTTP_PORT") or free_port())
         self.url = f"http://127.0.0.1:{self.port}"
         self._out, self._err = folder / "out.jsonl", folder / "err.txt"
         environment = os.environ | {
