@@ -17,6 +17,7 @@ import app
 from app import log
 from app.cli import announce
 from app.cli.listener import open_listener
+from app.cli.routers import Routers, StatsSockets
 from app.cli.terminal import CommandError
 from app.cli.uwsgi_process import Stop, UwsgiProcess
 from app.settings import LONGEST_SOCKET_PATH, METRICS_FOLDER_VARIABLE, Settings
@@ -67,8 +68,8 @@ def run(arguments: argparse.Namespace) -> int:
     command = [uwsgi, "--ini", str(UWSGI_INI), "--listen", str(backlog)]
     settings.stopping_mark.unlink(missing_ok=True)
     stop = Stop(settings.stop_delay_s, settings.stop_timeout_s, settings.stopping_mark)
-    process = UwsgiProcess(command, environment, sockets.stats)
-    return process.run(listener, stop, settings.max_body_bytes)
+    routers = Routers(sockets.stats, settings.max_body_bytes)
+    return UwsgiProcess(command, environment, routers).run(listener, stop)
 
 
 @dataclass(frozen=True)
@@ -77,13 +78,14 @@ class _Sockets:
 
     router: Path
     workers: Path
-    stats: Path
+    stats: StatsSockets
 
     @classmethod
     def of(cls, settings: Settings) -> _Sockets:
         """Return them; raises CommandError where their paths are too long for sockets."""
         path = settings.inference_socket
-        sockets = cls(*(path.with_suffix(suffix) for suffix in (".router", ".http", ".stats")))
+        stats = StatsSockets(path.with_suffix(".outer"), path.with_suffix(".inner"))
+        sockets = cls(path.with_suffix(".router"), path.with_suffix(".http"), stats)
         if len(os.fsencode(sockets.router)) > LONGEST_SOCKET_PATH:
             raise CommandError(f"INFERENCE_SOCKET={path}: the path is too long", 2)
         return sockets
@@ -125,7 +127,8 @@ def _variables(settings: Settings, sockets: _Sockets) -> dict[str, str]:
         "PYTHONPATH": os.pathsep.join(entry for entry in path if entry),
         "SLIPWAY_ROUTER_SOCKET": str(sockets.router),
         "SLIPWAY_WORKERS_SOCKET": str(sockets.workers),
-        "SLIPWAY_STATS_SOCKET": str(sockets.stats),
+        "SLIPWAY_OUTER_STATS_SOCKET": str(sockets.stats.outer),
+        "SLIPWAY_INNER_STATS_SOCKET": str(sockets.stats.inner),
         "SLIPWAY_PYTHON": sys.executable,
         "SLIPWAY_HARAKIRI_S": str(int(longest_s)),
         "SLIPWAY_HTTP_TIMEOUT_S": str(int(longest_s) + 15),

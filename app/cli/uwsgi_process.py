@@ -7,9 +7,7 @@ clients are kept out first, what has come in is answered, and only then is uWSGI
 from __future__ import annotations
 
 import ctypes
-import json
 import os
-import resource
 import signal
 import socket
 import time
@@ -17,10 +15,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
-from typing import Any
 
 from app import log
 from app.cli.listener import keep_new_clients_out
+from app.cli.routers import Routers
 
 _POLL_S = 0.05
 # For so long nothing may be in flight before the server ends: a client that was let in at the last
@@ -47,20 +45,21 @@ class UwsgiProcess:
     Args:
         command: with the program's path first.
         environment: all of it.
-        stats: the Unix socket where uWSGI's inner router tells how many requests are in flight.
+        routers: uWSGI's.
     """
 
-    def __init__(self, command: Sequence[str], environment: Mapping[str, str], stats: Path) -> None:
-        self._stats = stats
+    def __init__(
+        self, command: Sequence[str], environment: Mapping[str, str], routers: Routers
+    ) -> None:
+        self._routers = routers
         self._signal: int | None = None
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT):
             signal.signal(number, self._take)
         self._process = _start(command, environment)
         self._status: int | None = None
 
-    def run(self, listener: socket.socket, stop: Stop, largest_body: int) -> int:
+    def run(self, listener: socket.socket, stop: Stop) -> int:
         """Wait until uWSGI ends, or a signal ends it; return the exit status."""
-        self._until(lambda: self._is_over() or self._limit_bodies(largest_body))
         self._until(self._is_over)
         if self._signal == signal.SIGTERM and self._status is None:
             self._drain(listener, stop)
@@ -82,6 +81,7 @@ class UwsgiProcess:
         """Wait for a condition, the process's end, or the time; say whether it was the first."""
         give_up_at = time.monotonic() + timeout_s
         while not (is_true := condition()) and time.monotonic() < give_up_at:
+            self._routers.tend()
             self._reap()
             if self._status is not None:
                 break
@@ -113,7 +113,7 @@ class UwsgiProcess:
         in_flight = 0
         while self._status is None and self._signal is None:
             now = time.monotonic()
-            in_flight = self._in_flight()
+            in_flight = self._routers.in_flight()
             if in_flight:
                 quiet_since = now
             if now - quiet_since >= _QUIET_S or now - began_at >= stop.timeout_s:
@@ -133,33 +133,6 @@ class UwsgiProcess:
     def _send(self, number: int) -> None:
         if self._status is None:
             os.kill(self._process, number)
-
-    def _in_flight(self) -> int:
-        """Return how many requests uWSGI has taken and not answered."""
-        return int(self._router().get("active_sessions", 0))
-
-    def _limit_bodies(self, largest_body: int) -> bool:
-        """Let the router, once it runs, gather no body without end; say whether it runs."""
-        router = self._router().get("pid")
-        if router is None:
-            return False
-        # What is too large by little is refused by the application, in words.
-        resource.prlimit(int(router), resource.RLIMIT_FSIZE, (2 * largest_body, 2 * largest_body))
-        return True
-
-    def _router(self) -> dict[str, Any]:
-        """Return what uWSGI's inner router says of itself; nothing where it does not answer."""
-        answer = b""
-        try:
-            with socket.socket(socket.AF_UNIX) as connection:
-                connection.settimeout(1)
-                connection.connect(str(self._stats))
-                while chunk := connection.recv(1 << 16):
-                    answer += chunk
-            document = json.loads(answer)
-        except (OSError, ValueError):
-            return {}
-        return document if isinstance(document, dict) else {}
 
 
 def _start(command: Sequence[str], environment: Mapping[str, str]) -> int:

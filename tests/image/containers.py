@@ -14,7 +14,7 @@ import uuid
 from pathlib import Path
 from typing import Any
 
-from tests.app.api.server import free_port
+from tests.app.api.server import Answer, free_port
 
 #: What a cluster that trusts nobody allows: no capability, a file system to read, little memory.
 RESTRICTED = (
@@ -96,6 +96,17 @@ class Container:
         except urllib.error.HTTPError as error:
             error.close()
             return error.code
+
+    def ask(self, path: str, data: bytes | None = None) -> Answer:
+        """Send a request, a PNG where there are data, and return whatever comes back."""
+        headers = {} if data is None else {"Content-Type": "image/png"}
+        request = urllib.request.Request(self.url + path, data, headers)
+        try:
+            with urllib.request.urlopen(request, timeout=120) as response:
+                return Answer(response.status, dict(response.headers), response.read())
+        except urllib.error.HTTPError as error:
+            with error:
+                return Answer(error.code, dict(error.headers), error.read())
 
     def predict(self, photo: Path, path: str = "/predict") -> Any:
         request = urllib.request.Request(

@@ -23,7 +23,7 @@ COLOURS = ("red", "green", "blue")
 
 
 class Thresholding:
-    """Loads `{"threshold": LEVEL, "delay_s": SECONDS, "load_s": SECONDS}`."""
+    """Loads `{"threshold": LEVEL}`, perhaps with `delay_s`, `load_s` and `bytes_per_pixel`."""
 
     name = "thresholding"
 
@@ -71,6 +71,12 @@ class LoadedThresholding:
     ) -> list[Instances]:
         assert self._is_warm, "asked before it was warm"
         time.sleep(self._values.get("delay_s", 0))
+        # Written to, so that it takes memory and not only addresses.
+        work = [
+            np.ones(self._values.get("bytes_per_pixel", 0) * image[..., 0].size, np.uint8)
+            for image in images
+        ]
+        del work
         if self._values.get("fails"):
             raise RuntimeError("this model always fails")
         return [self._find(*work) for work in zip(images, parameters, strict=True)]

@@ -1,0 +1,137 @@
+"""What dies or runs out of memory under the server: each with an answer, and the server goes on."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import io
+import os
+import resource
+import signal
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.app.api.server import Answer, Server
+from tests.app.api.test_stop import children_of
+from tests.app.serving.inference_process import wait_for
+from tests.app.serving.model_folder import Models
+
+pytestmark = pytest.mark.server
+
+
+@pytest.fixture
+def large_photo() -> bytes:
+    """Return a PNG of a megapixel."""
+    buffer = io.BytesIO()
+    Image.fromarray(np.zeros((1000, 1000, 3), np.uint8)).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def data_bytes(process: int) -> int:
+    """Return how much private memory a process may write to, which RLIMIT_DATA limits."""
+    status = Path(f"/proc/{process}/status").read_text()
+    return int(status.partition("VmData:")[2].split()[0]) << 10
+
+
+def test_a_prediction_that_finds_no_memory_is_a_problem_and_the_next_one_is_made(
+    start_server: Callable[..., Server], models: Models, photo: bytes, large_photo: bytes
+):
+    models.add("street/1/street.h5", bytes_per_pixel=1024)
+    server = start_server()
+    assert server.predict(large_photo).status == 200
+    inference = server.inference_process()
+    limit = data_bytes(inference) + (256 << 20)
+    resource.prlimit(inference, resource.RLIMIT_DATA, (limit, limit))
+    answer = server.predict(large_photo)
+    assert answer.status == 500
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    assert answer.json()["type"] == "/problems/inference-failed"
+    assert "MemoryError" in answer.json()["detail"]
+    assert server.ask("/readyz").status == 200
+    assert server.predict(photo).status == 200
+    assert server.inference_process() == inference
+
+
+@dataclass(frozen=True)
+class Uwsgi:
+    """The processes of a server's uWSGI, seen from outside."""
+
+    outer: int
+    inner: int
+    workers: set[int]
+
+    @classmethod
+    def of(cls, server: Server, folder: Path) -> Uwsgi:
+        outer, inner = (told_process(folder / f"inference.{one}") for one in ("outer", "inner"))
+        (master,) = children_of(server.process.pid)
+        workers = {one for one in children_of(master) if len(os.listdir(f"/proc/{one}/task")) > 1}
+        return cls(outer, inner, workers)
+
+
+def told_process(stats: Path) -> int:
+    """Return the process that a router says it is."""
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.connect(str(stats))
+        with connection.makefile("rb") as lines:
+            return next(int(line.strip(b' \t\n",pid:')) for line in lines if b'"pid"' in line)
+
+
+class InFlight:
+    """A request of a client that keeps its connection, as browsers and load balancers do."""
+
+    def __init__(self, server: Server, photo: bytes) -> None:
+        self._connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
+        self._connection.request("POST", "/predict", photo, {"Content-Type": "image/png"})
+        name = "slipway_http_requests_in_flight"
+        wait_for(lambda: server.metric(name) == 2, "the request runs")
+
+    def answer(self) -> Answer:
+        with contextlib.closing(self._connection):
+            response = self._connection.getresponse()
+            return Answer(response.status, dict(response.headers), response.read())
+
+
+def test_the_outer_router_is_replaced_and_the_next_request_answered(
+    start_server: Callable[..., Server], models: Models, photo: bytes, tmp_path: Path
+):
+    models.add("street/1/street.h5", delay_s=3)
+    server = start_server()
+    before = Uwsgi.of(server, tmp_path)
+    running = InFlight(server, photo)
+    os.kill(before.outer, signal.SIGKILL)
+    with pytest.raises((ConnectionError, http.client.RemoteDisconnected)):
+        running.answer()
+    assert server.predict(photo).status == 200
+    after = Uwsgi.of(server, tmp_path)
+    assert after.outer != before.outer
+    assert (after.inner, after.workers) == (before.inner, before.workers)
+
+
+def test_the_inner_router_is_replaced_and_nobody_waits_for_what_died_with_it(
+    start_server: Callable[..., Server], models: Models, photo: bytes, tmp_path: Path
+):
+    models.add("street/1/street.h5", delay_s=3)
+    server = start_server()
+    before = Uwsgi.of(server, tmp_path)
+    limit = resource.prlimit(before.inner, resource.RLIMIT_FSIZE)
+    assert limit[0] < 1 << 30
+    running = InFlight(server, photo)
+    os.kill(before.inner, signal.SIGKILL)
+    # Long before the 75 s for which an idle connection is kept.
+    with pytest.raises((ConnectionError, http.client.RemoteDisconnected)):
+        running.answer()
+    wait_for(lambda: server.events("router_died"), "it is logged")
+    assert server.predict(photo).status == 200
+    after = Uwsgi.of(server, tmp_path)
+    assert after.inner != before.inner
+    assert after.workers == before.workers
+    wait_for(
+        lambda: resource.prlimit(after.inner, resource.RLIMIT_FSIZE) == limit,
+        "the new one gathers no body without end either",
+    )
