@@ -18,7 +18,7 @@ from app.application import create_app
 from app.serving.local_client import LocalClient
 from app.settings import Settings
 from tests.app.api.contract import ContractClient
-from tests.app.api.server import Server
+from tests.app.api.server import Server, command_of
 from tests.app.serving.model_folder import Models
 from tests.app.serving.thresholding import Thresholding
 
@@ -86,13 +86,22 @@ def log_stream() -> Iterator[io.StringIO]:
     own.setLevel(levels[1])
 
 
+@pytest.fixture(scope="module")
+def web_server(request: pytest.FixtureRequest) -> str:
+    """Return what the application runs under: see `under_both`."""
+    return str(getattr(request, "param", "uwsgi"))
+
+
 @pytest.fixture
-def start_server(tmp_path: Path, models: Models, root: Path) -> Iterator[Callable[..., Server]]:
+def start_server(
+    tmp_path: Path, models: Models, root: Path, web_server: str
+) -> Iterator[Callable[..., Server]]:
     """Return a function that starts a server over `models` and waits until it is ready."""
     started: list[Server] = []
 
     def start(*, wait: bool = True, **variables: str) -> Server:
-        started.append(Server(tmp_path, models.folder, root, **variables))
+        command = command_of(web_server)
+        started.append(Server(tmp_path, models.folder, root, *command, **variables))
         if wait:
             started[-1].wait_until_ready()
         return started[-1]

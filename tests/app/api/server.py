@@ -1,9 +1,10 @@
-"""A real server under test: `slipway serve`, with uWSGI and an inference process."""
+"""A real server under test: `slipway serve`, or gunicorn, and an inference process."""
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -14,9 +15,37 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from tests.app.api.serve_thresholding import HOST, SUPERVISOR
 from tests.app.serving.inference_process import wait_for
 
+ROOT = Path(__file__).parents[3]
 SCRIPT = Path(__file__).with_name("serve_thresholding.py")
+
+#: Marks a test that holds whichever server the application runs under; others are uWSGI's.
+under_both = pytest.mark.parametrize("web_server", ["uwsgi", "gunicorn"], indirect=True)
+
+
+def gunicorn_scripts() -> list[str]:
+    """Return the scripts of docs/portability.md that run the application under gunicorn."""
+    page = (ROOT / "docs" / "portability.md").read_text()
+    section = page.partition("## gunicorn\n")[2].partition("\n## ")[0]
+    return re.findall(r"^```sh\n(.*?)^```", section, re.MULTILINE | re.DOTALL)
+
+
+def in_root(script: str) -> list[str]:
+    """Return the command that runs a script where it is meant to be run."""
+    return ["sh", "-c", f"cd '{ROOT}'\n{script}"]
+
+
+def command_of(web_server: str) -> list[str]:
+    """Return what starts a web server with an inference process of a test's kind."""
+    if web_server == "uwsgi":
+        return [sys.executable, str(SCRIPT)]
+    script = gunicorn_scripts()[0]
+    assert script.count(SUPERVISOR) == 1
+    return in_root(script.replace(SUPERVISOR, f"{SUPERVISOR} '{sys.executable}' '{HOST}'"))
 
 
 @dataclass(frozen=True)
@@ -60,7 +89,7 @@ class Server:
         with self._out.open("wb") as out, self._err.open("wb") as err:
             # A group of its own, as a shell gives to a command: Ctrl-C reaches all of it.
             self.process = subprocess.Popen(
-                [*(command or [sys.executable, str(SCRIPT)])],
+                [*(command or command_of("uwsgi"))],
                 env=environment | variables,
                 stdout=out,
                 stderr=err,

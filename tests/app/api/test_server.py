@@ -1,4 +1,4 @@
-"""`slipway serve` as it runs: uWSGI, its workers, the supervised inference process, signals."""
+"""The server as it runs: its workers, the supervised inference process, signals."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.app.api.server import Server, is_running
+from tests.app.api.server import Server, command_of, is_running, under_both
 from tests.app.serving.inference_process import wait_for
 from tests.app.serving.model_folder import Models
 
@@ -24,26 +24,33 @@ pytestmark = pytest.mark.server
 
 
 @pytest.fixture(scope="module")
-def shared_server(tmp_path_factory: pytest.TempPathFactory, root: Path) -> Iterator[Server]:
+def shared_server(
+    tmp_path_factory: pytest.TempPathFactory, root: Path, web_server: str
+) -> Iterator[Server]:
     """Return a server for tests that leave it as it is."""
     folder = tmp_path_factory.mktemp("server")
     models = Models(folder / "models")
     models.add("street/1/street.h5")
-    server = Server(folder, models.folder, root)
+    server = Server(folder, models.folder, root, *command_of(web_server))
     server.wait_until_ready()
     yield server
     server.end()
 
 
-def test_a_photo_sent_to_uwsgi_comes_back_as_instances(shared_server: Server, photo: bytes):
+@under_both
+def test_a_photo_comes_back_as_instances(shared_server: Server, photo: bytes):
     answer = shared_server.predict(photo).json()
     assert [instance["label"] for instance in answer["instances"]] == ["red", "blue"]
     prediction = shared_server.events("prediction")[-1]
     assert prediction["prediction_id"] == answer["prediction_id"]
+
+
+def test_a_person_is_told_when_the_server_is_ready(shared_server: Server):
     wait_for(lambda: "Slipway is ready" in shared_server.spoken(), "the person is told")
     assert f"Slipway is ready: open {shared_server.url}/\n" in shared_server.spoken()
 
 
+@under_both
 def test_http_workers_serve_predictions_without_importing_a_framework(
     shared_server: Server, photo: bytes
 ):
@@ -57,6 +64,7 @@ def test_http_workers_serve_predictions_without_importing_a_framework(
         assert "h5py" not in loaded, process
 
 
+@under_both
 def test_metrics_add_up_the_workers(start_server: Callable[..., Server], photo: bytes):
     server = start_server(HTTP_PROCESSES="3", HTTP_THREADS="1")
     with ThreadPoolExecutor(6) as pool:
@@ -67,6 +75,7 @@ def test_metrics_add_up_the_workers(start_server: Callable[..., Server], photo: 
     assert server.metric('slipway_instances_found_total{label="red"') == 24
 
 
+@under_both
 def test_metrics_begin_anew_with_every_start(start_server: Callable[..., Server], photo: bytes):
     server = start_server()
     server.predict(photo)
@@ -76,6 +85,7 @@ def test_metrics_begin_anew_with_every_start(start_server: Callable[..., Server]
     assert again.metric('slipway_instances_found_total{label="red"') == 1
 
 
+@under_both
 def test_killing_inference_in_mid_request_gives_503_and_then_recovers(
     start_server: Callable[..., Server], models: Models, photo: bytes
 ):
@@ -100,8 +110,9 @@ def test_killing_inference_in_mid_request_gives_503_and_then_recovers(
     assert uwsgi <= server.family()
 
 
+@under_both
 def test_sigterm_lets_requests_in_flight_finish(
-    start_server: Callable[..., Server], models: Models, photo: bytes
+    start_server: Callable[..., Server], models: Models, photo: bytes, web_server: str
 ):
     models.add("street/1/street.h5", delay_s=0.5)
     server = start_server()
@@ -112,7 +123,10 @@ def test_sigterm_lets_requests_in_flight_finish(
         server.process.terminate()
         assert [answer.result().status for answer in pending] == [200, 200, 200]
     assert server.end() == 0
-    assert [process for process in family if is_running(process)] == []
+    if web_server == "uwsgi":
+        # `slipway serve` ends last of all.
+        assert [process for process in family if is_running(process)] == []
+    wait_for(lambda: not any(map(is_running, family)), "every process has ended")
 
 
 @pytest.mark.parametrize(
@@ -133,6 +147,7 @@ def test_whatever_ends_the_server_leaves_no_process_behind(server: Server, stop)
     wait_for(lambda: not any(map(is_running, family)), "every process has ended")
 
 
+@under_both
 def test_keep_alive_connections_do_not_occupy_workers(
     start_server: Callable[..., Server], photo: bytes
 ):
@@ -147,6 +162,7 @@ def test_keep_alive_connections_do_not_occupy_workers(
         connection.close()
 
 
+@under_both
 def test_large_uploads_need_no_wait_and_their_refusal_arrives(shared_server: Server, photo: bytes):
     large = photo + bytes(4 << 20)
     command = ["curl", "-s", "-o", "/dev/null", "-w", "%{http_code} %{time_total}"]
@@ -172,6 +188,7 @@ def test_large_uploads_need_no_wait_and_their_refusal_arrives(shared_server: Ser
         assert refused.json()["type"] == "/problems/body-too-large"
 
 
+@under_both
 def test_a_burst_of_connections_is_taken_at_once(shared_server: Server):
     start = time.monotonic()
     with contextlib.ExitStack() as stack:
@@ -182,6 +199,7 @@ def test_a_burst_of_connections_is_taken_at_once(shared_server: Server):
         assert time.monotonic() - start < 0.9
 
 
+@under_both
 @pytest.mark.parametrize("padding", [0, 10_000, 29_000])
 @pytest.mark.parametrize("body", [100, 40_000, 300_000, 2 << 20])
 def test_long_headers_are_taken_before_bodies_of_any_size(
@@ -191,12 +209,18 @@ def test_long_headers_are_taken_before_bodies_of_any_size(
     assert shared_server.ask("/predict", photo + bytes(body), **headers).status == 200
 
 
+@under_both
 def test_every_line_of_the_log_is_json(server: Server, photo: bytes):
     server.predict(photo)
     server.ask("/nowhere")
     server.end()
     assert server.events("settings")
     assert server.events("model_ready")
+    assert server.events("request")
+
+
+def test_uwsgis_own_lines_of_the_log_are_json(server: Server):
+    server.end()
     assert server.events("server")
 
 

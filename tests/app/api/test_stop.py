@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.app.api.server import SCRIPT, Server, is_running
+from tests.app.api.server import SCRIPT, Server, is_running, under_both
 from tests.app.serving.inference_process import wait_for
 from tests.app.serving.model_folder import Models
 
@@ -182,6 +182,7 @@ def test_clients_that_stop_in_mid_request_hold_up_nobody(
         connection.close()
 
 
+@under_both
 def test_a_photo_whose_sender_hangs_up_is_not_predicted(
     start_server: Callable[..., Server], models: Models, photo: bytes
 ):

@@ -6,17 +6,15 @@ import base64
 import io
 import tempfile
 import tracemalloc
-from pathlib import Path
 
 import pytest
 from flask.testing import FlaskClient
 from PIL import Image
 
 from app.api import uploads
-from tests.app.api.server import Server
+from tests.app.api.server import Server, under_both
 from tests.app.api.test_problems import check
 from tests.app.pictures.making import encode
-from tests.app.serving.model_folder import Models
 
 FORM = "multipart/form-data; boundary=b"
 PART = b'--b\r\nContent-Disposition: form-data; name="image"; filename="a.png"\r\n\r\n'
@@ -172,22 +170,16 @@ def test_a_refusal_repeats_no_more_than_is_of_use(client: FlaskClient):
 
 
 @pytest.mark.server
-def test_over_a_real_connection_every_refusal_of_a_large_body_arrives(
-    tmp_path: Path, models: Models, root: Path
-):
-    server = Server(tmp_path, models.folder, root)
-    try:
-        server.wait_until_ready()
-        large = bytes(20 << 20)
-        for path, content_type, status in (
-            ("/nowhere", "image/png", 404),
-            ("/healthz", "image/png", 405),
-            ("/predict", "text/plain", 415),
-            ("/predict", "image/png", 415),
-            ("/predict", FORM, 413),
-        ):
-            for _ in range(3):
-                answer = server.ask(path, large, **{"Content-Type": content_type})
-                assert (answer.status, answer.json()["status"]) == (status, status)
-    finally:
-        server.end()
+@under_both
+def test_over_a_real_connection_every_refusal_of_a_large_body_arrives(server: Server):
+    large = bytes(20 << 20)
+    for path, content_type, status in (
+        ("/nowhere", "image/png", 404),
+        ("/healthz", "image/png", 405),
+        ("/predict", "text/plain", 415),
+        ("/predict", "image/png", 415),
+        ("/predict", FORM, 413),
+    ):
+        for _ in range(3):
+            answer = server.ask(path, large, **{"Content-Type": content_type})
+            assert (answer.status, answer.json()["status"]) == (status, status)

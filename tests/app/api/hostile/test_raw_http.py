@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.app.api.server import Server
+from tests.app.api.server import Server, command_of, under_both
 from tests.app.pictures.making import encode, scene
 from tests.app.serving.model_folder import Models
 
@@ -58,16 +58,17 @@ REQUESTS = {
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory, root: Path):
+def server(tmp_path_factory: pytest.TempPathFactory, root: Path, web_server: str):
     folder = tmp_path_factory.mktemp("raw")
     models = Models(folder / "models")
     models.add("street/1/street.h5")
-    server = Server(folder, models.folder, root)
+    server = Server(folder, models.folder, root, *command_of(web_server))
     server.wait_until_ready()
     yield server
     server.end()
 
 
+@under_both
 @pytest.mark.parametrize("name", REQUESTS)
 def test_what_is_hardly_http_breaks_nothing(server: Server, name: str):
     family = server.family()
