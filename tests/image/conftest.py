@@ -13,7 +13,7 @@ from tests.image.containers import BuiltImage, Container, ImageTool
 
 
 @pytest.fixture(scope="session")
-def image_tool() -> ImageTool:
+def image_tool(tmp_path_factory: pytest.TempPathFactory) -> ImageTool:
     """Return the command that builds and runs images."""
     found = shutil.which(os.environ.get("SLIPWAY_IMAGE_TOOL") or "/nowhere/image")
     if found is None:
@@ -21,7 +21,7 @@ def image_tool() -> ImageTool:
         if os.environ.get("CI") == "true" or os.environ.get("SLIPWAY_NO_SKIP") == "1":
             pytest.fail(reason, pytrace=False)
         pytest.skip(reason)
-    return ImageTool(found)
+    return ImageTool(found, tmp_path_factory.mktemp("image-tool"))
 
 
 @pytest.fixture(scope="session")

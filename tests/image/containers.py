@@ -25,20 +25,26 @@ READY_S = 180
 
 
 class ImageTool:
-    """The command that builds and runs."""
+    """The command that builds and runs, started in a folder that it may leave files in.
 
-    def __init__(self, path: str) -> None:
-        self._path = path
+    An engine does: where memory ran out, an empty one named `oom`.
+    """
+
+    def __init__(self, path: str, folder: Path) -> None:
+        self._path, self._folder = str(Path(path).resolve()), folder
 
     def ask(self, *words: str) -> str:
         """Run it and return what it printed; its complaint, if it fails, is the test's."""
-        ran = subprocess.run([self._path, *words], capture_output=True, text=True, check=False)
+        ran = subprocess.run(
+            [self._path, *words], capture_output=True, text=True, check=False, cwd=self._folder
+        )
         assert ran.returncode == 0, f"{words}: {ran.stdout[-2000:]}\n{ran.stderr[-4000:]}"
         return ran.stdout
 
     def status(self, *words: str) -> int:
         """Run it and return its exit status."""
-        return subprocess.run([self._path, *words], capture_output=True, check=False).returncode
+        words = (self._path, *words)
+        return subprocess.run(words, capture_output=True, check=False, cwd=self._folder).returncode
 
     def build(self, tag: str, context: Path) -> BuiltImage:
         self.ask("build", "-t", tag, str(context))
