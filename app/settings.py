@@ -19,6 +19,8 @@ LONGEST_SOCKET_PATH = 103
 
 #: prometheus-client's own: where the processes of one server keep what they count.
 METRICS_FOLDER_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
+#: `slipway serve`'s own: where its workers say what a client is told should they die.
+WILLS_VARIABLE = "SLIPWAY_WILLS_SOCKET"
 
 _ROOM_AROUND_THE_IMAGE = 1 << 20
 _ROUTE = re.compile(r"/(?:[\w.~:@-]+(?:/[\w.~:@-]+)*/?)?", re.ASCII)

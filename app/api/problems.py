@@ -53,6 +53,7 @@ PROBLEMS = {
     "client-gone": (499, "The client has hung up"),
     "internal-error": (500, "Something went wrong in the server"),
     "inference-failed": (500, "The model failed on this picture"),
+    "worker-died": (502, "The process that worked on the request died"),
     "inference-unavailable": (503, "The models are not available just now"),
     "model-not-ready": (503, "The model is not ready"),
     "not-ready": (503, "The server is not ready"),
@@ -178,6 +179,11 @@ def of_serving(error: errors.ServingError) -> ProblemError:
             return ProblemError("inference-timeout", detail, retry_after_s=RETRY_AFTER_S)
         case _:
             return ProblemError("inference-failed", detail)
+
+
+def of_dead_worker() -> ProblemError:
+    """Return the problem of a request whose process has died."""
+    return ProblemError("worker-died", "the process that worked on this request died; ask again")
 
 
 def _not_found(field: str, value: object, allowed: object, detail: str) -> ProblemError:

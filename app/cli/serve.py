@@ -20,7 +20,13 @@ from app.cli.listener import open_listener
 from app.cli.routers import Routers, StatsSockets
 from app.cli.terminal import CommandError
 from app.cli.uwsgi_process import Stop, UwsgiProcess
-from app.settings import LONGEST_SOCKET_PATH, METRICS_FOLDER_VARIABLE, Settings
+from app.cli.wills import Wills
+from app.settings import (
+    LONGEST_SOCKET_PATH,
+    METRICS_FOLDER_VARIABLE,
+    WILLS_VARIABLE,
+    Settings,
+)
 
 ROOT = Path(app.__file__).resolve().parents[1]
 UWSGI_INI = ROOT / "uwsgi.ini"
@@ -69,7 +75,10 @@ def run(arguments: argparse.Namespace) -> int:
     settings.stopping_mark.unlink(missing_ok=True)
     stop = Stop(settings.stop_delay_s, settings.stop_timeout_s, settings.stopping_mark)
     routers = Routers(sockets.stats, settings.max_body_bytes)
-    return UwsgiProcess(command, environment, routers).run(listener, stop)
+    wills = Wills(sockets.wills)
+    process = UwsgiProcess(command, environment, routers, wills)
+    wills.start()
+    return process.run(listener, stop)
 
 
 @dataclass(frozen=True)
@@ -79,13 +88,15 @@ class _Sockets:
     router: Path
     workers: Path
     stats: StatsSockets
+    wills: Path
 
     @classmethod
     def of(cls, settings: Settings) -> _Sockets:
         """Return them; raises CommandError where their paths are too long for sockets."""
         path = settings.inference_socket
         stats = StatsSockets(path.with_suffix(".outer"), path.with_suffix(".inner"))
-        sockets = cls(path.with_suffix(".router"), path.with_suffix(".http"), stats)
+        router, workers, wills = map(path.with_suffix, (".router", ".http", ".wills"))
+        sockets = cls(router, workers, stats, wills)
         if len(os.fsencode(sockets.router)) > LONGEST_SOCKET_PATH:
             raise CommandError(f"INFERENCE_SOCKET={path}: the path is too long", 2)
         return sockets
@@ -129,6 +140,7 @@ def _variables(settings: Settings, sockets: _Sockets) -> dict[str, str]:
         "SLIPWAY_WORKERS_SOCKET": str(sockets.workers),
         "SLIPWAY_OUTER_STATS_SOCKET": str(sockets.stats.outer),
         "SLIPWAY_INNER_STATS_SOCKET": str(sockets.stats.inner),
+        WILLS_VARIABLE: str(sockets.wills),
         "SLIPWAY_PYTHON": sys.executable,
         "SLIPWAY_HARAKIRI_S": str(int(longest_s)),
         "SLIPWAY_HTTP_TIMEOUT_S": str(int(longest_s) + 15),

@@ -19,6 +19,7 @@ from types import FrameType
 from app import log
 from app.cli.listener import keep_new_clients_out
 from app.cli.routers import Routers
+from app.cli.wills import Wills
 
 _POLL_S = 0.05
 # For so long nothing may be in flight before the server ends: a client that was let in at the last
@@ -46,12 +47,17 @@ class UwsgiProcess:
         command: with the program's path first.
         environment: all of it.
         routers: uWSGI's.
+        wills: of its workers.
     """
 
     def __init__(
-        self, command: Sequence[str], environment: Mapping[str, str], routers: Routers
+        self,
+        command: Sequence[str],
+        environment: Mapping[str, str],
+        routers: Routers,
+        wills: Wills,
     ) -> None:
-        self._routers = routers
+        self._routers, self._wills = routers, wills
         self._signal: int | None = None
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT):
             signal.signal(number, self._take)
@@ -131,6 +137,7 @@ class UwsgiProcess:
         self._send(signal.SIGINT if in_flight else signal.SIGTERM)
 
     def _send(self, number: int) -> None:
+        self._wills.close()
         if self._status is None:
             os.kill(self._process, number)
 

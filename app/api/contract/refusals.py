@@ -7,7 +7,7 @@ from collections.abc import Callable
 from app.api.answers import Problem
 from app.api.negotiation import answer_format
 from app.api.parameters import PredictParameters, parse
-from app.api.problems import ProblemError, of_image, of_serving
+from app.api.problems import ProblemError, of_dead_worker, of_image, of_serving
 from app.images import (
     ImageFramesError,
     ImageTimeoutError,
@@ -114,6 +114,7 @@ REFUSALS: dict[str, Callable[[], ProblemError]] = {
     "inference-failed": lambda: of_serving(
         errors.InferenceFailed("street version 3 failed on this picture")
     ),
+    "worker-died": of_dead_worker,
     "inference-unavailable": lambda: of_serving(
         errors.InferenceUnavailable("the inference process ended before it answered", 5)
     ),

@@ -24,6 +24,8 @@ from tests.app.serving.model_folder import Models
 
 pytestmark = pytest.mark.server
 
+IN_FLIGHT = "slipway_http_requests_in_flight"
+
 
 @pytest.fixture
 def large_photo() -> bytes:
@@ -85,11 +87,12 @@ def told_process(stats: Path) -> int:
 class InFlight:
     """A request of a client that keeps its connection, as browsers and load balancers do."""
 
-    def __init__(self, server: Server, photo: bytes) -> None:
+    def __init__(self, server: Server, photo: bytes, **headers: str) -> None:
+        before = server.metric(IN_FLIGHT)
         self._connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
-        self._connection.request("POST", "/predict", photo, {"Content-Type": "image/png"})
-        name = "slipway_http_requests_in_flight"
-        wait_for(lambda: server.metric(name) == 2, "the request runs")
+        headers["Content-Type"] = "image/png"
+        self._connection.request("POST", "/predict", photo, headers)
+        wait_for(lambda: server.metric(IN_FLIGHT) == before + 1, "the request runs")
 
     def answer(self) -> Answer:
         with contextlib.closing(self._connection):
@@ -135,3 +138,47 @@ def test_the_inner_router_is_replaced_and_nobody_waits_for_what_died_with_it(
         lambda: resource.prlimit(after.inner, resource.RLIMIT_FSIZE) == limit,
         "the new one gathers no body without end either",
     )
+
+
+def test_a_request_whose_worker_dies_is_answered_at_once_and_with_its_id(
+    start_server: Callable[..., Server], models: Models, photo: bytes, tmp_path: Path
+):
+    models.add("street/1/street.h5", delay_s=3)
+    server = start_server(HTTP_PROCESSES="1")
+    before = Uwsgi.of(server, tmp_path)
+    (worker,) = before.workers
+    running = [InFlight(server, photo, **{"X-Request-ID": f"mine-{number}"}) for number in (1, 2)]
+    os.kill(worker, signal.SIGKILL)
+    for number, request in enumerate(running, 1):
+        answer = request.answer()
+        assert answer.status == 502
+        assert answer.headers["Content-Type"] == "application/problem+json"
+        assert answer.headers["X-Request-ID"] == f"mine-{number}"
+        assert answer.json()["type"] == "/problems/worker-died"
+        assert answer.json()["request_id"] == f"mine-{number}"
+    (death,) = server.events("worker_died")
+    assert (death["process"], sorted(death["requests"])) == (worker, ["mine-1", "mine-2"])
+    assert server.predict(photo).status == 200
+    after = Uwsgi.of(server, tmp_path)
+    assert (after.outer, after.inner) == (before.outer, before.inner)
+    assert after.workers != before.workers
+
+
+def test_a_connection_goes_on_after_each_answer_and_after_that_of_a_dead_worker(
+    start_server: Callable[..., Server], models: Models, photo: bytes, tmp_path: Path
+):
+    models.add("street/1/street.h5", delay_s=0.3)
+    server = start_server(HTTP_PROCESSES="1")
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=20)
+    statuses = []
+    for number in range(4):
+        connection.request("POST", "/predict", photo, {"Content-Type": "image/png"})
+        if number == 2:
+            wait_for(lambda: server.metric(IN_FLIGHT) == 2, "the request runs")
+            (worker,) = Uwsgi.of(server, tmp_path).workers
+            os.kill(worker, signal.SIGKILL)
+        response = connection.getresponse()
+        response.read()
+        statuses.append(response.status)
+    connection.close()
+    assert statuses == [200, 200, 502, 200]
