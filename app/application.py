@@ -16,6 +16,8 @@ from app.api import (
     requests,
     uploads,
 )
+from app.api.admission import Admission
+from app.api.door import Door
 from app.api.services import Services, attach
 from app.api.telemetry import Telemetry
 from app.serving.client import InferenceClient
@@ -27,11 +29,17 @@ def create_app(settings: Settings, client: InferenceClient) -> Flask:
     app = Flask("app.api")
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
     app.json.sort_keys = False  # type: ignore[attr-defined]
-    attach(app, Services(settings, client, Telemetry()))
+    services = Services(settings, client, Telemetry(), Admission(settings.queue_limit))
+    attach(app, services)
     requests.register(app)
     uploads.register(app)
     problems.register(app)
     platform.register(app, settings)
     for room in (predict, models, health, metrics, pages, docs):
         app.register_blueprint(room.blueprint)
+    app.wsgi_app = Door(app.wsgi_app, services, _paths_of(app, "predict.predict"))  # type: ignore[method-assign]
     return app
+
+
+def _paths_of(app: Flask, endpoint: str) -> list[str]:
+    return [rule.rule for rule in app.url_map.iter_rules(endpoint)]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import sys
 from datetime import UTC, datetime
 from typing import TextIO
@@ -37,11 +38,23 @@ class JsonLines(logging.Formatter):
 class LineHandler(logging.StreamHandler[TextIO]):
     """Writes each line in one piece, so that the lines of several processes do not mix."""
 
+    def createLock(self) -> None:  # noqa: N802 - the base class names it
+        """Do without a lock: while one thread writes, a hundred others would queue for it."""
+        self.lock = None
+
     def emit(self, record: logging.LogRecord) -> None:
         """Write one record; a closed pipe is nobody's reason to fail a prediction."""
         try:
-            self.stream.write(self.format(record) + "\n")
-            self.stream.flush()
+            line = self.format(record) + "\n"
+            try:
+                descriptor = self.stream.fileno()
+            except OSError:
+                # No file: what is written to memory is there at once.
+                self.stream.write(line)
+                return
+            data = line.encode(errors="backslashreplace")
+            while data:
+                data = data[os.write(descriptor, data) :]
         except Exception:
             self.handleError(record)
 

@@ -18,9 +18,10 @@ from app.serving.client import IsGone
 
 _TABLES = (Path("/proc/net/tcp"), Path("/proc/net/tcp6"))
 _ESTABLISHED = "01"
-# How old an answer may be: the tables hold every connection of the machine or pod.
+# How old an answer may be, and how many times longer than it took: the tables hold every connection
+# of the machine or pod, thousands of them just when there is most to do.
 _FRESH_S = 0.2
-_SOON_S = 0.02
+_TIMES_LONGER = 50
 
 #: Last word of a client's address, its port, the server's port.
 Caller = tuple[int, int, int]
@@ -34,6 +35,7 @@ class Callers:
         self._lock = threading.Lock()
         self._connected: frozenset[Caller] = frozenset()
         self._read_at = 0.0
+        self._fresh_until = 0.0
         self._has_found = False
 
     def watch(self, environ: Mapping[str, Any]) -> IsGone | None:
@@ -49,33 +51,34 @@ class Callers:
         word = int.from_bytes(address[-4:], sys.byteorder)
         swapped = int.from_bytes(ports[0].to_bytes(2, "big"), "little")
         callers = frozenset({(word, *ports), (word, swapped, ports[1])})
-        # A new client is not in a table that was read before it came.
-        if callers & self._now(_FRESH_S) or callers & self._now(_SOON_S):
-            self._has_found = True
+        begun_at = time.monotonic()
         missed: set[float] = set()
-        return lambda: self._is_gone(callers, missed)
+        return lambda: self._is_gone(callers, begun_at, missed)
 
-    def _is_gone(self, callers: frozenset[Caller], missed: set[float]) -> bool:
+    def _is_gone(self, callers: frozenset[Caller], begun_at: float, missed: set[float]) -> bool:
         """Say whether two readings have missed a client; `missed` keeps when they were made.
 
         One may miss a client that is there: the kernel shows the table piece by piece, and it
-        changes between two of them.
+        changes between two of them. One made before the client came does not count.
         """
-        if callers & self._now(_FRESH_S):
+        connected, read_at = self._now()
+        if callers & connected:
             self._has_found = True
             missed.clear()
-        else:
-            missed.add(self._read_at)
+        elif read_at > begun_at:
+            missed.add(read_at)
         # Where no client was ever found, the requests tell other addresses than the kernel.
         return self._has_found and len(missed) >= 2
 
-    def _now(self, oldest_s: float) -> frozenset[Caller]:
-        """Return who is connected, by a reading that is not older than that."""
+    def _now(self) -> tuple[frozenset[Caller], float]:
+        """Return who was connected at the last reading, and when that began."""
         with self._lock:
-            if time.monotonic() - self._read_at > oldest_s:
-                self._connected = frozenset(self._read())
-                self._read_at = time.monotonic()
-            return self._connected
+            begun_at = time.monotonic()
+            if begun_at > self._fresh_until:
+                self._connected, self._read_at = frozenset(self._read()), begun_at
+                now = time.monotonic()
+                self._fresh_until = now + max(_FRESH_S, _TIMES_LONGER * (now - begun_at))
+            return self._connected, self._read_at
 
     def _read(self) -> Iterator[Caller]:
         for table in self._tables:

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 import numpy as np
 from flask import Blueprint, Response, g, jsonify, request
 from numpy.typing import NDArray
-from ulid import ULID
 
 from app import log
 from app.api import inputs, problems, rendering
@@ -19,10 +18,11 @@ from app.api.answers import AnswerFormat, CocoResult, MaskFormat, PredictAnswer,
 from app.api.headers import request_timeout_s
 from app.api.negotiation import MEDIA_TYPES, answer_format
 from app.api.services import services
+from app.ids import new_id
 from app.images import ImageError, decode
 from app.kinds.kind import Parameters
 from app.serving.client import Prediction
-from app.serving.errors import InferenceTimeout
+from app.serving.errors import InferenceOverloaded, InferenceTimeout
 
 blueprint = Blueprint("predict", __name__)
 
@@ -60,18 +60,25 @@ def _found(sent: inputs.PredictInput) -> Iterator[_Found]:
     """Yield each picture with what is on it; all of them share the time that one may take."""
     longest_s = services().settings.inference_timeout_s
     timeout_s = request_timeout_s(request.headers, longest_s) or longest_s
+    admission = services().admission
     is_gone = services().callers.watch(request.environ)
     for index, picture in enumerate(sent.pictures):
         left_s = timeout_s - (time.perf_counter() - g.start)
         if left_s <= 0:
             raise InferenceTimeout(timeout_s)
         asked = sent.parameters
+        admission.work()
         # The place first: a photo whose turn would come too late is not even decoded.
-        turn = services().client.enter(
-            model=asked.model, version=asked.version, timeout_s=left_s, is_gone=is_gone
-        )
+        try:
+            turn = services().client.enter(
+                model=asked.model, version=asked.version, timeout_s=left_s, is_gone=is_gone
+            )
+        except InferenceOverloaded as error:
+            admission.note(error)
+            raise
         with contextlib.closing(turn):
             image, decode_ms = _decode(picture, f"instances[{index}]" if sent.is_list else "image")
+            admission.rest()
             try:
                 prediction = turn.predict(image, Parameters(asked.min_score, asked.max_instances))
             except InferenceTimeout:
@@ -146,7 +153,7 @@ def _ms_since(start: float) -> float:
 
 def _record(prediction: Prediction, timing_ms: Mapping[str, float]) -> str:
     """Log and count one prediction; return the id that it gets."""
-    prediction_id = str(ULID())
+    prediction_id = new_id()
     telemetry = services().telemetry
     for stage, value in timing_ms.items():
         telemetry.stages.labels(prediction.model, stage).observe(value / 1000)

@@ -118,13 +118,20 @@ class ProblemError(Exception):
     def response(self) -> Response:
         """Return the problem as an answer."""
         g.problem, g.problem_detail = self.slug, self.detail
+        return Response(self.body(g.request_id), self.status, self.headers())
+
+    def body(self, request_id: str) -> bytes:
+        """Return the document as it is sent."""
         # Half a surrogate pair, as JSON may hold, has no UTF-8; backslashed it is JSON again.
-        text = json.dumps(self.document(g.request_id), ensure_ascii=False)
-        body = text.encode(errors="backslashreplace") + b"\n"
-        response = Response(body, self.status, content_type="application/problem+json")
+        text = json.dumps(self.document(request_id), ensure_ascii=False)
+        return text.encode(errors="backslashreplace") + b"\n"
+
+    def headers(self) -> dict[str, str]:
+        """Return the headers that belong to it."""
+        headers = {"Content-Type": "application/problem+json"}
         if self.retry_after_s is not None:
-            response.headers["Retry-After"] = str(max(1, round(self.retry_after_s)))
-        return response
+            headers["Retry-After"] = str(max(1, round(self.retry_after_s)))
+        return headers
 
 
 def _presentable(value: object) -> object:

@@ -6,10 +6,10 @@ import re
 import time
 
 from flask import Flask, Response, g, request
-from ulid import ULID
 
 from app import log
 from app.api.services import services
+from app.ids import new_id
 
 HEADER = "X-Request-ID"
 
@@ -18,7 +18,7 @@ _WELL_FORMED = re.compile(r"[A-Za-z0-9._:+/=-]{1,128}")
 _QUIET = ("health.healthz", "health.readyz", "metrics.metrics")
 # What an answer says to browsers, unless its page says more. Nothing here is to be shown in another
 # site's frame, guessed at, or kept: a prediction is about somebody's photo.
-_SECURITY = {
+SECURITY = {
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Referrer-Policy": "no-referrer",
@@ -35,9 +35,13 @@ def register(app: Flask) -> None:
     app.teardown_request(_leave)
 
 
+def request_id_of(given: str) -> str:
+    """Return the id that a client gave its request where it is well-formed, else a new one."""
+    return given if _WELL_FORMED.fullmatch(given) else new_id()
+
+
 def _begin() -> None:
-    given = request.headers.get(HEADER, "")
-    g.request_id = given if _WELL_FORMED.fullmatch(given) else str(ULID())
+    g.request_id = request_id_of(request.headers.get(HEADER, ""))
     g.start = time.perf_counter()
     services().telemetry.requests_in_flight.inc()
     g.is_in_flight = True
@@ -45,7 +49,7 @@ def _begin() -> None:
 
 def _end(response: Response) -> Response:
     response.headers[HEADER] = g.request_id
-    for name, value in _SECURITY.items():
+    for name, value in SECURITY.items():
         response.headers.setdefault(name, value)
     if request.method == "POST":
         response.headers.setdefault("Cache-Control", "no-store")

@@ -7,6 +7,7 @@ from typing import cast
 
 from flask import Flask, current_app
 
+from app.api.admission import Admission
 from app.api.callers import Callers
 from app.api.telemetry import Telemetry
 from app.images import ImageLimits
@@ -23,6 +24,7 @@ class Services:
     settings: Settings
     client: InferenceClient
     telemetry: Telemetry
+    admission: Admission
     callers: Callers = field(default_factory=Callers)
     last_answers: dict[str, object] = field(default_factory=dict)
     """What each health path answered last."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import io
 import time
-from typing import IO, Any, cast
+from typing import IO, Any, Protocol, cast
 
 from flask import Flask, Request, Response, request
 from werkzeug.formparser import FormDataParser
@@ -23,6 +23,13 @@ MAX_FORM_PARTS = 100
 MAX_FORM_FIELD_BYTES = 500_000
 
 _BLOCK = 1 << 16
+
+
+class Readable(Protocol):
+    """A body as the server gives it."""
+
+    def read(self, size: int, /) -> bytes:
+        """Return at most `size` bytes, none at the end."""
 
 
 class _CountedBody:
@@ -58,16 +65,21 @@ class UploadRequest(Request):
         return io.BytesIO()
 
     def drain(self) -> None:
-        """Read what the client is still sending, unless that is no photo by any measure."""
-        left = min((self.content_length or 0) - self._body.read_bytes, MAX_DRAIN)
-        end = time.monotonic() + MAX_DRAIN_S
-        # OSError: the client has hung up.
-        with contextlib.suppress(OSError):
-            while left > 0 and time.monotonic() < end:
-                data = self._body.read(min(left, _BLOCK))
-                if not data:
-                    return
-                left -= len(data)
+        """Read what the client is still sending."""
+        drain(self._body, (self.content_length or 0) - self._body.read_bytes)
+
+
+def drain(body: Readable, left: int) -> None:
+    """Read the `left` bytes of a body to their end, unless that is no photo by any measure."""
+    left = min(left, MAX_DRAIN)
+    end = time.monotonic() + MAX_DRAIN_S
+    # OSError: the client has hung up.
+    with contextlib.suppress(OSError):
+        while left > 0 and time.monotonic() < end:
+            data = body.read(min(left, _BLOCK))
+            if not data:
+                return
+            left -= len(data)
 
 
 def register(app: Flask) -> None:

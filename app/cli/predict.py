@@ -14,12 +14,12 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from ulid import ULID
 
 from app import log
 from app.api.answers import PredictAnswer
 from app.api.rendering import instances_as_json, label_of, prediction_as_json
 from app.cli.terminal import CommandError, table
+from app.ids import new_id
 from app.images import ImageError, ImageLimits, decode
 from app.kinds.kind import Parameters
 from app.serving.client import InferenceClient, Prediction
@@ -135,7 +135,7 @@ def _as_json(prediction: Prediction, decode_ms: float) -> PredictAnswer:
         "inference": prediction.inference_ms,
         "encode": (time.perf_counter() - start) * 1000,
     }
-    return prediction_as_json(prediction, str(ULID()), instances, timing_ms)
+    return prediction_as_json(prediction, new_id(), instances, timing_ms)
 
 
 def _as_text(file: Path, prediction: Prediction) -> Iterator[str]:

@@ -38,6 +38,9 @@ _POLL_S = 0.25
 # Of so many predictions the median is what the next one is expected to take: one photo that was
 # slow, because its graph had to be built, is no reason to refuse others.
 _REMEMBERED = 15
+# One who was told that all places are taken tells others so, for this share of the time in which
+# they will be free again: the engine does not run dry meanwhile.
+_FULL_SHARE, _LONGEST_FULL_S = 0.25, 0.02
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,6 +75,7 @@ class Engine:
         self._lock = threading.Lock()
         self._places: set[Place] = set()
         self._took_s: dict[str, deque[float]] = {}
+        self._last_done_at = 0.0
         self._waiting: queue.SimpleQueue[_Work | None] = queue.SimpleQueue()
         self._running: Place | None = None
         self._running_since: float | None = None
@@ -109,6 +113,7 @@ class Engine:
                     f"{len(others)} requests are in work or wait already; at most "
                     f"{self._limit} may",
                     wait_s or RETRY_AFTER_S,
+                    min(_FULL_SHARE * wait_s, _LONGEST_FULL_S),
                 )
             # With nobody before it a request is tried in any case: that is how it is learnt when
             # a model has become faster.
@@ -139,7 +144,11 @@ class Engine:
             self._thread.join()
 
     def _expected_s(self, title: str) -> float:
-        """Return how long a prediction takes by what the last ones took; 0 before the first."""
+        """Return how long a place is taken by what the last ones took; 0 before the first.
+
+        That is from when the one before it was done, or from its own entry where that was later:
+        what makes places come free slowly may be the decoding of photos, not the network.
+        """
         took_s = self._took_s.get(title)
         return statistics.median(took_s) if took_s else 0.0
 
@@ -165,8 +174,11 @@ class Engine:
             work.outcome.set_exception(InferenceFailed(reason))
             return
         took_s = time.perf_counter() - started_at
+        done_at = time.monotonic()
         with self._lock:
-            self._took_s.setdefault(title, deque(maxlen=_REMEMBERED)).append(took_s)
+            place_s = done_at - max(work.place.entered_at, self._last_done_at)
+            self._took_s.setdefault(title, deque(maxlen=_REMEMBERED)).append(place_s)
+            self._last_done_at = done_at
         queue_ms = 1000 * (started_at - work.queued_at)
         work.outcome.set_result(Outcome(instances, queue_ms, 1000 * took_s))
 
@@ -185,7 +197,8 @@ class Place:
         self.title, self.model = title, model
         self._engine = engine
         self._timeout_s = timeout_s
-        self._deadline = time.monotonic() + timeout_s
+        self.entered_at = time.monotonic()
+        self._deadline = self.entered_at + timeout_s
         self._is_gone = is_gone
 
     def is_gone(self) -> bool:

@@ -73,12 +73,16 @@ class InferenceUnavailable(ServingError):
 
 
 class InferenceOverloaded(ServingError):
-    """There is no room, or not enough time, for another request beside those that are in work."""
+    """There is no room, or not enough time, for another request beside those that are in work.
 
-    def __init__(self, reason: str, retry_after_s: float) -> None:
-        super().__init__(reason, retry_after_s)
+    For `full_s` seconds nobody else needs to ask; 0 where only this request had too little time.
+    """
+
+    def __init__(self, reason: str, retry_after_s: float, full_s: float = 0.0) -> None:
+        super().__init__(reason, retry_after_s, full_s)
         self.reason = reason
         self.retry_after_s = retry_after_s
+        self.full_s = full_s
 
     def __str__(self) -> str:
         return self.reason

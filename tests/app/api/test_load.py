@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import sys
+import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -12,7 +13,9 @@ from pathlib import Path
 import pytest
 from flask import Flask
 
+from app.api.admission import Admission
 from app.api.callers import Callers
+from app.serving.errors import InferenceOverloaded
 from tests.app.api.test_problems import check
 from tests.app.serving.inference_process import wait_for
 from tests.app.serving.model_folder import Models
@@ -29,6 +32,70 @@ def test_one_request_more_than_there_are_places_is_told_when_to_come_again(
     assert int(refused.headers["Retry-After"]) >= 1
     turns[0].close()
     assert app.test_client().post("/predict", data=photo).status_code == 200
+
+
+def test_while_all_places_are_taken_refusals_do_not_ask_the_queue(
+    start_app: Callable[..., Flask], models: Models, photo: bytes
+):
+    models.add("street/1/street.h5", delay_s=0.2)
+    app = start_app(QUEUE_LIMIT="1")
+    client = app.test_client()
+    assert client.post("/predict", data=photo).status_code == 200
+    turn = app.extensions["slipway"].client.enter()
+    first, *others = (client.post("/predict", data=b"no picture") for _ in range(3))
+    turn.close()
+    for refused in (first, *others):
+        problem = check(refused, 429, "too-many-requests")
+        assert "at most 1 may" in problem["detail"]
+    assert all(set(refused.headers.keys()) == set(first.headers.keys()) for refused in others)
+    time.sleep(0.03)
+    assert client.post("/predict", data=photo).status_code == 200
+    scrape = client.get("/metrics").text
+    assert 'slipway_http_requests_total{method="POST",route="/predict",status="429"} 3.0' in scrape
+
+
+def test_a_refusal_holds_for_others_only_as_long_as_it_says():
+    admission = Admission(places=1)
+    full = InferenceOverloaded("all places are taken", 3.0, full_s=0.05)
+    admission.note(full)
+    assert admission.enter() is full
+    time.sleep(0.06)
+    assert admission.enter() is None
+    admission.leave()
+    admission.note(InferenceOverloaded("too little time for this one", 3.0))
+    assert admission.enter() is None
+
+
+def test_more_requests_than_there_are_places_are_not_let_in_at_all():
+    admission = Admission(places=10)
+    with ThreadPoolExecutor(11) as pool:
+        # Four work at a time: whoever has begun to wait for its prediction lets another work.
+        entered = list(pool.map(lambda _: (admission.enter(), admission.rest()), range(10)))
+        assert entered == [(None, None)] * 10
+        refusal = admission.enter()
+        assert isinstance(refusal, InferenceOverloaded)
+        assert "10 requests" in str(refusal)
+        admission.leave()
+        assert admission.enter() is None
+
+
+def test_few_threads_work_at_once():
+    admission = Admission(places=32)
+    at_work: list[int] = []
+    lock = threading.Lock()
+
+    def work(_: int) -> None:
+        assert admission.enter() is None
+        with lock:
+            at_work.append((at_work[-1] if at_work else 0) + 1)
+        time.sleep(0.01)
+        with lock:
+            at_work.append(at_work[-1] - 1)
+        admission.leave()
+
+    with ThreadPoolExecutor(16) as pool:
+        list(pool.map(work, range(32)))
+    assert max(at_work) == 4
 
 
 def test_a_request_that_would_come_too_late_is_refused_at_once(
@@ -111,6 +178,7 @@ def test_a_client_that_hangs_up_is_noticed(server: socket.socket):
         assert is_gone
         assert is_other_gone
         assert not is_gone()
+        assert not is_other_gone()
         client.close()
         wait_for(is_gone, "it is noticed")
         assert not is_other_gone()
@@ -152,6 +220,7 @@ def test_the_tables_word_order_is_this_machines(tmp_path: Path):
     environ = {"REMOTE_ADDR": "10.0.0.1", "REMOTE_PORT": "4711", "SERVER_PORT": "8080"}
     is_gone = callers.watch(environ)
     assert is_gone
+    assert not is_gone()
     table.write_text("  sl  local_address ...\n")
     wait_for(is_gone, "it is noticed")
 

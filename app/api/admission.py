@@ -1,0 +1,74 @@
+"""How many requests one HTTP worker has in work at once, and what it does not even begin.
+
+Its threads share the interpreter's lock. With all of them at work each waits for all others at
+every step, those that only have a request to refuse as well, and what nobody has looked at yet
+waits unseen. So few work at a time, more wait for their turn, and the rest is free to refuse.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+
+from app.serving.errors import InferenceOverloaded
+
+# Decoders run without the lock, what is around them does not: more would wait for each other.
+_AT_WORK = 4
+# So many are let in in any case: they may be in other stages than those that take a place.
+_LEAST_INSIDE = 8
+_RETRY_AFTER_S = 1.0
+
+
+class Admission:
+    """Who may ask for a prediction, of one process's requests. Safe to share between threads.
+
+    Args:
+        places: in the queue, QUEUE_LIMIT.
+    """
+
+    def __init__(self, places: int) -> None:
+        self._most = max(places, _LEAST_INSIDE)
+        self._lock = threading.Lock()
+        self._inside = 0
+        self._at_work = threading.Semaphore(_AT_WORK)
+        self._thread = threading.local()
+        # One tuple, so that no reader sees half of it changed.
+        self._last: tuple[float, InferenceOverloaded] | None = None
+
+    def note(self, error: InferenceOverloaded) -> None:
+        """Remember that the queue has refused a request, as long as that holds for everybody."""
+        if error.full_s > 0:
+            self._last = time.monotonic() + error.full_s, error
+
+    def enter(self) -> InferenceOverloaded | None:
+        """Let this thread's request in and to work, or return why not."""
+        last = self._last
+        if last is not None and time.monotonic() < last[0]:
+            return last[1]
+        with self._lock:
+            if self._inside >= self._most:
+                reason = f"{self._inside} requests are in work or wait already"
+                return InferenceOverloaded(
+                    reason, last[1].retry_after_s if last else _RETRY_AFTER_S
+                )
+            self._inside += 1
+        self.work()
+        return None
+
+    def leave(self) -> None:
+        """Count the request out that was let in."""
+        self.rest()
+        with self._lock:
+            self._inside -= 1
+
+    def work(self) -> None:
+        """Wait for this thread's turn to use a core, unless it has one."""
+        if not getattr(self._thread, "is_at_work", False):
+            self._at_work.acquire()
+            self._thread.is_at_work = True
+
+    def rest(self) -> None:
+        """Let another thread work, since this one will wait."""
+        if getattr(self._thread, "is_at_work", False):
+            self._thread.is_at_work = False
+            self._at_work.release()

@@ -1,0 +1,84 @@
+"""Refuses what the queue has no place for, before anything else is done about it.
+
+At twice the load that a server can bear there are as many requests to refuse as to answer, and all
+that a refusal costs is taken from the answers. So one that the queue has refused speaks, for some
+milliseconds, for those that come after it: they get the same problem from here, without Flask,
+without the way to the inference process, and with one line in the log for all of them.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Collection, Iterable
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+from app import log
+from app.api.problems import ProblemError, of_serving
+from app.api.requests import HEADER, SECURITY, request_id_of
+from app.api.services import Services
+from app.api.uploads import drain
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+_LOGGED_EACH_S = 1.0
+
+
+class Door:
+    """The application's outermost part.
+
+    Args:
+        app: what is behind the door.
+        services: of the application.
+        paths: where predictions are asked for by POST.
+    """
+
+    def __init__(self, app: WSGIApplication, services: Services, paths: Collection[str]) -> None:
+        self._app, self._services, self._paths = app, services, frozenset(paths)
+        self._lock = threading.Lock()
+        self._refused, self._logged_at = 0, 0.0
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        if (
+            environ["REQUEST_METHOD"] != "POST"
+            or environ.get("PATH_INFO") not in self._paths
+            or not environ.get("CONTENT_LENGTH", "").isdigit()
+        ):
+            return self._app(environ, start_response)
+        error = self._services.admission.enter()
+        if error is not None:
+            return self._refuse(of_serving(error), environ, start_response)
+        try:
+            return self._app(environ, start_response)
+        finally:
+            self._services.admission.leave()
+
+    def _refuse(
+        self, problem: ProblemError, environ: WSGIEnvironment, start_response: StartResponse
+    ) -> Iterable[bytes]:
+        drain(environ["wsgi.input"], int(environ["CONTENT_LENGTH"]))
+        request_id = request_id_of(environ.get("HTTP_X_REQUEST_ID", ""))
+        body = problem.body(request_id)
+        headers = problem.headers() | SECURITY
+        headers |= {"Content-Length": str(len(body)), "Cache-Control": "no-store"}
+        headers |= {HEADER: request_id, "Vary": "Accept"}
+        if self._services.settings.stopping_mark.exists():
+            headers["Connection"] = "close"
+        self._count(problem, environ["PATH_INFO"])
+        start_response(
+            f"{problem.status} {HTTPStatus(problem.status).phrase}", list(headers.items())
+        )
+        return [body]
+
+    def _count(self, problem: ProblemError, path: str) -> None:
+        labels = ("POST", path, str(problem.status))
+        self._services.telemetry.requests.labels(*labels).inc()
+        with self._lock:
+            self._refused += 1
+            now = time.monotonic()
+            if now - self._logged_at < _LOGGED_EACH_S:
+                return
+            refused, self._refused, self._logged_at = self._refused, 0, now
+        log.event("refused", "WARNING", requests=refused, path=path, detail=problem.detail)
