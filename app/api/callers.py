@@ -22,6 +22,8 @@ _ESTABLISHED = "01"
 # of the machine or pod, thousands of them just when there is most to do.
 _FRESH_S = 0.2
 _TIMES_LONGER = 50
+# So many of the first clients are looked for at once; a new one is in no table that is much older.
+_FIRST_LOOKS, _SOON_S = 20, 0.02
 
 #: Last word of a client's address, its port, the server's port.
 Caller = tuple[int, int, int]
@@ -36,7 +38,7 @@ class Callers:
         self._connected: frozenset[Caller] = frozenset()
         self._read_at = 0.0
         self._fresh_until = 0.0
-        self._has_found = False
+        self._has_found, self._first_looks = False, 0
 
     def watch(self, environ: Mapping[str, Any]) -> IsGone | None:
         """Return what tells whether a request's client has hung up; None where nothing can."""
@@ -53,6 +55,12 @@ class Callers:
         callers = frozenset({(word, *ports), (word, swapped, ports[1])})
         begun_at = time.monotonic()
         missed: set[float] = set()
+        if not self._has_found and self._first_looks < _FIRST_LOOKS:
+            # Whether this machine's tables and the server speak of the same clients is to be known
+            # before one of them hangs up.
+            self._first_looks += 1
+            self._fresh_until = min(self._fresh_until, self._read_at + _SOON_S)
+            self._is_gone(callers, begun_at, missed)
         return lambda: self._is_gone(callers, begun_at, missed)
 
     def _is_gone(self, callers: frozenset[Caller], begun_at: float, missed: set[float]) -> bool:

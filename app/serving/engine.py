@@ -38,6 +38,9 @@ _POLL_S = 0.25
 # Of so many predictions the median is what the next one is expected to take: one photo that was
 # slow, because its graph had to be built, is no reason to refuse others.
 _REMEMBERED = 15
+# What is expected to take so long is given more time than that: half of all take longer than the
+# median, and one that comes too late has kept others from coming in time.
+_RESERVE = 1.3
 # One who was told that all places are taken tells others so, for this share of the time in which
 # they will be free again: the engine does not run dry meanwhile.
 _FULL_SHARE, _LONGEST_FULL_S = 0.25, 0.02
@@ -117,7 +120,7 @@ class Engine:
                 )
             # With nobody before it a request is tried in any case: that is how it is learnt when
             # a model has become faster.
-            needed_s = wait_s + self._expected_s(title)
+            needed_s = _RESERVE * (wait_s + self._expected_s(title))
             if others and needed_s > timeout_s:
                 raise InferenceOverloaded(
                     f"this request would take about {needed_s:.1f} s, behind "
