@@ -38,6 +38,14 @@ _WANTED_BACKLOG = 1024
 _MAX_DESCRIPTORS = 65536
 # Metrics, and the bodies of requests that are being sent.
 _LEAST_ROOM = 32 << 20
+# How a worker's many threads share memory (mallopt(3)). Each would keep what it has freed in an
+# arena of its own; and pixels that come from an arena leave holes in it, so that it grows for
+# ever: they are given back to the system at once instead.
+_MALLOC = {
+    "MALLOC_ARENA_MAX": "2",
+    "MALLOC_MMAP_THRESHOLD_": str(1 << 20),
+    "MALLOC_TRIM_THRESHOLD_": str(4 << 20),
+}
 _ELSEWHERE = "; elsewhere: TMPDIR=/some/folder slipway serve"
 
 
@@ -133,8 +141,7 @@ def _variables(settings: Settings, sockets: _Sockets) -> dict[str, str]:
         "HTTP_PROCESSES": str(settings.http_processes),
         "HTTP_THREADS": str(settings.http_threads),
         METRICS_FOLDER_VARIABLE: str(_empty_metrics_folder(settings.inference_socket)),
-        # Each of a worker's many threads would keep what it has freed in an arena of its own.
-        "MALLOC_ARENA_MAX": os.environ.get("MALLOC_ARENA_MAX", "2"),
+        **{name: os.environ.get(name, value) for name, value in _MALLOC.items()},
         "PYTHONPATH": os.pathsep.join(entry for entry in path if entry),
         "SLIPWAY_ROUTER_SOCKET": str(sockets.router),
         "SLIPWAY_WORKERS_SOCKET": str(sockets.workers),
