@@ -1,6 +1,6 @@
 # Plain verbs. A variable given here, as in `make serve PORT=9000`, is in the command's environment.
 bin = .venv/bin
-slow = slow or goldens or server or browser or image
+slow = slow or goldens or server or browser or image or cluster
 
 .PHONY: setup serve test test-slow lint format bench lock clean
 .NOTPARALLEL:
@@ -9,8 +9,8 @@ setup: ; @./setup.sh
 serve: setup ; @exec $(bin)/slipway serve
 test: lint ; $(bin)/pytest -m "not ($(slow))"
 test-slow: ; @./setup.sh dev && $(bin)/pytest -m "$(slow)" --durations=15
-lint: ; @./setup.sh dev && $(bin)/ruff check && $(bin)/ruff format --check && $(bin)/mypy && $(bin)/lint-imports && $(bin)/yamllint --strict . && $(bin)/hadolint Dockerfile
+lint: ; @./setup.sh dev && $(bin)/ruff check && $(bin)/ruff format --check && $(bin)/mypy && $(bin)/lint-imports && PYTHONPATH=cloud_function $(bin)/lint-imports --config cloud_function/.importlinter && $(bin)/yamllint --strict . && $(bin)/hadolint Dockerfile
 format: ; @./setup.sh dev && $(bin)/ruff check --fix && $(bin)/ruff format
 bench: setup ; $(bin)/python -m bench.mask_rcnn
-lock: ; @./setup.sh dev && $(bin)/uv pip compile -q pyproject.toml -o requirements.txt && $(bin)/uv pip compile -q pyproject.toml --group dev -c requirements.txt -o requirements-dev.txt
+lock: ; @./setup.sh dev && $(bin)/uv pip compile -q pyproject.toml -o requirements.txt && $(bin)/uv pip compile -q pyproject.toml --group dev -c requirements.txt -o requirements-dev.txt && $(bin)/uv pip compile -q cloud_function/requirements.in -c requirements-dev.txt -o cloud_function/requirements.txt
 clean: ; rm -rf .venv build slipway.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

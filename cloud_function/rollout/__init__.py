@@ -1,0 +1,1 @@
+"""Behind `onNewImage`: a build's message in, a Deployment patched, watched, restored."""

@@ -1,0 +1,194 @@
+"""A Kubernetes API server: the one place that knows the kubernetes package.
+
+Objects go in and out as the API's own JSON. Errors come out as this room's.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+import kubernetes.client
+import kubernetes.config
+import urllib3
+
+from rollout.errors import ConflictError, PermanentError, TransientError
+from rollout.gcp import GoogleApis
+from rollout.gke import Endpoint, locate
+from rollout.snapshot import Json, Snapshot
+from rollout.targets import Target
+
+FIELD_MANAGER = "onNewImage"
+_TIMEOUT_S = (5, 30)
+_WORTH_ANOTHER_TRY = frozenset({401, 403, 408, 429})
+
+
+class Cluster:
+    """What a rollout needs of an API server, and not more: the Role grants exactly these calls."""
+
+    def __init__(self, configuration: kubernetes.client.Configuration) -> None:
+        # Reads that a connection gone stale swallowed are sent again; patches never are.
+        configuration.retries = urllib3.Retry(total=2, backoff_factor=0.1)
+        client = kubernetes.client.ApiClient(configuration)
+        self._apps = kubernetes.client.AppsV1Api(client)
+        self._core = kubernetes.client.CoreV1Api(client)
+
+    def snapshot(self, namespace: str, name: str) -> Snapshot:
+        """Return the Deployment with its ReplicaSets. Raises PermanentError and TransientError."""
+        replica_sets = self._list(self._apps.list_namespaced_replica_set, namespace)
+        with _errors(f"deployment {namespace}/{name}"):
+            deployment = _json(
+                self._apps.read_namespaced_deployment(
+                    name, namespace, _preload_content=False, _request_timeout=_TIMEOUT_S
+                )
+            )
+        uid = deployment["metadata"]["uid"]
+        return Snapshot(deployment, tuple(found for found in replica_sets if _owns(uid, found)))
+
+    def pods(self, snapshot: Snapshot) -> list[Json]:
+        """Return the pods that the Deployment selects."""
+        selector = snapshot.deployment["spec"]["selector"].get("matchLabels") or {}
+        labels = ",".join(f"{key}={value}" for key, value in sorted(selector.items()))
+        return self._list(self._core.list_namespaced_pod, snapshot.namespace, label_selector=labels)
+
+    def warnings(self, pod: Json) -> list[Json]:
+        """Return the Warning events about a pod, the newest last."""
+        about = f"involvedObject.uid={pod['metadata']['uid']},type=Warning"
+        found = self._list(
+            self._core.list_namespaced_event, pod["metadata"]["namespace"], field_selector=about
+        )
+        return sorted(found, key=lambda event: str(event.get("lastTimestamp") or ""))
+
+    def patch(self, snapshot: Snapshot, body: Mapping[str, Any], *, dry_run: bool = False) -> Json:
+        """Apply a strategic merge patch to the Deployment and return what it has become.
+
+        Raises ConflictError if the Deployment has changed since `snapshot`.
+        """
+        with _errors(f"deployment {snapshot.namespace}/{snapshot.name}"):
+            return _json(
+                self._apps.patch_namespaced_deployment(
+                    snapshot.name,
+                    snapshot.namespace,
+                    dict(body),
+                    dry_run="All" if dry_run else None,
+                    field_manager=FIELD_MANAGER,
+                    _content_type="application/strategic-merge-patch+json",
+                    _preload_content=False,
+                    _request_timeout=_TIMEOUT_S,
+                )
+            )
+
+    def record(self, snapshot: Snapshot, name: str, event: Mapping[str, str]) -> bool:
+        """Write a Kubernetes Event about the Deployment; return False if it is there already.
+
+        `event` has type, reason and message. Raises PermanentError and TransientError.
+        """
+        metadata = snapshot.deployment["metadata"]
+        now = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
+        body: Any = {
+            "apiVersion": "v1",
+            "kind": "Event",
+            "metadata": {"name": name, "namespace": snapshot.namespace},
+            "involvedObject": {
+                "apiVersion": "apps/v1",
+                "kind": "Deployment",
+                "name": snapshot.name,
+                "namespace": snapshot.namespace,
+                "uid": metadata["uid"],
+                "resourceVersion": metadata["resourceVersion"],
+            },
+            "source": {"component": FIELD_MANAGER},
+            "firstTimestamp": now,
+            "lastTimestamp": now,
+            "count": 1,
+            **event,
+        }
+        try:
+            with _errors(f"event {name}"):
+                _json(
+                    self._core.create_namespaced_event(
+                        snapshot.namespace,
+                        body,
+                        field_manager=FIELD_MANAGER,
+                        _preload_content=False,
+                        _request_timeout=_TIMEOUT_S,
+                    )
+                )
+        except ConflictError:
+            return False
+        return True
+
+    def _list(self, call: Callable[..., Any], namespace: str, **selector: str) -> list[Json]:
+        with _errors(f"namespace {namespace}"):
+            answer = call(
+                namespace, **selector, _preload_content=False, _request_timeout=_TIMEOUT_S
+            )
+            items: list[Json] = _json(answer).get("items") or []
+            return items
+
+
+def connect(target: Target, apis: GoogleApis, container_endpoint: str) -> Cluster:
+    """Return the target's cluster. Raises PermanentError and TransientError."""
+    if target.kubeconfig is not None:
+        configuration = kubernetes.client.Configuration()
+        try:
+            kubernetes.config.load_kube_config(  # type: ignore[no-untyped-call]
+                str(target.kubeconfig), target.context or None, configuration
+            )
+        except kubernetes.config.ConfigException as error:
+            raise PermanentError(f"KUBECONFIG={str(target.kubeconfig)!r}: {error}") from error
+        return Cluster(configuration)
+    return Cluster(gke_configuration(locate(apis, container_endpoint, target), apis.token))
+
+
+def gke_configuration(
+    endpoint: Endpoint, token: Callable[[], str]
+) -> kubernetes.client.Configuration:
+    """Return a configuration that sends a fresh token with each request."""
+    configuration = kubernetes.client.Configuration(host=endpoint.url)
+    if endpoint.authority is not None:
+        configuration.ca_cert_data = endpoint.authority
+
+    def refresh(configuration: kubernetes.client.Configuration) -> None:
+        configuration.api_key["BearerToken"] = token()
+
+    configuration.api_key["BearerToken"] = token()
+    configuration.api_key_prefix["BearerToken"] = "Bearer"
+    # Called before each request: a token lives an hour, a warm instance longer.
+    configuration.refresh_api_key_hook = refresh  # type: ignore[assignment]
+    return configuration
+
+
+def _json(response: Any) -> dict[str, Any]:
+    document: dict[str, Any] = json.loads(response.data)
+    return document
+
+
+def _owns(uid: str, thing: Json) -> bool:
+    return any(owner.get("uid") == uid for owner in thing["metadata"].get("ownerReferences") or ())
+
+
+@contextmanager
+def _errors(what: str) -> Iterator[None]:
+    """Turn what the kubernetes package raises into this room's errors."""
+    try:
+        yield
+    except kubernetes.client.ApiException as error:
+        status = error.status or 0
+        message = f"{what}: the API server answers {status}: {_words(error)}"
+        if status == 409:
+            raise ConflictError(message) from error
+        is_ours = 400 <= status < 500 and status not in _WORTH_ANOTHER_TRY
+        raise (PermanentError if is_ours else TransientError)(message) from error
+    except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
+        raise TransientError(f"{what}: the API server cannot be asked: {error}") from error
+
+
+def _words(error: kubernetes.client.ApiException) -> str:
+    try:
+        return str(json.loads(error.body or "")["message"])
+    except (ValueError, KeyError, TypeError):
+        return str(error.reason)
