@@ -1,0 +1,159 @@
+"""A patch holds our containers' images, our annotations and the version it was decided on."""
+
+from __future__ import annotations
+
+import pytest
+
+from rollout import patch, state
+from rollout.build import Image
+from rollout.errors import PermanentError
+from rollout.snapshot import Snapshot
+from tests.cloud_function.samples import (
+    REPOSITORY,
+    a_build,
+    a_target,
+    deployment,
+    digest,
+    image,
+    replica_set,
+    rolled_out,
+)
+
+
+def _state(body: patch.Patch) -> state.State:
+    annotations = body["metadata"]["annotations"]
+    return state.read({name: text for name, text in annotations.items() if text is not None})
+
+
+def _rolled(snapshot: Snapshot, letter: str = "b", minute: int = 5) -> patch.Patch:
+    wanted = Image(REPOSITORY, digest(letter))
+    return patch.roll(a_build(letter, minute), snapshot, a_target(), wanted)
+
+
+def test_a_patch_sets_images_and_annotations_and_nothing_else():
+    body = _rolled(rolled_out("a"))
+    assert set(body) == {"metadata", "spec"}
+    assert set(body["metadata"]) == {"resourceVersion", "annotations"}
+    assert body["metadata"]["resourceVersion"] == "42"
+    assert body["spec"] == {
+        "template": {"spec": {"containers": [{"name": "ml-model", "image": image("b")}]}}
+    }
+    names = set(body["metadata"]["annotations"]) - {"kubernetes.io/change-cause"}
+    assert all(name.startswith("slipway.dev/") for name in names)
+
+
+def test_every_container_of_the_repository_is_set_and_no_other():
+    several = deployment(image("a"))
+    pod = several["spec"]["template"]["spec"]
+    pod["containers"].append({"name": "proxy", "image": "eu.gcr.io/p/proxy:v1"})
+    pod["initContainers"] = [{"name": "warm", "image": image("a")}]
+    spec = _rolled(Snapshot(several))["spec"]["template"]["spec"]
+    assert spec["containers"] == [{"name": "ml-model", "image": image("b")}]
+    assert spec["initContainers"] == [{"name": "warm", "image": image("b")}]
+
+
+def test_what_was_good_stays_known_when_a_rollout_is_overtaken_on_its_way():
+    assert _state(_rolled(rolled_out("a", state="live"))).previous_image == image("a")
+    overtaken = rolled_out("a", state="rolling", previous_image=image("0"))
+    assert _state(_rolled(overtaken)).previous_image == image("0")
+
+
+def test_the_same_digest_built_again_does_not_become_its_own_predecessor():
+    assert _state(_rolled(rolled_out("a"), "a", 9)).previous_image == image("0")
+
+
+def test_each_change_raises_the_serial_also_after_an_undo():
+    assert _state(_rolled(rolled_out("a", serial="3"))).serial == 4
+    left = replica_set(2, image("b"), serial="7")
+    undone = Snapshot(rolled_out("a", serial="3").deployment, (left,))
+    assert _state(_rolled(undone)).serial == 8
+
+
+def test_state_survives_being_written_and_read():
+    known = state.State(
+        serial=4,
+        phase=state.Phase.FAILED,
+        build_id="b",
+        created_ns=1_763_719_200_123_456_789,
+        image=image("a"),
+        quarantined=(digest("a"), digest("b")),
+        hold="why",
+        pending=state.Pending("c", image("c"), 1_763_719_200_000_000_001, 1_763_720_000),
+    )
+    written = {name: text for name, text in state.written(known).items() if text is not None}
+    assert state.read(written) == known
+
+
+def test_annotations_that_somebody_garbled_count_as_not_there():
+    garbled = {"serial": "x", "state": "odd", "build-time": "?", "pending": "{"}
+    assert state.read({f"slipway.dev/{name}": text for name, text in garbled.items()}) == (
+        state.State()
+    )
+
+
+def test_quarantine_keeps_the_newest_and_each_once():
+    known = state.State()
+    for number in range(30):
+        known = known.quarantine(f"sha256:{number}").quarantine("sha256:always")
+    assert len(known.quarantined) == state.MOST_QUARANTINED
+    assert known.quarantined[-2:] == ("sha256:29", "sha256:always")
+
+
+def test_going_back_takes_the_images_of_the_replica_set_that_served():
+    rolling = rolled_out("c", state="rolling", previous_image=image("a"))
+    sets = (
+        replica_set(1, image("a"), available=3),
+        replica_set(2, image("b")),
+        replica_set(3, image("c")),
+    )
+    body, good = patch.restore(Snapshot(rolling.deployment, sets), a_target(), "it crashed")
+    assert good == image("a")
+    assert body["spec"]["template"]["spec"]["containers"][0]["image"] == image("a")
+    restored = _state(body)
+    assert restored.phase == state.Phase.ROLLED_BACK
+    assert restored.quarantined == (digest("c"),)
+    assert (restored.image, restored.reason) == (image("a"), "it crashed")
+    assert restored.build_id == "build-c"
+
+
+def test_without_a_memory_what_is_available_is_gone_back_to():
+    rolling = rolled_out("c", state="rolling", previous_image="")
+    sets = (
+        replica_set(1, image("a"), available=3),
+        replica_set(2, image("b")),
+        replica_set(3, image("c")),
+    )
+    _, good = patch.restore(Snapshot(rolling.deployment, sets), a_target(), "it crashed")
+    assert good == image("a")
+
+
+def test_nothing_quarantined_is_gone_back_to():
+    rolling = rolled_out("c", state="rolling", quarantined=digest("a"), previous_image="")
+    sets = (replica_set(1, image("a"), available=3), replica_set(3, image("c")))
+    body, good = patch.restore(Snapshot(rolling.deployment, sets), a_target(), "it crashed")
+    assert good == ""
+    assert "spec" not in body
+    assert _state(body).phase == state.Phase.FAILED
+
+
+def test_a_failure_is_only_reported_where_that_is_wanted():
+    rolling = rolled_out("c", state="rolling", previous_image=image("a"))
+    body, good = patch.restore(rolling, a_target(ON_FAILURE="report"), "it crashed")
+    assert (good, "spec" in body) == ("", False)
+
+
+def test_a_long_reason_is_cut_so_that_annotations_have_room():
+    body, _ = patch.restore(rolled_out("a", state="rolling"), a_target(), "x" * 100_000)
+    assert len(_state(body).reason) == 1000
+
+
+def test_resuming_takes_over_what_is_live_and_ends_every_hold():
+    changed = Snapshot(deployment(image("f"), image=image("a"), hold="no", serial="3"))
+    adopted = _state(patch.adopt(changed, a_target()))
+    assert (adopted.image, adopted.hold, adopted.serial) == (image("f"), "", 4)
+
+
+def test_without_a_container_of_ours_nothing_is_patched():
+    foreign = Snapshot(deployment("eu.gcr.io/p/other:v1"))
+    with pytest.raises(PermanentError, match="no container"):
+        _rolled(foreign)
