@@ -12,26 +12,26 @@ import sys
 from pathlib import Path
 
 from bench.contender import ROOT
+from bench.photos import jpeg
 from bench.report import save, table
 from bench.server import running_server
 from bench.traffic import Tally, post, send_at, send_for
-
-SAMPLE = ROOT / "models" / "shapes" / "1" / "samples" / "scene-500.png"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--models", type=Path, default=ROOT / "models")
     parser.add_argument("--tiny", action="store_true", help="a model that takes no time instead")
-    parser.add_argument("--photo", type=Path, default=SAMPLE)
+    parser.add_argument("--photo", type=Path, help="by default one of 640 x 480, made here")
     parser.add_argument("--seconds", type=float, default=20, help="of each of the two parts")
     parser.add_argument("--clients", type=int, default=8, help="that find the peak")
     parser.add_argument("--deadline", type=float, default=2, help="seconds that a request has")
     parser.add_argument("--times", type=float, default=2, help="the peak, sent as load")
     arguments = parser.parse_args()
     seconds, deadline_s = arguments.seconds, arguments.deadline
-    headers = {"Content-Type": "image/png", "X-Request-Timeout": f"{deadline_s:g}"}
-    request = post("/predict?masks=none", arguments.photo.read_bytes(), headers)
+    photo = arguments.photo.read_bytes() if arguments.photo else jpeg()
+    headers = {"X-Request-Timeout": f"{deadline_s:g}"}
+    request = post("/predict?masks=none", photo, headers)
     with running_server(None if arguments.tiny else arguments.models) as port:
         send_for(port, request, 3, arguments.clients)
         print(f"{arguments.clients} clients, {seconds:g} s", file=sys.stderr)

@@ -1,4 +1,4 @@
-"""Runs `slipway serve` for a benchmark, with models of a folder or with one that takes no time."""
+"""Runs servers for a benchmark: `slipway serve`, with models or a tiny one, and others."""
 
 from __future__ import annotations
 
@@ -10,25 +10,33 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from bench.contender import ROOT
 
 
 @contextlib.contextmanager
-def running_server(models: Path | None) -> Iterator[int]:
+def running_server(models: Path | None, **variables: str) -> Iterator[int]:
     """Run `slipway serve` until the block ends; gives its port. Without models: the tiny one."""
-    port = free_port()
-    with tempfile.TemporaryDirectory() as folder, open(f"{folder}/log", "wb") as log:
-        environment = os.environ | {"PORT": str(port), "TMPDIR": folder}
+    with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-m", "app.cli", "serve"]
         if models is None:
             models = Path(folder) / "models"
             models.mkdir()
             (models / "tiny.h5").write_bytes(b"tiny")
             command = [sys.executable, "-m", "bench.run_tiny"]
-        environment["MODEL_REPOSITORY"] = str(models.absolute())
+        variables["MODEL_REPOSITORY"] = str(models.absolute())
+        with running(command, **variables) as port:
+            yield port
+
+
+@contextlib.contextmanager
+def running(command: Sequence[str], **variables: str) -> Iterator[int]:
+    """Run a server that takes its port from $PORT until the block ends; gives its port."""
+    port = free_port()
+    with tempfile.TemporaryDirectory() as folder, open(f"{folder}/log", "wb") as log:
+        environment = os.environ | {"PORT": str(port), "TMPDIR": folder} | variables
         server = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
         try:
             _wait_until_ready(port)
