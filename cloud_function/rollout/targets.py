@@ -113,8 +113,8 @@ def from_environment(environment: Mapping[str, str]) -> tuple[Target, ...]:
         name: environment.get(field.variable, "").strip() or field.default
         for name, field in FIELDS.items()
     }
-    several = environment.get("TARGETS", "").strip()
-    if not several:
+    several = environment.get("TARGETS", "")
+    if not several.strip():
         return (_target(given, {name: field.variable for name, field in FIELDS.items()}),)
     targets = tuple(
         _target(

@@ -1,0 +1,86 @@
+"""A server on loopback in place of what lies outside: it answers as told and keeps what it got."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+Answer = tuple[int, Any]
+
+
+@dataclass(frozen=True)
+class Request:
+    method: str
+    path: str
+    headers: dict[str, str]
+    body: Any
+
+
+@dataclass
+class Border:
+    """Answers each request by `answer`; `with Border(…) as border:`."""
+
+    answer: Callable[[Request], Answer]
+    requests: list[Request] = field(default_factory=list)
+
+    def __enter__(self) -> Border:
+        border = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def _take(self) -> None:
+                length = int(self.headers.get("Content-Length") or 0)
+                body = json.loads(self.rfile.read(length)) if length else None
+                headers = {name.lower(): text for name, text in self.headers.items()}
+                request = Request(self.command, self.path, headers, body)
+                border.requests.append(request)
+                status, document = border.answer(request)
+                data = document if isinstance(document, bytes) else json.dumps(document).encode()
+                self.send_response(status)
+                self.send_header("Content-Length", str(len(data)))
+                self.end_headers()
+                self.wfile.write(data)
+
+            do_GET = do_POST = _take  # noqa: N815 - http.server looks them up by these names
+
+            def log_message(self, *_: object) -> None:
+                """Say nothing."""
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._server.server_port}"
+
+
+@dataclass
+class BuildApi:
+    """Cloud Build's API: builds by id, and the list of them."""
+
+    builds: dict[str, dict[str, Any]] = field(default_factory=dict)
+    failing: int = 0
+
+    def add(self, document: dict[str, Any]) -> dict[str, Any]:
+        self.builds[document["id"]] = document
+        return document
+
+    def answer(self, request: Request) -> Answer:
+        if self.failing:
+            return self.failing, {"error": {"message": "told to fail"}}
+        path = request.path.partition("?")[0]
+        if path.endswith("/builds"):
+            return 200, {"builds": list(self.builds.values())}
+        found = self.builds.get(path.rpartition("/")[2])
+        return (200, found) if found else (404, {"error": {"message": "no such build"}})

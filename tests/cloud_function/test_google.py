@@ -1,0 +1,124 @@
+"""Google's APIs: only our own project's builds are believed; a cluster is found by its names."""
+
+from __future__ import annotations
+
+import base64
+
+import pytest
+
+from rollout.cloud_build import CloudBuild
+from rollout.cluster import gke_configuration
+from rollout.errors import BadEventError, PermanentError, TransientError
+from rollout.gcp import GoogleApis
+from rollout.gke import Endpoint, endpoint_of, locate
+from tests.cloud_function.border import Border, BuildApi
+from tests.cloud_function.samples import a_target, build_document
+
+
+def _builds(border: Border) -> CloudBuild:
+    return CloudBuild(GoogleApis(), border.url, "my-project", "global")
+
+
+def test_a_build_is_asked_for_in_our_project_whatever_its_name_says(
+    build_api: BuildApi, build_border: Border
+):
+    build_api.add(build_document())
+    assert _builds(build_border).fetch("build-a", "europe-west1").id == "build-a"
+    assert build_border.requests[0].path == (
+        "/v1/projects/my-project/locations/europe-west1/builds/build-a"
+    )
+
+
+def test_no_token_is_sent_to_a_loopback_address(build_api: BuildApi, build_border: Border):
+    build_api.add(build_document())
+    _builds(build_border).fetch("build-a")
+    assert "authorization" not in build_border.requests[0].headers
+
+
+@pytest.mark.parametrize("build_id", ["", "../x", "a/b", "a?b", "x" * 65])
+def test_an_id_that_is_none_is_never_asked_for(build_id: str, build_border: Border):
+    with pytest.raises(BadEventError, match="build id"):
+        _builds(build_border).fetch(build_id)
+    assert build_border.requests == []
+
+
+def test_a_build_that_the_api_does_not_know_is_not_believed(build_border: Border):
+    with pytest.raises(BadEventError, match=r"build-z is not believed.*no such build"):
+        _builds(build_border).fetch("build-z")
+
+
+def test_another_build_than_the_one_asked_for_is_not_taken():
+    with (
+        Border(lambda _: (200, build_document("b"))) as border,
+        pytest.raises(BadEventError, match="build-b came"),
+    ):
+        _builds(border).fetch("build-a")
+
+
+@pytest.mark.parametrize("status", [401, 403, 429, 500, 503])
+def test_an_api_that_does_not_answer_now_is_asked_again_later(
+    status: int, build_api: BuildApi, build_border: Border
+):
+    build_api.failing = status
+    with pytest.raises(TransientError):
+        _builds(build_border).fetch("build-a")
+
+
+def test_an_api_that_is_not_there_or_talks_nonsense_is_asked_again_later():
+    with Border(lambda _: (200, b"<html>")) as border:
+        with pytest.raises(TransientError, match="other than a JSON object"):
+            _builds(border).fetch("build-a")
+        gone = _builds(border)
+    with pytest.raises(TransientError, match="cannot be asked"):
+        gone.fetch("build-a")
+
+
+def test_listed_builds_come_newest_first(build_api: BuildApi, build_border: Border):
+    for letter, minute in (("a", 2), ("b", 9), ("c", 5)):
+        build_api.add(build_document(letter, minute))
+    listed = _builds(build_border).newest()
+    assert [build.id for build in listed] == ["build-b", "build-c", "build-a"]
+    assert "filter=status%3D%22SUCCESS%22" in build_border.requests[0].path
+
+
+DNS = {"dnsEndpointConfig": {"endpoint": "gke-1.europe-west1.gke.goog"}}
+AUTHORITY = "-----BEGIN CERTIFICATE-----\nabc\n-----END CERTIFICATE-----\n"
+BY_ADDRESS = {
+    "name": "slipway",
+    "endpoint": "10.0.0.2",
+    "masterAuth": {"clusterCaCertificate": base64.b64encode(AUTHORITY.encode()).decode()},
+}
+
+
+def test_a_dns_endpoint_that_lets_us_in_is_used_without_an_authority_of_its_own():
+    open_dns = {"dnsEndpointConfig": DNS["dnsEndpointConfig"] | {"allowExternalTraffic": True}}
+    found = endpoint_of(BY_ADDRESS | {"controlPlaneEndpointsConfig": open_dns})
+    assert found == Endpoint("https://gke-1.europe-west1.gke.goog", None)
+
+
+def test_a_dns_endpoint_that_is_closed_to_us_is_passed_over_for_the_address():
+    found = endpoint_of(BY_ADDRESS | {"controlPlaneEndpointsConfig": DNS})
+    assert found == Endpoint("https://10.0.0.2", AUTHORITY)
+
+
+@pytest.mark.parametrize(
+    "cluster", [{}, {"endpoint": "10.0.0.2"}, BY_ADDRESS | {"masterAuth": {}}], ids=str
+)
+def test_a_cluster_that_says_not_enough_is_an_error_and_not_an_insecure_connection(cluster):
+    with pytest.raises(PermanentError):
+        endpoint_of(cluster)
+
+
+def test_a_cluster_is_found_by_project_zone_and_name():
+    with Border(lambda _: (200, BY_ADDRESS)) as border:
+        locate(GoogleApis(), border.url, a_target())
+    wanted = "/v1/projects/my-project/locations/europe-west1/clusters/slipway"
+    assert border.requests[0].path == wanted
+
+
+def test_each_request_to_the_cluster_carries_a_fresh_token():
+    tokens = iter(["first", "second", "third"])
+    configuration = gke_configuration(Endpoint("https://10.0.0.2", None), lambda: next(tokens))
+    sent = [configuration.auth_settings()["BearerToken"] for _ in range(2)]
+    assert [header["value"] for header in sent] == ["Bearer second", "Bearer third"]
+    assert {header["key"] for header in sent} == {"authorization"}

@@ -1,0 +1,132 @@
+"""How far a rollout is, by what the API server and the pods say of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from rollout.snapshot import Snapshot
+from rollout.watch import Progress, Verdict, assess
+from tests.cloud_function.samples import deployment, image, replica_set
+
+NEW = replica_set(2, image("b"))
+
+
+def _assessed(
+    *pods: dict[str, Any], generation: int = 2, conditions: Any = (), **status: int
+) -> Progress:
+    seen = deployment(image("b"))
+    seen["metadata"]["generation"] = generation
+    seen["status"] |= status | {"conditions": list(conditions)}
+    return assess(Snapshot(seen, (NEW, replica_set(1, image("a"), available=3))), pods)
+
+
+def _pod(waiting: dict[str, str], restarts: int = 0, last: Any = None, of: Any = NEW) -> Any:
+    container = {
+        "name": "ml-model",
+        "restartCount": restarts,
+        "state": {"waiting": waiting},
+        "lastState": {"terminated": last} if last else {},
+    }
+    return {
+        "metadata": {
+            "name": "ml-model-2-x",
+            "ownerReferences": [{"uid": of["metadata"]["uid"]}],
+        },
+        "status": {"containerStatuses": [container]},
+    }
+
+
+@pytest.mark.parametrize(
+    ("status", "message"),
+    [
+        pytest.param({"updatedReplicas": 1}, "1 of 3 new pods made", id="being made"),
+        pytest.param({"replicas": 4}, "1 old pods end", id="old ones end"),
+        pytest.param({"availableReplicas": 2}, "2 of 3 new pods available", id="not available"),
+    ],
+)
+def test_a_rollout_goes_on_as_kubectl_says(status: dict[str, int], message: str):
+    assert _assessed(**status) == Progress(Verdict.ROLLING, "Progressing", message)
+
+
+def test_a_rollout_is_complete_when_only_new_pods_are_there_and_available():
+    assert _assessed().verdict == Verdict.COMPLETE
+    assert _assessed(replicas=0, updatedReplicas=0, availableReplicas=0).verdict == Verdict.ROLLING
+
+
+def test_what_the_controller_has_not_seen_yet_is_never_complete_nor_failed():
+    late = {"type": "Progressing", "reason": "ProgressDeadlineExceeded"}
+    assert _assessed(generation=3, conditions=[late]).verdict == Verdict.ROLLING
+
+
+MISSING = 'rpc error: code = NotFound desc = failed to resolve: "app@sha256:1": not found'
+
+
+@pytest.mark.parametrize(
+    ("pod", "verdict"),
+    [
+        pytest.param(
+            _pod({"reason": "ImagePullBackOff", "message": MISSING}), Verdict.FAILED, id="missing"
+        ),
+        pytest.param(
+            _pod({"reason": "ErrImagePull", "message": "pull access denied"}),
+            Verdict.FAILED,
+            id="denied",
+        ),
+        pytest.param(
+            _pod({"reason": "ImagePullBackOff", "message": "i/o timeout"}),
+            Verdict.TROUBLED,
+            id="registry away",
+        ),
+        pytest.param(_pod({"reason": "InvalidImageName"}), Verdict.FAILED, id="invalid name"),
+        pytest.param(
+            _pod({"reason": "CreateContainerConfigError", "message": 'configmap "x" not found'}),
+            Verdict.TROUBLED,
+            id="no ConfigMap yet",
+        ),
+        pytest.param(_pod({"reason": "CrashLoopBackOff"}, 1), Verdict.TROUBLED, id="one crash"),
+        pytest.param(_pod({"reason": "CrashLoopBackOff"}, 2), Verdict.FAILED, id="crash loop"),
+        pytest.param(_pod({"reason": "ContainerCreating"}), Verdict.ROLLING, id="starting"),
+    ],
+)
+def test_what_cannot_heal_has_failed_at_once_and_what_can_is_trouble(pod: Any, verdict: Verdict):
+    assert _assessed(pod, availableReplicas=2).verdict == verdict
+
+
+def test_a_crash_is_told_in_the_containers_own_words():
+    last = {"exitCode": 3, "reason": "Error", "message": "no weights\nin /models"}
+    progress = _assessed(_pod({"reason": "CrashLoopBackOff"}, 2, last), availableReplicas=2)
+    assert progress.message == (
+        "pod ml-model-2-x, container ml-model: CrashLoopBackOff: "
+        "ended with status 3 (Error): no weights in /models"
+    )
+
+
+def test_old_pods_troubles_and_those_of_pods_that_leave_are_not_the_rollouts():
+    old = _pod({"reason": "InvalidImageName"}, of=replica_set(1, image("a")))
+    leaving = _pod({"reason": "InvalidImageName"})
+    leaving["metadata"]["deletionTimestamp"] = "2026-11-21T10:00:00Z"
+    assert _assessed(old, leaving, availableReplicas=2).verdict == Verdict.ROLLING
+
+
+def test_pods_that_never_become_ready_fail_at_the_deadline_with_their_condition():
+    condition = {"type": "Progressing", "reason": "ProgressDeadlineExceeded", "message": "timed"}
+    pod = _pod({})
+    pod["status"]["conditions"] = [
+        {"type": "Ready", "status": "False", "message": "containers with unready status: [x]"}
+    ]
+    progress = _assessed(pod, conditions=[condition], availableReplicas=2)
+    assert progress.verdict == Verdict.FAILED
+    assert "pod ml-model-2-x: containers with unready status: [x]" in progress.message
+
+
+def test_pods_that_an_admission_policy_forbids_are_trouble_with_its_words():
+    denied = {
+        "type": "ReplicaFailure",
+        "status": "True",
+        "reason": "FailedCreate",
+        "message": "denied by Binary Authorization",
+    }
+    progress = _assessed(conditions=[denied], updatedReplicas=0)
+    assert progress == Progress(Verdict.TROUBLED, "FailedCreate", denied["message"])
