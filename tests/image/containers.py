@@ -31,24 +31,48 @@ class ImageTool:
     """
 
     def __init__(self, path: str, folder: Path) -> None:
-        self._path, self._folder = str(Path(path).resolve()), folder
+        self.path, self._folder = str(Path(path).resolve()), folder
 
     def ask(self, *words: str) -> str:
         """Run it and return what it printed; its complaint, if it fails, is the test's."""
         ran = subprocess.run(
-            [self._path, *words], capture_output=True, text=True, check=False, cwd=self._folder
+            [self.path, *words], capture_output=True, text=True, check=False, cwd=self._folder
         )
         assert ran.returncode == 0, f"{words}: {ran.stdout[-2000:]}\n{ran.stderr[-4000:]}"
         return ran.stdout
 
     def status(self, *words: str) -> int:
         """Run it and return its exit status."""
-        words = (self._path, *words)
+        words = (self.path, *words)
         return subprocess.run(words, capture_output=True, check=False, cwd=self._folder).returncode
 
     def build(self, tag: str, context: Path) -> BuiltImage:
         self.ask("build", "-t", tag, str(context))
         return BuiltImage(self, tag)
+
+
+def docker_of(image_tool: str, folder: Path) -> Path:
+    """Return a command, in a folder, that is used as `docker` is and made of the image tool.
+
+    Podman keeps the layers that it has built, and refuses to be told of an image that has them.
+    """
+    command = folder / "docker"
+    command.write_text(
+        "#!/usr/bin/env bash\n"
+        f'tool="{Path(image_tool).resolve()}"\n'
+        "words=()\n"
+        "while [ $# -gt 0 ]; do\n"
+        '    case $1 in --cache-from) shift ;; *) words+=("$1") ;; esac\n'
+        "    shift\n"
+        "done\n"
+        "case ${words[0]} in\n"
+        'build | run) exec "$tool" "${words[@]}" ;;\n'
+        'push) exec "$tool" podman push --tls-verify=false "${words[@]:1}" ;;\n'
+        '*) exec "$tool" podman "${words[@]}" ;;\n'
+        "esac\n"
+    )
+    command.chmod(0o755)
+    return command
 
 
 class BuiltImage:

@@ -1,0 +1,57 @@
+"""Runs the steps of `cloudbuild.yaml` here, with their variables, as Cloud Build would."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import urllib.request
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+CONFIGURATION = yaml.safe_load((Path(__file__).parents[2] / "cloudbuild.yaml").read_text())
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+REPOSITORY = "my-project/slipway/ml-model"
+_BASE = CONFIGURATION["substitutions"]["_BASE"].rpartition("/")[2]
+
+
+@dataclass(frozen=True)
+class Builder:
+    """Runs a step's script with its variables, in a folder that stands for /workspace."""
+
+    workspace: Path
+    path: str
+    registry: str
+
+    def run(self, name: str, **substitutions: str) -> subprocess.CompletedProcess[str]:
+        (step,) = [step for step in CONFIGURATION["steps"] if step["id"] == name]
+        values = CONFIGURATION["substitutions"] | {"PROJECT_ID": "my-project"} | substitutions
+        # A registry of this machine in place of Google's, and the base under its short name.
+        values["_BASE"] = _BASE
+        variables = dict(self._substituted(entry, values).split("=", 1) for entry in step["env"])
+        return subprocess.run(
+            ["bash", "-c", step["script"]],
+            cwd=self.workspace,
+            env={"PATH": self.path, "HOME": os.environ["HOME"], **variables},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    def _substituted(self, text: str, values: dict[str, str]) -> str:
+        """Substitute as Cloud Build does: what is not known becomes nothing."""
+        here = text.replace("${_REGION}-docker.pkg.dev", self.registry)
+        return re.sub(r"\$\{(\w+)\}", lambda found: values.get(found[1], ""), here)
+
+    def manifest(self, tag: str, repository: str = REPOSITORY) -> tuple[str, Any]:
+        """Return the digest and the manifest that the registry has under a tag."""
+        request = urllib.request.Request(
+            f"http://{self.registry}/v2/{repository}/manifests/{tag}",
+            headers={"Accept": "application/vnd.docker.distribution.manifest.v2+json"},
+        )
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return str(answer.headers["Docker-Content-Digest"]), json.load(answer)

@@ -1,0 +1,89 @@
+"""Runs the steps `build` and `push` of `cloudbuild.yaml`, as Cloud Build would, here."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.app.api.server import free_port
+from tests.image.cloud_build import COMMIT, REPOSITORY, Builder
+from tests.image.containers import BuiltImage, ImageTool, docker_of
+
+pytestmark = pytest.mark.image
+
+
+@pytest.fixture(scope="module")
+def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Return the address of an empty registry."""
+    command = shutil.which("docker-registry")
+    if command is None:
+        reason = "docker-registry is not here: the Debian package of that name has it"
+        if os.environ.get("CI") == "true" or os.environ.get("SLIPWAY_NO_SKIP") == "1":
+            pytest.fail(reason, pytrace=False)
+        pytest.skip(reason)
+    folder = tmp_path_factory.mktemp("registry")
+    address = f"127.0.0.1:{free_port()}"
+    storage = {"filesystem": {"rootdirectory": str(folder / "images")}}
+    configuration = {"version": 0.1, "storage": storage, "http": {"addr": address}}
+    (folder / "configuration.yml").write_text(yaml.safe_dump(configuration))
+    with (folder / "log").open("w") as log:
+        words = [str(command), "serve", str(folder / "configuration.yml")]
+        process = subprocess.Popen(words, stdout=log, stderr=log)
+    deadline = time.monotonic() + 30
+    while True:
+        try:
+            urllib.request.urlopen(f"http://{address}/v2/", timeout=5).close()
+            break
+        except OSError:
+            assert time.monotonic() < deadline, (folder / "log").read_text()
+            time.sleep(0.1)
+    yield address
+    process.terminate()
+    process.wait(timeout=30)
+
+
+@pytest.fixture(scope="module")
+def builder(
+    image: BuiltImage,
+    image_tool: ImageTool,
+    context: Path,
+    registry: str,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Builder:
+    """Return what runs steps; the image is built already, so that its layers are there."""
+    docker = docker_of(image_tool.path, tmp_path_factory.mktemp("docker"))
+    return Builder(context, f"{docker.parent}{os.pathsep}{os.environ['PATH']}", registry)
+
+
+def test_a_push_to_a_branch_with_a_slash_gives_an_image_by_commit_and_by_branch(
+    builder: Builder, image_tool: ImageTool
+):
+    told = {"COMMIT_SHA": COMMIT, "BRANCH_NAME": "feature/größer masks"}
+    built = builder.run("build", **told)
+    assert built.returncode == 0, built.stderr[-3000:]
+    pushed = builder.run("push", **told)
+    assert pushed.returncode == 0, pushed.stderr[-3000:]
+    digest, _ = builder.manifest(COMMIT)
+    assert builder.manifest("feature-gr----er-masks")[0] == digest
+    assert builder.manifest("packages", f"{REPOSITORY}-cache")[0] != digest
+    name = f"{builder.registry}/{REPOSITORY}:{COMMIT}"
+    labels = BuiltImage(image_tool, name).inspected()["Config"]["Labels"]
+    assert labels["org.opencontainers.image.revision"] == COMMIT
+
+
+def test_the_next_push_of_the_same_packages_takes_them_from_the_last(builder: Builder):
+    built = builder.run("build", COMMIT_SHA="f" * 40, BRANCH_NAME="main")
+    assert built.returncode == 0, built.stderr[-3000:]
+    said = built.stdout + built.stderr
+    installs = re.findall(r"RUN python -m venv.*\n(?:.*\n)*?--> (Using cache)?", said)
+    assert installs
+    assert set(installs) == {"Using cache"}

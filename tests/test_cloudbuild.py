@@ -1,0 +1,162 @@
+"""Holds `cloudbuild.yaml` to Google's own message, and to what the rest of the project expects."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from google.cloud.devtools import cloudbuild_v1
+from google.protobuf import json_format
+
+from tests.image.cloud_build import COMMIT, CONFIGURATION, Builder
+
+ROOT = Path(__file__).resolve().parents[1]
+#: What Cloud Build knows of itself: "Substituting variable values" in its documentation.
+BUILT_IN = {
+    *("PROJECT_ID", "PROJECT_NUMBER", "BUILD_ID", "LOCATION", "TRIGGER_NAME"),
+    *("COMMIT_SHA", "REVISION_ID", "SHORT_SHA", "REPO_NAME", "REPO_FULL_NAME", "BRANCH_NAME"),
+    *("TAG_NAME", "REF_NAME", "TRIGGER_BUILD_CONFIG_PATH"),
+    *("SERVICE_ACCOUNT", "SERVICE_ACCOUNT_EMAIL"),
+}
+BUILD, PUSH = ("build", "push")
+
+
+@pytest.fixture(scope="module")
+def build() -> Any:
+    """Return Google's message, which refuses a field that it does not have."""
+    message = cloudbuild_v1.Build.pb(cloudbuild_v1.Build())
+    return cloudbuild_v1.Build.wrap(json_format.ParseDict(CONFIGURATION, message))
+
+
+def _step(build: Any, name: str) -> Any:
+    (step,) = [step for step in build.steps if step.id == name]
+    return step
+
+
+def _variables(build: Any, name: str) -> dict[str, str]:
+    return dict(entry.split("=", 1) for entry in _step(build, name).env)
+
+
+def _texts(value: Any) -> list[str]:
+    """Return every text of the configuration in which Cloud Build substitutes: not the scripts."""
+    if isinstance(value, str):
+        return [value]
+    if isinstance(value, list):
+        return [text for one in value for text in _texts(one)]
+    if isinstance(value, dict):
+        return [text for key, one in value.items() if key != "script" for text in _texts(one)]
+    return []
+
+
+def test_every_substitution_is_cloud_builds_own_or_has_a_default_and_none_is_left_over(build: Any):
+    used = {name for text in _texts(CONFIGURATION) for name in re.findall(r"\$\{?(\w+)", text)}
+    own = {name for name in used if name.startswith("_")}
+    assert own == set(build.substitutions)
+    assert used - own <= BUILT_IN
+
+
+def test_nothing_is_pushed_before_the_tests_have_passed(build: Any):
+    assert [step.id for step in build.steps] == ["test", "build", "push"]
+    assert set(_step(build, PUSH).wait_for) == {"test", "build"}
+    assert _step(build, "test").script.splitlines()[-1] == "make test"
+
+
+def test_what_is_tested_is_what_continuous_integration_tests(build: Any):
+    told = subprocess.run(["make", "-n", "test"], cwd=ROOT, capture_output=True, text=True)
+    assert "pytest" in told.stdout
+    assert "make test" in (ROOT / ".ci" / "run").read_text()
+
+
+def test_the_image_is_listed_so_that_its_digest_is_reported(build: Any):
+    (listed,) = build.images
+    for name in (BUILD, PUSH):
+        variables = _variables(build, name)
+        assert listed == f"{variables['IMAGE']}:{variables['COMMIT_SHA']}"
+
+
+def test_the_image_is_the_one_that_the_cluster_begins_with(build: Any):
+    project = yaml.safe_load((ROOT / "kubernetes/overlays/gke/project.yaml").read_text())["data"]
+    image = build.images[0].partition(":$")[0]
+    for name, value in {"PROJECT_ID": "my-project", **build.substitutions}.items():
+        image = image.replace(f"${{{name}}}", value)
+    assert project["image"] == f"{image}:main"
+
+
+def test_its_provenance_is_asked_for_by_an_account_of_its_own(build: Any):
+    option = cloudbuild_v1.BuildOptions.VerifyOption.VERIFIED
+    assert build.options.requested_verify_option == option
+    assert re.fullmatch(
+        r"projects/\$\{PROJECT_ID\}/serviceAccounts/\S+@\$\{PROJECT_ID\}\.iam\.gserviceaccount\.com",
+        build.service_account,
+    )
+    # Without a bucket, the one kind of logging that such an account may choose.
+    assert build.options.logging == cloudbuild_v1.BuildOptions.LoggingMode.CLOUD_LOGGING_ONLY
+
+
+def test_a_build_that_hangs_ends(build: Any):
+    steps_s = [step.timeout.total_seconds() for step in build.steps]
+    assert all(steps_s)
+    assert max(steps_s[:2]) + steps_s[2] < build.timeout.total_seconds() <= 3600
+
+
+def test_no_step_knows_a_secret_or_shows_its_variables(build: Any):
+    assert not build.secrets
+    assert not build.available_secrets
+    for step in build.steps:
+        assert not step.secret_env
+        assert not re.search(r"set -\w*x|xtrace|printenv|^ *env$", step.script, re.MULTILINE)
+
+
+def test_no_name_of_a_branch_becomes_part_of_a_script(build: Any):
+    assert not build.options.dynamic_substitutions
+    for step in build.steps:
+        assert step.script.startswith("#!/usr/bin/env bash\nset -euo pipefail\n")
+        assert not step.args
+
+
+def test_the_image_is_built_by_the_base_that_the_dockerfile_names(build: Any):
+    base = re.search(r"^ARG BASE=(\S+)$", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
+    assert base is not None
+    assert build.substitutions["_BASE"] == f"mirror.gcr.io/library/{base[1]}"
+
+
+@pytest.fixture
+def builder(tmp_path: Path) -> Builder:
+    """Return what runs steps where `docker` does nothing; tests/image has them build and push."""
+    (tmp_path / "docker").symlink_to(str(shutil.which("true")))
+    path = f"{tmp_path}{os.pathsep}{os.environ['PATH']}"
+    (tmp_path / "workspace").mkdir()
+    return Builder(tmp_path / "workspace", path, "registry")
+
+
+@pytest.mark.parametrize(
+    ("substitutions", "tag"),
+    [
+        pytest.param({"BRANCH_NAME": "main"}, "main", id="a branch"),
+        pytest.param({"TAG_NAME": "v1.2"}, "v1.2", id="a tag"),
+        pytest.param({"BRANCH_NAME": "-f/.x"}, "_f-.x", id="what a tag must not begin with"),
+        pytest.param({"BRANCH_NAME": "b" * 200}, "b" * 128, id="too long"),
+        pytest.param({"BRANCH_NAME": "$(touch hacked)`id`"}, "_-touch-hacked--id-", id="a command"),
+        pytest.param({}, "unnamed", id="neither"),
+    ],
+)
+def test_any_name_of_a_branch_becomes_a_valid_tag(
+    builder: Builder, substitutions: dict[str, str], tag: str
+):
+    built = builder.run("build", COMMIT_SHA=COMMIT, **substitutions)
+    assert built.returncode == 0, built.stderr[-3000:]
+    assert (builder.workspace / ".image-tag").read_text() == f"{tag}\n"
+    assert re.fullmatch(r"[\w][\w.-]{0,127}", tag, re.ASCII)
+    assert not (builder.workspace / "hacked").exists()
+
+
+def test_a_build_that_does_not_know_its_commit_says_what_to_do(builder: Builder):
+    built = builder.run("build", BRANCH_NAME="main")
+    assert built.returncode != 0
+    assert "COMMIT_SHA: is empty: a build by hand has to say it" in built.stderr
