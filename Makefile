@@ -9,7 +9,7 @@ setup: ; @./setup.sh
 serve: setup ; @exec $(bin)/slipway serve
 test: lint ; $(bin)/pytest -m "not ($(slow))"
 test-slow: ; @./setup.sh dev && $(bin)/pytest -m "$(slow)" --durations=15
-lint: ; @./setup.sh dev && $(bin)/ruff check && $(bin)/ruff format --check && $(bin)/mypy && $(bin)/lint-imports && PYTHONPATH=cloud_function $(bin)/lint-imports --config cloud_function/.importlinter && $(bin)/yamllint --strict . && $(bin)/hadolint Dockerfile
+lint: ; @./setup.sh dev && $(bin)/ruff check && $(bin)/ruff format --check && $(bin)/mypy && $(bin)/lint-imports && PYTHONPATH=cloud_function $(bin)/lint-imports --config cloud_function/.importlinter && $(bin)/yamllint --strict . && $(bin)/hadolint Dockerfile && $(bin)/shellcheck -S warning setup.sh .ci/run kubernetes/*.sh
 format: ; @./setup.sh dev && $(bin)/ruff check --fix && $(bin)/ruff format
 bench: setup ; $(bin)/python -m bench.mask_rcnn
 lock: ; @./setup.sh dev && $(bin)/uv pip compile -q pyproject.toml -o requirements.txt && $(bin)/uv pip compile -q pyproject.toml --group dev -c requirements.txt -o requirements-dev.txt && $(bin)/uv pip compile -q cloud_function/requirements.in -c requirements-dev.txt -o cloud_function/requirements.txt

@@ -46,8 +46,8 @@ if ! kubectl get namespace "$namespace" >/dev/null 2>&1; then
         fail "the namespace $namespace cannot be made" "have it made, or name another: NAMESPACE"
 fi
 sed "s/^  name: slipway$/  name: $namespace/" "$here/base/namespace.yaml" |
-    kubectl apply --server-side --field-manager=manifests -f - >/dev/null ||
-    fail "the labels of namespace $namespace cannot be set" "the lines above say which; TAKE_OVER is kubectl's --force-conflicts"
+    kubectl apply --server-side --field-manager=setup -f - >/dev/null ||
+    fail "the labels of namespace $namespace cannot be set" "have them set, as kubernetes/base/namespace.yaml has them"
 say "namespace $namespace keeps to the pod security standard 'restricted'"
 
 if [ -n "${GCP_KEY_FILE:-}" ]; then
@@ -55,7 +55,7 @@ if [ -n "${GCP_KEY_FILE:-}" ]; then
         fail "GCP_KEY_FILE=$GCP_KEY_FILE: no service account's key" "gcloud iam service-accounts keys create key.json --iam-account=..."
     kubectl -n "$namespace" create secret generic gcp-service-account-key \
         --from-file=key.json="$GCP_KEY_FILE" --dry-run=client -o yaml |
-        kubectl apply --server-side --field-manager=manifests -f - >/dev/null
+        kubectl apply --server-side --field-manager=setup -f - >/dev/null
     say "the Secret gcp-service-account-key has the key"
 fi
 

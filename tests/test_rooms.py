@@ -25,7 +25,7 @@ def _sources() -> list[Path]:
 
 def _rooms() -> list[str]:
     packages = {path.parent for path in _sources() if path.parts[len(ROOT.parts)] != "tests"}
-    others = {ROOT / name for name in ("docs", "models", "tests")}
+    others = {ROOT / name for name in ("docs", "kubernetes", "models", "tests")}
     return sorted(str(room.relative_to(ROOT)) for room in packages | others)
 
 

@@ -1,0 +1,203 @@
+"""The manifests and scripts on a real cluster: what is deployed serves, and goes on serving."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import shutil
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.image.containers import docker_of
+from tests.kubernetes.conftest import absent
+from tests.kubernetes.lab import Lab, Trickle
+from tests.kubernetes.manifests import KUBERNETES, NAME
+
+pytestmark = pytest.mark.cluster
+
+PHOTO = KUBERNETES.parent / "models" / "shapes" / "1" / "samples" / "scene-500.png"
+NOWHERE = "127.0.0.1:5000/slipway/ml-model:none"
+
+
+@pytest.fixture(scope="module")
+def lab(kubectl: str) -> Iterator[Lab]:
+    """Return the cluster; all that a test makes in it is in a namespace that goes in the end."""
+    if not os.environ.get("KUBECONFIG"):
+        absent("a cluster is not here; KUBECONFIG names one")
+    # The scripts find by its plain name the kubectl that the tests were given.
+    path = f"{Path(kubectl).parent}{os.pathsep}{os.environ['PATH']}"
+    lab = Lab(kubectl, f"manifests-{uuid.uuid4().hex[:6]}", {"PATH": path})
+    yield lab
+    lab.try_kubectl("delete", "namespace", lab.namespace, "--ignore-not-found", "--wait=false")
+
+
+@pytest.fixture(scope="module")
+def pipeline(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Return the variables by which the pipeline builds and pushes here."""
+    tool = shutil.which(os.environ.get("SLIPWAY_IMAGE_TOOL") or "/nowhere/image")
+    if tool is None:
+        absent("a tool that builds images is not here; SLIPWAY_IMAGE_TOOL says where")
+    if not os.environ.get("REGISTRY"):
+        absent("a registry that the cluster pulls from is not here; REGISTRY names one")
+    docker = docker_of(str(tool), tmp_path_factory.mktemp("docker"))
+    return {"BUILDER": str(docker), "REGISTRY": os.environ["REGISTRY"]}
+
+
+@pytest.fixture(scope="module")
+def first_answer(lab: Lab, pipeline: dict[str, str]) -> Any:
+    """Return what the whole pipeline printed, run on a cluster that has nothing of ours."""
+    ran = lab.script("run_full_deployment_pipeline.sh", **pipeline)
+    assert ran.returncode == 0, ran.stderr
+    return json.loads(ran.stdout)
+
+
+@pytest.fixture
+def deployed(lab: Lab, first_answer: Any) -> Iterator[Lab]:
+    """Return the cluster with the server deployed, and leave it as the overlay has it."""
+    yield lab
+    assert lab.script("apply.sh", "local", TAKE_OVER="yes").returncode == 0
+
+
+def _state(lab: Lab) -> tuple[int, set[str]]:
+    """Return what changes when anything is rolled out: the generation, and the pods' names."""
+    pods = {pod["metadata"]["name"] for pod in lab.pods()}
+    return int(lab.get("deployment")["metadata"]["generation"]), pods
+
+
+def test_the_pipeline_goes_from_the_demo_model_to_an_answer(first_answer: Any):
+    assert first_answer["model"] == "shapes"
+    assert len(first_answer["instances"]) > 5
+
+
+def test_the_pipeline_run_again_deploys_nothing(deployed: Lab, pipeline: dict[str, str]):
+    before = _state(deployed)
+    ran = deployed.script("run_full_deployment_pipeline.sh", **pipeline)
+    assert ran.returncode == 0, ran.stderr
+    assert json.loads(ran.stdout)["instances"]
+    assert _state(deployed) == before
+
+
+def test_the_api_server_takes_the_base_and_checks_every_field(deployed: Lab):
+    words = ("--dry-run=server", "--server-side", "--validate=strict", "--force-conflicts")
+    base = deployed.kubectl("kustomize", str(KUBERNETES / "base"))
+    here = base.replace("namespace: slipway", f"namespace: {deployed.namespace}")
+    here = here.replace("name: slipway", f"name: {deployed.namespace}")
+    taken = deployed.kubectl("apply", *words, "-f", "-", given=here).splitlines()
+    assert len(taken) == here.count("\n---\n") + 1
+    bad = here.replace("terminationGracePeriodSeconds", "terminationGraceSeconds")
+    refused = deployed.try_kubectl("apply", *words, "-f", "-", given=bad)
+    assert "terminationGraceSeconds" in refused.stderr
+
+
+def test_the_pod_has_no_rights_and_writes_to_its_temporary_folder_only(deployed: Lab):
+    where = f"deployment/{NAME}"
+    assert deployed.kubectl("exec", where, "--", "id", "-u").strip() == "10001"
+    refused = deployed.try_kubectl("exec", where, "--", "touch", "/app/x")
+    assert "Read-only file system" in refused.stderr
+    token = deployed.try_kubectl("exec", where, "--", "ls", "/var/run/secrets/kubernetes.io")
+    assert token.returncode != 0
+    deployed.kubectl("exec", where, "--", "sh", "-c", 'touch "$TMPDIR/x" && rm "$TMPDIR/x"')
+
+
+def test_the_namespace_refuses_pods_that_ask_for_more(deployed: Lab):
+    words = ("run", "greedy", "--image=any", "--privileged", "--dry-run=server")
+    refused = deployed.try_kubectl(*words)
+    assert 'violates PodSecurity "restricted:' in refused.stderr
+
+
+def test_the_network_has_as_many_threads_as_cores_were_asked_for(deployed: Lab):
+    # Beside the events, on standard error, uWSGI tells what it reads.
+    lines = deployed.kubectl("logs", f"deployment/{NAME}").splitlines()
+    events = [json.loads(line) for line in lines if line.startswith("{")]
+    (settings,) = [event for event in events if event["event"] == "settings"]
+    assert settings["threads"] == 1
+
+
+@pytest.mark.parametrize(
+    "keeps_alive", [pytest.param(False, id="new"), pytest.param(True, id="kept")]
+)
+def test_pods_are_exchanged_under_traffic_and_no_request_is_lost(deployed: Lab, keeps_alive: bool):
+    before = _state(deployed)[1]
+    with Trickle(deployed.port(), PHOTO.read_bytes(), keeps_alive) as traffic:
+        deployed.kubectl("rollout", "restart", f"deployment/{NAME}")
+        deployed.kubectl("rollout", "status", f"deployment/{NAME}", "--timeout=180s")
+        # Until the old pod is gone for good: its last requests count too.
+        for name in before:
+            deployed.kubectl("wait", "--for=delete", f"pod/{name}", "--timeout=120s")
+    assert traffic.answered > 20
+    assert traffic.failures == []
+    assert _state(deployed)[1].isdisjoint(before)
+
+
+def test_applying_again_leaves_an_image_that_somebody_else_has_set(deployed: Lab):
+    image = deployed.pods()[0]["spec"]["containers"][0]["image"]
+    other = f"another.registry/{image.partition('/')[2]}"
+    deployed.kubectl("set", "image", f"deployment/{NAME}", f"{NAME}={other}")
+    ran = deployed.script("apply.sh", "local")
+    assert ran.returncode == 0, ran.stderr
+    assert {pod["spec"]["containers"][0]["image"] for pod in deployed.pods()} == {other}
+    refused = deployed.script("apply.sh", "local", image)
+    assert refused.returncode == 1
+    assert '.spec.template.spec.containers[name="ml-model"].image' in refused.stderr
+
+
+def test_a_setting_that_somebody_changed_is_put_back_and_the_pods_are_started_anew(deployed: Lab):
+    before = _state(deployed)[1]
+    change = json.dumps({"data": {"LOG_LEVEL": "debug"}})
+    deployed.kubectl("patch", "configmap", "ml-model-config", "-p", change)
+    refused = deployed.script("apply.sh", "local")
+    assert refused.returncode == 1
+    assert ".data.LOG_LEVEL" in refused.stderr
+    assert "cure: " in refused.stderr
+    ran = deployed.script("apply.sh", "local", TAKE_OVER="yes")
+    assert ran.returncode == 0, ran.stderr
+    assert deployed.get("configmap", "ml-model-config")["data"]["LOG_LEVEL"] == "info"
+    assert _state(deployed)[1].isdisjoint(before)
+
+
+def test_an_image_that_is_not_there_ends_the_script_and_the_old_pods_serve_on(deployed: Lab):
+    before = deployed.pods()[0]["metadata"]["name"]
+    with Trickle(deployed.port(), PHOTO.read_bytes(), keeps_alive=False) as traffic:
+        ran = deployed.script("apply.sh", "local", NOWHERE, TIMEOUT_S="15", TAKE_OVER="yes")
+    assert ran.returncode == 1
+    assert "ErrImagePull" in ran.stderr or "ImagePullBackOff" in ran.stderr
+    assert "cure: " in ran.stderr
+    assert traffic.answered > 20
+    assert traffic.failures == []
+    deployed.kubectl("rollout", "undo", f"deployment/{NAME}")
+    deployed.kubectl("rollout", "status", f"deployment/{NAME}", "--timeout=120s")
+    assert before in {pod["metadata"]["name"] for pod in deployed.pods()}
+
+
+def test_a_key_that_setup_was_given_is_in_the_pod(deployed: Lab, tmp_path: Path):
+    key = json.dumps({"type": "service_account", "private_key": "none"})
+    (tmp_path / "key").write_text(key)
+    ran = deployed.script("setup_local_k8s.sh", GCP_KEY_FILE=str(tmp_path / "key"))
+    assert ran.returncode == 0, ran.stderr
+    secret = deployed.get("secret", "gcp-service-account-key")
+    assert base64.b64decode(secret["data"]["key.json"]).decode() == key
+    ran = deployed.script("apply.sh", "local")
+    assert ran.returncode == 0, ran.stderr
+    words = (
+        "exec",
+        f"deployment/{NAME}",
+        "--",
+        "sh",
+        "-c",
+        'cat "$GOOGLE_APPLICATION_CREDENTIALS"',
+    )
+    assert deployed.kubectl(*words) == key
+    deployed.kubectl("delete", "secret", "gcp-service-account-key")
+
+
+def test_setup_run_again_changes_nothing(deployed: Lab):
+    before = deployed.get("namespace", deployed.namespace)["metadata"]["resourceVersion"]
+    ran = deployed.script("setup_local_k8s.sh")
+    assert ran.returncode == 0, ran.stderr
+    after = deployed.get("namespace", deployed.namespace)["metadata"]["resourceVersion"]
+    assert after == before

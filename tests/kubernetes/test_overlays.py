@@ -1,0 +1,140 @@
+"""What the overlays and components add, as kustomize renders them."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, cast
+
+import pytest
+
+from app.api.telemetry import Telemetry
+from app.application import create_app
+from app.serving.client import InferenceClient
+from app.settings import Settings
+from tests.kubernetes.manifests import KUBERNETES, NAME, Manifests, read, rendered_with
+
+pytestmark = pytest.mark.cluster
+
+COMPONENTS = sorted(path.name for path in (KUBERNETES / "components").iterdir())
+#: A patch of what another component brings.
+NEEDS = {"gateway-https": ["gateway"]}
+#: For the cluster's own eyes: nothing from outside may ask for them.
+INTERNAL = {"/metrics", "/healthz"}
+
+
+@pytest.mark.parametrize("component", COMPONENTS)
+def test_every_component_can_be_added_to_the_base_alone(kubectl: str, component: str):
+    built = rendered_with(kubectl, "base", [*NEEDS.get(component, []), component])
+    assert built.container["name"] == NAME
+
+
+def test_all_components_together_can_be_added_to_the_base(kubectl: str):
+    built = rendered_with(kubectl, "base", COMPONENTS)
+    names = [(one["kind"], one["metadata"]["name"]) for one in built.objects]
+    assert len(names) == len(set(names))
+
+
+@pytest.mark.parametrize("overlay", ["overlays/local", "overlays/gke"])
+def test_a_key_can_stand_in_for_workload_identity_anywhere(kubectl: str, overlay: str):
+    built = rendered_with(kubectl, overlay, ["service-account-key"])
+    (volume,) = [one for one in built.pod["spec"]["volumes"] if "secret" in one]
+    assert volume["secret"]["secretName"] == "gcp-service-account-key"
+    (mount,) = [one for one in built.container["volumeMounts"] if one["name"] == volume["name"]]
+    assert mount["readOnly"] is True
+    env = {one["name"]: one.get("value") for one in built.container["env"]}
+    assert env["GOOGLE_APPLICATION_CREDENTIALS"] == f"{mount['mountPath']}/key.json"
+    assert env["TMPDIR"] == "/tmp"
+
+
+def test_what_differs_from_project_to_project_is_taken_from_one_file(gke: Manifests):
+    project = read(KUBERNETES / "overlays" / "gke" / "project.yaml")["data"]
+    assert gke.container["image"] == project["image"]
+    annotations = gke.one("ServiceAccount")["metadata"]["annotations"]
+    assert annotations["iam.gke.io/gcp-service-account"] == project["google_service_account"]
+    for name in ("gcp_bucket_name", "bigquery_dataset"):
+        assert gke.settings[name] == project[name] != ""
+    assert [one["metadata"]["name"] for one in gke.of("ConfigMap")] == ["ml-model-config"]
+
+
+def test_the_load_balancer_asks_whether_a_model_is_ready(gke: Manifests):
+    policy = gke.one("HealthCheckPolicy")["spec"]
+    assert policy["default"]["config"]["httpHealthCheck"]["requestPath"] == "/readyz"
+    assert policy["targetRef"] == {"group": "", "kind": "Service", "name": NAME}
+
+
+def test_the_load_balancer_sees_that_a_pod_is_to_go_while_it_still_answers(gke: Manifests):
+    check = gke.one("HealthCheckPolicy")["spec"]["default"]
+    notices_after_s = check["checkIntervalSec"] * check["unhealthyThreshold"] + check["timeoutSec"]
+    assert notices_after_s < Settings.from_environment(gke.settings).stop_delay_s
+
+
+def test_the_load_balancer_waits_for_predictions_and_for_pods_that_end(gke: Manifests):
+    settings = Settings.from_environment(gke.settings)
+    policy = gke.one("GCPBackendPolicy")["spec"]
+    assert policy["default"]["timeoutSec"] > settings.inference_timeout_s
+    drain_s = policy["default"]["connectionDraining"]["drainingTimeoutSec"]
+    assert drain_s >= settings.stop_timeout_s
+    assert policy["targetRef"] == {"group": "", "kind": "Service", "name": NAME}
+
+
+def _matches(match: dict[str, Any], path: str) -> bool:
+    """Say whether the Gateway API sends a path to a match: whole, or by its first elements."""
+    kind, value = match["path"]["type"], match["path"]["value"]
+    return bool(path == value or (kind == "PathPrefix" and path.startswith(f"{value}/")))
+
+
+def test_the_world_reaches_every_route_but_those_for_the_clusters_own_eyes(gke: Manifests):
+    matches = [match for rule in gke.one("HTTPRoute")["spec"]["rules"] for match in rule["matches"]]
+    app = create_app(Settings.from_environment({}), cast(InferenceClient, object()))
+    routes = {re.sub(r"<[^>]+>", "x", rule.rule) for rule in app.url_map.iter_rules()}
+    reached = {route for route in routes if any(_matches(match, route) for match in matches)}
+    assert routes - reached == INTERNAL
+    assert all(any(_matches(match, route) for route in routes) for match in matches)
+
+
+def test_the_route_leads_from_the_gateway_to_the_service(gke: Manifests):
+    spec = gke.one("HTTPRoute")["spec"]
+    assert spec["parentRefs"] == [{"name": gke.one("Gateway")["metadata"]["name"]}]
+    (port,) = gke.one("Service")["spec"]["ports"]
+    backends = [backend for rule in spec["rules"] for backend in rule["backendRefs"]]
+    assert {(one["name"], one["port"]) for one in backends} == {(NAME, port["port"])}
+
+
+def test_https_takes_the_place_of_http(kubectl: str):
+    built = rendered_with(kubectl, "overlays/gke", ["gateway-https"])
+    gateway = built.one("Gateway")
+    (listener,) = gateway["spec"]["listeners"]
+    assert (listener["protocol"], listener["port"]) == ("HTTPS", 443)
+    assert "networking.gke.io/certmap" in gateway["metadata"]["annotations"]
+
+
+def test_prometheus_finds_the_metrics(gke: Manifests):
+    spec = gke.one("PodMonitoring")["spec"]
+    assert spec["selector"]["matchLabels"].items() <= gke.pod["metadata"]["labels"].items()
+    (endpoint,) = spec["endpoints"]
+    assert (endpoint["port"], endpoint["path"]) == ("http", "/metrics")
+
+
+def test_pods_are_added_by_requests_in_flight_first_and_cpu_second(gke: Manifests):
+    first, second = gke.one("HorizontalPodAutoscaler")["spec"]["metrics"]
+    _, metric, kind = first["pods"]["metric"]["name"].split("|")
+    counted = Telemetry().requests_in_flight
+    assert (metric, kind) == (counted._name, counted._type)
+    limit = Settings.from_environment(gke.settings).queue_limit
+    assert 0 < int(first["pods"]["target"]["averageValue"]) < limit / 2
+    assert second["resource"]["name"] == "cpu"
+
+
+@pytest.mark.parametrize("overlay", ["overlays/local", "overlays/gke"])
+def test_an_overlay_puts_everything_into_one_namespace(kubectl: str, overlay: str):
+    built = rendered_with(kubectl, overlay, [])
+    (namespace,) = built.of("Namespace")
+    spaces = {one["metadata"].get("namespace") for one in built.objects} - {None}
+    assert spaces == {namespace["metadata"]["name"]}
+
+
+def test_a_node_port_is_open_to_clients_whose_address_is_no_pods(kubectl: str):
+    built = rendered_with(kubectl, "overlays/local", [])
+    assert built.one("Service")["spec"]["type"] == "NodePort"
+    policy = built.one("NetworkPolicy", "ml-model-from-node-port")
+    assert "from" not in policy["spec"]["ingress"][0]
