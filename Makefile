@@ -2,13 +2,14 @@
 bin = .venv/bin
 slow = slow or goldens or server or browser or image or cluster
 
-.PHONY: setup serve test test-slow lint format bench lock clean
+.PHONY: setup serve test test-slow cluster-test lint format bench lock clean
 .NOTPARALLEL:
 
 setup: ; @./setup.sh
 serve: setup ; @exec $(bin)/slipway serve
 test: lint ; $(bin)/pytest -m "not ($(slow))"
 test-slow: ; @./setup.sh dev && $(bin)/pytest -m "$(slow)" --durations=15
+cluster-test: ; @./setup.sh dev && $(bin)/pytest -m cluster --durations=15
 lint: ; @./setup.sh dev && $(bin)/ruff check && $(bin)/ruff format --check && $(bin)/mypy && $(bin)/lint-imports && PYTHONPATH=cloud_function $(bin)/lint-imports --config cloud_function/.importlinter && $(bin)/yamllint --strict . && $(bin)/hadolint Dockerfile && $(bin)/shellcheck -S warning setup.sh .ci/run kubernetes/*.sh
 format: ; @./setup.sh dev && $(bin)/ruff check --fix && $(bin)/ruff format
 bench: setup ; $(bin)/python -m bench.mask_rcnn
