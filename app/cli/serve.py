@@ -16,6 +16,7 @@ from pathlib import Path
 import app
 from app import log
 from app.cli import announce
+from app.cli.gate import Gate
 from app.cli.listener import open_listener
 from app.cli.routers import Routers, StatsSockets
 from app.cli.terminal import CommandError
@@ -33,6 +34,10 @@ UWSGI_INI = ROOT / "uwsgi.ini"
 
 _SOMAXCONN = Path("/proc/sys/net/core/somaxconn")
 _WANTED_BACKLOG = 1024
+# Of the sockets between uWSGI's processes: one that is full loses requests. They are turned away
+# long before, and before what has waited there is too late to be answered.
+WANTED_INNER_BACKLOG = 4096
+MOST_WAITING = 256
 # uWSGI's router keeps a table of all descriptors that it might get: gigabytes where a container
 # runtime allows a billion of them (unbit/uwsgi issue 2299).
 _MAX_DESCRIPTORS = 65536
@@ -70,7 +75,7 @@ def run(arguments: argparse.Namespace) -> int:
     if settings.inference == "in_process":
         raise CommandError("INFERENCE='in_process': slipway serve needs process", 2)
     uwsgi = _uwsgi()
-    backlog = _backlog()
+    backlog, inner_backlog = _backlog(_WANTED_BACKLOG), _backlog(WANTED_INNER_BACKLOG)
     listener = open_listener(settings.port, backlog)
     _limit_descriptors()
     sockets = _Sockets.of(settings)
@@ -79,13 +84,17 @@ def run(arguments: argparse.Namespace) -> int:
     log.event("listening", port=settings.port, backlog=backlog, wanted_backlog=_WANTED_BACKLOG)
     announce.start(listener, settings.model_repository)
     sys.stdout.flush()
-    command = [uwsgi, "--ini", str(UWSGI_INI), "--listen", str(backlog)]
+    command = [uwsgi, "--ini", str(UWSGI_INI), "--listen", str(inner_backlog)]
     settings.stopping_mark.unlink(missing_ok=True)
     stop = Stop(settings.stop_delay_s, settings.stop_timeout_s, settings.stopping_mark)
     routers = Routers(sockets.stats, settings.max_body_bytes)
+    gate = Gate(
+        sockets.gate, (sockets.router, sockets.workers), min(MOST_WAITING, inner_backlog // 2)
+    )
     wills = Wills(sockets.wills)
     process = UwsgiProcess(command, environment, routers, wills)
     wills.start()
+    gate.start()
     return process.run(listener, stop)
 
 
@@ -93,6 +102,8 @@ def run(arguments: argparse.Namespace) -> int:
 class _Sockets:
     """uWSGI's Unix sockets, beside the inference process's."""
 
+    gate: Path
+    """A link to the next, as long as the outer router may send it requests."""
     router: Path
     workers: Path
     stats: StatsSockets
@@ -103,8 +114,10 @@ class _Sockets:
         """Return them; raises CommandError where their paths are too long for sockets."""
         path = settings.inference_socket
         stats = StatsSockets(path.with_suffix(".outer"), path.with_suffix(".inner"))
-        router, workers, wills = map(path.with_suffix, (".router", ".http", ".wills"))
-        sockets = cls(router, workers, stats, wills)
+        gate, router, workers, wills = map(
+            path.with_suffix, (".gate", ".router", ".http", ".wills")
+        )
+        sockets = cls(gate, router, workers, stats, wills)
         if len(os.fsencode(sockets.router)) > LONGEST_SOCKET_PATH:
             raise CommandError(f"INFERENCE_SOCKET={path}: the path is too long", 2)
         return sockets
@@ -119,9 +132,9 @@ def _uwsgi() -> str:
     return found
 
 
-def _backlog() -> int:
+def _backlog(wanted: int) -> int:
     """Return how many connections may wait; uWSGI refuses to start with more than the kernel's."""
-    return min(_WANTED_BACKLOG, int(_SOMAXCONN.read_text()))
+    return min(wanted, int(_SOMAXCONN.read_text()))
 
 
 def _limit_descriptors() -> None:
@@ -143,6 +156,7 @@ def _variables(settings: Settings, sockets: _Sockets) -> dict[str, str]:
         METRICS_FOLDER_VARIABLE: str(_empty_metrics_folder(settings.inference_socket)),
         **{name: os.environ.get(name, value) for name, value in _MALLOC.items()},
         "PYTHONPATH": os.pathsep.join(entry for entry in path if entry),
+        "SLIPWAY_GATE": str(sockets.gate),
         "SLIPWAY_ROUTER_SOCKET": str(sockets.router),
         "SLIPWAY_WORKERS_SOCKET": str(sockets.workers),
         "SLIPWAY_OUTER_STATS_SOCKET": str(sockets.stats.outer),

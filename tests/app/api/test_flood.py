@@ -1,0 +1,98 @@
+"""More requests at once than the queues between uWSGI's processes hold."""
+
+from __future__ import annotations
+
+import resource
+import selectors
+import socket
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.app.api.server import Server
+from tests.app.serving.inference_process import wait_for
+from tests.app.serving.model_folder import Models
+
+pytestmark = pytest.mark.server
+
+SCRIPT = Path(__file__).with_name("serve_short_queues.py")
+# What the queues hold is far less than the clients, and far more than where they are shut.
+BACKLOG, MOST_WAITING, CLIENTS = 256, 16, 700
+CLOSED = 0
+
+
+@pytest.fixture
+def server(tmp_path: Path, models: Models, root: Path) -> Iterator[Server]:
+    """Return a server that works slowly, and has short queues."""
+    models.add("street/1/street.h5", delay_s=0.05)
+    variables = {"HTTP_PROCESSES": "1", "HTTP_THREADS": "2"}
+    command = [sys.executable, str(SCRIPT), str(BACKLOG), str(MOST_WAITING)]
+    server = Server(tmp_path, models.folder, root, *command, **variables)
+    server.wait_until_ready()
+    yield server
+    server.end()
+
+
+@pytest.fixture
+def descriptors() -> Iterator[None]:
+    """Allow for a socket a client."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != resource.RLIM_INFINITY and soft < CLIENTS + 200:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (CLIENTS + 200, hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def flood(port: int, photo: bytes, within_s: float) -> Counter[int | None]:
+    """Send a prediction on many new connections at once; count what each came to.
+
+    That is a status, CLOSED, or None where neither came within the time.
+    """
+    head = "POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: image/png\r\n"
+    request = f"{head}Content-Length: {len(photo)}\r\n\r\n".encode() + photo
+    outcomes: Counter[int | None] = Counter()
+    with selectors.DefaultSelector() as selector:
+        for _ in range(CLIENTS):
+            client = socket.create_connection(("127.0.0.1", port), timeout=20)
+            client.sendall(request)
+            client.setblocking(False)
+            selector.register(client, selectors.EVENT_READ)
+        give_up_at = time.monotonic() + within_s
+        while selector.get_map() and (left := give_up_at - time.monotonic()) > 0:
+            for key, _ in selector.select(left):
+                assert isinstance(key.fileobj, socket.socket)
+                outcomes[_outcome(key.fileobj)] += 1
+                selector.unregister(key.fileobj)
+                key.fileobj.close()
+        for key in list(selector.get_map().values()):
+            assert isinstance(key.fileobj, socket.socket)
+            outcomes[None] += 1
+            key.fileobj.close()
+    return outcomes
+
+
+def _outcome(client: socket.socket) -> int:
+    try:
+        answer = client.recv(1 << 16)
+    except ConnectionResetError:
+        return CLOSED
+    return int(answer.split()[1]) if answer else CLOSED
+
+
+def test_each_of_700_clients_is_answered_or_turned_away_and_then_all_is_as_before(
+    server: Server, photo: bytes, descriptors: None
+):
+    assert server.predict(photo).status == 200
+    # An idle connection is kept for 75 s: whom the server has lost waits for as long.
+    outcomes = flood(server.port, photo, within_s=40)
+    assert outcomes[None] == 0
+    assert set(outcomes) <= {200, 429, 504, CLOSED}
+    assert outcomes[200] > 0
+    assert outcomes[CLOSED] > 0
+    wait_for(lambda: server.events("turned_away"), "it is logged")
+    wait_for(server.is_ready, "it lets requests in again")
+    assert [server.predict(photo).status for _ in range(5)] == [200] * 5
