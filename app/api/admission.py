@@ -24,10 +24,12 @@ class Admission:
 
     Args:
         places: in the queue, QUEUE_LIMIT.
+        threads: of this process, HTTP_THREADS. An eighth of them is kept for refusals and health
+            checks, should there be more places than threads.
     """
 
-    def __init__(self, places: int) -> None:
-        self._most = max(places, _LEAST_INSIDE)
+    def __init__(self, places: int, threads: int) -> None:
+        self._most = min(max(places, _LEAST_INSIDE), threads - threads // 8)
         self._lock = threading.Lock()
         self._inside = 0
         self._at_work = threading.Semaphore(_AT_WORK)

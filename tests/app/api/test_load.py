@@ -55,7 +55,7 @@ def test_while_all_places_are_taken_refusals_do_not_ask_the_queue(
 
 
 def test_a_refusal_holds_for_others_only_as_long_as_it_says():
-    admission = Admission(places=1)
+    admission = Admission(places=1, threads=64)
     full = InferenceOverloaded("all places are taken", 3.0, full_s=0.05)
     admission.note(full)
     assert admission.enter() is full
@@ -67,7 +67,7 @@ def test_a_refusal_holds_for_others_only_as_long_as_it_says():
 
 
 def test_more_requests_than_there_are_places_are_not_let_in_at_all():
-    admission = Admission(places=10)
+    admission = Admission(places=10, threads=64)
     with ThreadPoolExecutor(11) as pool:
         # Four work at a time: whoever has begun to wait for its prediction lets another work.
         entered = list(pool.map(lambda _: (admission.enter(), admission.rest()), range(10)))
@@ -79,8 +79,16 @@ def test_more_requests_than_there_are_places_are_not_let_in_at_all():
         assert admission.enter() is None
 
 
+def test_more_places_than_threads_leave_threads_for_health_checks():
+    admission = Admission(places=100, threads=16)
+    with ThreadPoolExecutor(16) as pool:
+        entered = list(pool.map(lambda _: (admission.enter(), admission.rest()), range(14)))
+    assert entered == [(None, None)] * 14
+    assert isinstance(admission.enter(), InferenceOverloaded)
+
+
 def test_few_threads_work_at_once():
-    admission = Admission(places=32)
+    admission = Admission(places=32, threads=64)
     at_work: list[int] = []
     lock = threading.Lock()
 
