@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import uuid
 from collections.abc import Iterator
+from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
 from tests.cloud_function.border import Border, BuildApi
+from tests.cloud_function.images import Registry, compiled
+from tests.cloud_function.namespace import Namespace, deployment_manifest
+from tests.cloud_function.samples import REPOSITORY
 
 
 @pytest.fixture
@@ -20,3 +28,39 @@ def build_border(build_api: BuildApi) -> Iterator[Border]:
     """Serve `build_api` on loopback."""
     with Border(build_api.answer) as border:
         yield border
+
+
+def _absent(reason: str) -> NoReturn:
+    """Skip, or fail where nothing may be skipped."""
+    if os.environ.get("CI") == "true" or os.environ.get("SLIPWAY_NO_SKIP") == "1":
+        pytest.fail(reason, pytrace=False)
+    pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def registry(tmp_path_factory: pytest.TempPathFactory) -> Registry:
+    """Return the registry that the cluster pulls from: REGISTRY."""
+    for variable, what in (("KUBECONFIG", "a cluster"), ("REGISTRY", "its registry")):
+        if not os.environ.get(variable):
+            _absent(f"{what} is not here; {variable} says where")
+    for command in ("go", "kubectl"):
+        if shutil.which(command) is None:
+            _absent(f"{command} is not on the PATH")
+    return Registry(os.environ["REGISTRY"], compiled(tmp_path_factory.mktemp("server")))
+
+
+@pytest.fixture
+def namespace(
+    registry: Registry, build_api: BuildApi, build_border: Border, tmp_path: Path
+) -> Iterator[Namespace]:
+    """Return a namespace in which a Deployment runs, as the manifests would have left it."""
+    name = f"rollout-{uuid.uuid4().hex[:8]}"
+    made = Namespace(name, registry, build_api)
+    made.kubectl("create", "namespace", name)
+    try:
+        made.grant(tmp_path, CLOUD_BUILD_ENDPOINT=build_border.url)
+        made.apply(deployment_manifest(f"{REPOSITORY}@{registry.push(VERSION='first')}"))
+        made.settle()
+        yield made
+    finally:
+        made.kubectl("delete", "namespace", name, "--wait=false")
