@@ -1,4 +1,4 @@
-"""The command `slipway`: serve, predict, models, inspect.
+"""The command `slipway`: serve, predict, models, inspect, rollout.
 
 What goes wrong is told in one line on stderr. Exit statuses: 1 it did not work, 2 it was asked for
 in a wrong way (arguments, settings).
@@ -21,6 +21,7 @@ _COMMANDS = {
     "predict": "app.cli.predict",
     "models": "app.cli.models",
     "inspect": "app.cli.inspection",
+    "rollout": "app.cli.rollout",
 }
 _DESCRIPTION = "Puts a trained model live behind HTTP. Settings come from the environment."
 

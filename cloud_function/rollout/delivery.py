@@ -134,8 +134,9 @@ class Delivery:
         snapshot = execution.read()
         state, pending = snapshot.state, snapshot.state.pending
         is_still = options.report_only or options.dry_run or self._settings.dry_run
+        left = Outcome(execution.target.label, "skipped", "no-build", "no build fits this target")
         if state.phase == Phase.ROLLING and not is_still:
-            execution.carry_on(state.build_id)
+            left = execution.carry_on(state.build_id)
         if pending and state.approved == pending.build_id:
             return execution.run(self.builds.fetch(pending.build_id), options)
         circumstances = Circumstances(0, self._settings.allow_manual_builds)
@@ -143,8 +144,11 @@ class Delivery:
             if is_fit(build, execution.target, circumstances):
                 _, decision = execution.plan(build)
                 if decision.reason not in _NOT_OURS:
-                    return execution.run(build, options)
-        return Outcome(execution.target.label, "skipped", "no-build", "no build fits this target")
+                    found = execution.run(build, options)
+                    # What came of a rollout left alone is news; that nothing else is due is not.
+                    is_news = left.reason != "no-build" and found.result in ("skipped", "refused")
+                    return left if is_news else found
+        return left
 
     def _execution(self, target: Target) -> Execution:
         with self._connecting:

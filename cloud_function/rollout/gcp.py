@@ -36,11 +36,11 @@ class GoogleApis:
     def token(self) -> str:
         """Return a valid access token. Raises TransientError."""
         with self._refreshing:
+            transport = google.auth.transport.urllib3.Request(self._http)  # type: ignore[no-untyped-call]
             try:
                 if self._credentials is None:
-                    self._credentials, _ = google.auth.default(scopes=_SCOPES)
+                    self._credentials, _ = google.auth.default(scopes=_SCOPES, request=transport)
                 if not self._credentials.valid:
-                    transport = google.auth.transport.urllib3.Request(self._http)  # type: ignore[no-untyped-call]
                     self._credentials.refresh(transport)
             except google.auth.exceptions.GoogleAuthError as error:
                 raise TransientError(f"no Google credentials: {error}") from error

@@ -25,6 +25,7 @@ class Border:
     """Answers each request by `answer`; `with Border(…) as border:`."""
 
     answer: Callable[[Request], Answer]
+    headers: dict[str, str] = field(default_factory=dict)
     requests: list[Request] = field(default_factory=list)
 
     def __enter__(self) -> Border:
@@ -38,9 +39,14 @@ class Border:
                 request = Request(self.command, self.path, headers, body)
                 border.requests.append(request)
                 status, document = border.answer(request)
-                data = document if isinstance(document, bytes) else json.dumps(document).encode()
+                is_text = isinstance(document, bytes)
+                data = document if is_text else json.dumps(document).encode()
                 self.send_response(status)
                 self.send_header("Content-Length", str(len(data)))
+                media = "text/plain" if is_text else "application/json"
+                self.send_header("Content-Type", media)
+                for name, text in border.headers.items():
+                    self.send_header(name, text)
                 self.end_headers()
                 self.wfile.write(data)
 

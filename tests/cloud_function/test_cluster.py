@@ -262,7 +262,7 @@ def test_reconcile_finds_a_missed_build_and_a_rollout_left_alone(namespace: Name
     namespace.built("build-3", UNREADY="1")
     with pytest.raises(TransientError):
         namespace.rollout("build-3", WATCH_TIMEOUT_S="1")
-    namespace.cli("reconcile")
+    assert namespace.cli("reconcile") == 1
     assert namespace.remembered["state"] == "rolled-back"
     assert namespace.image.endswith(digest)
 
