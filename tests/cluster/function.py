@@ -1,0 +1,86 @@
+"""`onNewImage` in a process of its own, in the server that Cloud Functions runs."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+_SOURCE = Path(__file__).resolve().parents[2] / "cloud_function" / "main.py"
+_START_LIMIT_S = 60
+_STOP_LIMIT_S = 30
+#: More than the messages that any test has in flight: none waits for another's rollout.
+_THREADS = 32
+
+
+class Function:
+    """The process; `with Function(…) as function:`."""
+
+    def __init__(self, log: Path, environment: Mapping[str, str]) -> None:
+        self._log = log
+        self._environment = {"THREADS": str(_THREADS), **environment}
+        self.port = free_port()
+
+    def __enter__(self) -> Function:
+        command = [str(Path(sys.executable).parent / "functions-framework")]
+        command += ["--source", str(_SOURCE), "--target", "onNewImage"]
+        command += ["--signature-type", "cloudevent", "--host", "127.0.0.1"]
+        with self._log.open("ab") as out:
+            self._process = subprocess.Popen(
+                [*command, "--port", str(self.port)],
+                env=os.environ | self._environment,
+                stdout=out,
+                stderr=subprocess.STDOUT,
+            )
+        deadline = time.monotonic() + _START_LIMIT_S
+        while not is_open(self.port):
+            assert self._process.poll() is None, self._log.read_text()
+            assert time.monotonic() < deadline, self._log.read_text()
+            time.sleep(0.1)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.terminate()
+        try:
+            self._process.wait(_STOP_LIMIT_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def lines(self, event: str, **fields: str) -> list[dict[str, Any]]:
+        """Return the log's lines of that event whose fields have these values."""
+        found = []
+        for text in self._log.read_text().splitlines():
+            if not text.startswith("{"):
+                continue
+            line = json.loads(text)
+            if line["event"] == event and fields.items() <= line.items():
+                found.append(line)
+        return found
+
+    def log(self) -> str:
+        """Return the whole log, for an assertion's message."""
+        return self._log.read_text()
+
+
+def free_port() -> int:
+    """Return a port that nobody listens on."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+def is_open(port: int) -> bool:
+    """Tell whether somebody listens on a port of this machine."""
+    with socket.socket() as client:
+        return client.connect_ex(("127.0.0.1", port)) == 0

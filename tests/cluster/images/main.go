@@ -1,0 +1,73 @@
+// What rollouts are shown with: a server that is as good or as bad as its environment says, and, as
+// `server load`, clients that count each request that is lost.
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"os"
+	"os/signal"
+	"sync/atomic"
+	"syscall"
+	"time"
+)
+
+// As long after SIGTERM each answer closes its connection, so that clients that keep theirs move on.
+const drain = 3 * time.Second
+
+func main() {
+	if len(os.Args) > 1 && os.Args[1] == "load" {
+		load(os.Args[2:])
+		return
+	}
+	if words := os.Getenv("CRASH"); words != "" {
+		fmt.Println(words)
+		os.Exit(3)
+	}
+	serve()
+}
+
+func serve() {
+	var isStopping atomic.Bool
+	version := os.Getenv("VERSION")
+	answer := func(write http.ResponseWriter, status int, words string) {
+		if isStopping.Load() {
+			write.Header().Set("Connection", "close")
+		}
+		write.WriteHeader(status)
+		fmt.Fprintln(write, words)
+	}
+	http.HandleFunc("/readyz", func(write http.ResponseWriter, _ *http.Request) {
+		switch {
+		case os.Getenv("UNREADY") != "":
+			answer(write, http.StatusServiceUnavailable, "goldens differ")
+		case isStopping.Load():
+			answer(write, http.StatusServiceUnavailable, "stopping")
+		default:
+			answer(write, http.StatusOK, "ready")
+		}
+	})
+	http.HandleFunc("/healthz", func(write http.ResponseWriter, _ *http.Request) {
+		answer(write, http.StatusOK, "alive")
+	})
+	http.HandleFunc("/predict", func(write http.ResponseWriter, _ *http.Request) {
+		answer(write, http.StatusOK, version)
+	})
+	server := &http.Server{Addr: ":8080"}
+	told := make(chan os.Signal, 1)
+	signal.Notify(told, syscall.SIGTERM)
+	ended := make(chan error)
+	go func() {
+		<-told
+		isStopping.Store(true)
+		time.Sleep(drain)
+		ended <- server.Shutdown(context.Background())
+	}()
+	fmt.Println("version", version)
+	if err := server.ListenAndServe(); err != http.ErrServerClosed {
+		fmt.Println(err)
+		os.Exit(1)
+	}
+	<-ended
+}

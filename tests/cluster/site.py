@@ -1,0 +1,121 @@
+"""A namespace with what `kubernetes/overlays/local` deploys, a small server for the model's."""
+
+from __future__ import annotations
+
+import json
+import urllib.request
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tests.cloud_function.namespace import NAME, Namespace
+from tests.cluster.function import Function
+from tests.cluster.pubsub import Bus
+from tests.kubernetes.manifests import KUBERNETES, rendered
+
+SELECTOR = f"app.kubernetes.io/name={NAME}"
+
+
+@dataclass
+class Site(Namespace):
+    """The namespace; `kubectl` in it has all rights, the function only those of its Role."""
+
+    bus: Bus | None = None
+    function: Function | None = None
+
+    def deploy(self, image: str, *, is_quick: bool = True, autoscales: bool = False) -> None:
+        """Apply the manifests as the README says; quick: what only takes time is cut short."""
+        objects = []
+        for one in rendered("kubectl", KUBERNETES / "overlays" / "local").objects:
+            if one["kind"] == "Namespace":
+                one["metadata"]["name"] = self.name
+            else:
+                one["metadata"]["namespace"] = self.name
+            if one["kind"] == "Deployment":
+                _shape(one["spec"], image, is_quick=is_quick)
+                if not autoscales:
+                    one["spec"]["replicas"] = 2
+            is_the_functions = one["metadata"]["name"] == "onnewimage"
+            if not is_the_functions and (autoscales or one["kind"] != "HorizontalPodAutoscaler"):
+                objects.append(one)
+        self.kubectl(
+            "apply",
+            "--server-side",
+            "--field-manager=manifests",
+            "-f",
+            "-",
+            given=json.dumps({"apiVersion": "v1", "kind": "List", "items": objects}),
+        )
+        self.settle()
+
+    def message(self, build_id: str) -> dict[str, Any]:
+        """Return what Cloud Build publishes of a build: the build itself."""
+        return self.build_api.builds[build_id]
+
+    def publish(self, *build_ids: str) -> None:
+        """Publish the messages of finished builds, all at once."""
+        assert self.bus
+        self.bus.publish(*map(self.message, build_ids))
+
+    def outcomes(self, count: int, limit_s: float = 120) -> list[tuple[str, str]]:
+        """Wait until the function has ended `count` deliveries; return results and reasons."""
+        function = self.function
+        assert function
+        self.until(
+            lambda: len(function.lines("outcome")) >= count, f"outcome {count}", limit_s=limit_s
+        )
+        return [(line["result"], line["reason"]) for line in function.lines("outcome")]
+
+    def revision(self) -> int:
+        """Return how many rollouts there were; annotations alone count for none."""
+        annotations = self.deployment()["metadata"]["annotations"]
+        return int(annotations["deployment.kubernetes.io/revision"])
+
+    def pods(self) -> list[dict[str, Any]]:
+        listed = json.loads(self.kubectl("get", "pods", "-l", SELECTOR, "-o", "json"))
+        pods: list[dict[str, Any]] = listed["items"]
+        return pods
+
+    def serving(self) -> set[str]:
+        """Return the images of the pods that are ready and not about to go."""
+        return {pod["spec"]["containers"][0]["image"] for pod in self._ready_pods()}
+
+    def logs(self) -> list[str]:
+        """Return the logs of the pods that are ready and not about to go."""
+        return [self.kubectl("logs", pod["metadata"]["name"]) for pod in self._ready_pods()]
+
+    def _ready_pods(self) -> list[dict[str, Any]]:
+        staying = (pod for pod in self.pods() if "deletionTimestamp" not in pod["metadata"])
+        return [pod for pod in staying if _is_ready(pod)]
+
+    def answers(self, version: str) -> bool:
+        """Tell whether the Service answers as that version, once nodes know of its pods."""
+        self.until(lambda: self.answer() == version, f"an answer of {version}", limit_s=20)
+        return self.answer() == version
+
+    def node_port(self) -> int:
+        service = json.loads(self.kubectl("get", "service", NAME, "-o", "json"))
+        return int(service["spec"]["ports"][0]["nodePort"])
+
+    def answer(self) -> str:
+        """Ask the Service on its NodePort once."""
+        url = f"http://127.0.0.1:{self.node_port()}/predict"
+        with urllib.request.urlopen(url, timeout=20) as answer:
+            return str(answer.read().decode().strip())
+
+
+def _shape(spec: dict[str, Any], image: str, *, is_quick: bool) -> None:
+    """Put the small server in, which needs next to nothing."""
+    (container,) = spec["template"]["spec"]["containers"]
+    container["image"] = image
+    container["resources"] = {"requests": {"cpu": "10m"}, "limits": {"memory": "128Mi"}}
+    if is_quick:
+        spec["minReadySeconds"] = 0
+        spec["progressDeadlineSeconds"] = 20
+        container["startupProbe"]["periodSeconds"] = 1
+        container["readinessProbe"]["periodSeconds"] = 1
+
+
+def _is_ready(pod: dict[str, Any]) -> bool:
+    conditions: Sequence[dict[str, str]] = pod["status"].get("conditions", ())
+    return any(one["type"] == "Ready" and one["status"] == "True" for one in conditions)

@@ -1,0 +1,87 @@
+"""Images that are no good: what served before serves on, and people can read why."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.cloud_function.namespace import NAME
+from tests.cloud_function.samples import REPOSITORY
+from tests.cluster.images import Images
+from tests.cluster.site import Site
+from tests.cluster.traffic import from_here
+
+pytestmark = pytest.mark.cluster
+
+MISSING = "sha256:" + "0" * 64
+
+
+def _roll_back(site: Site, images: Images, log: Path, digest: str) -> str:
+    """Publish the build `bad` under traffic; return what `kubectl describe` says afterwards."""
+    first = site.image
+    with from_here(images.program, site.node_port(), log) as traffic:
+        site.publish("bad")
+        ((result, _),) = site.outcomes(1)
+        site.settle()
+        report = traffic.report()
+    assert result == "rolled-back"
+    for way in report.values():
+        assert way["failures"] == []
+        assert set(way["versions"]) == {"first"}
+        assert way["answered"] > 20
+    assert site.image == first
+    assert site.serving() == {first}
+    described = site.kubectl("describe", "deployment", NAME)
+    assert f"slipway.dev/quarantined: {digest}" in described
+    return described
+
+
+def test_an_image_that_does_not_exist_is_taken_back_and_quarantined(
+    site: Site, images: Images, tmp_path: Path
+):
+    site.announced("bad", MISSING)
+    described = _roll_back(site, images, tmp_path / "load.log", MISSING)
+    assert "ErrImagePull" in described or "ImagePullBackOff" in described
+    assert "not found" in described
+
+
+def test_a_server_that_crashes_is_taken_back_with_its_own_last_words(
+    site: Site, images: Images, tmp_path: Path
+):
+    digest = site.built("bad", CRASH="no weights in /models")
+    described = _roll_back(site, images, tmp_path / "load.log", digest)
+    assert "CrashLoopBackOff" in described
+    assert "no weights in /models" in described
+
+
+def test_a_model_that_is_never_ready_gets_no_request_and_is_taken_back(
+    site: Site, images: Images, tmp_path: Path
+):
+    digest = site.built("bad", UNREADY="1")
+    described = _roll_back(site, images, tmp_path / "load.log", digest)
+    assert "ProgressDeadlineExceeded" in described
+    assert "statuscode: 503" in described
+
+
+def test_a_quarantined_digest_is_refused_in_a_newer_build_too(site: Site):
+    site.announced("bad", MISSING)
+    site.publish("bad")
+    site.outcomes(1)
+    before = site.deployment()["spec"]
+    site.announced("bad-again", MISSING)
+    site.publish("bad-again")
+    assert site.outcomes(2)[1] == ("refused", "quarantined")
+    assert json.dumps(site.deployment()["spec"]) == json.dumps(before)
+
+
+def test_a_good_build_after_a_bad_one_goes_live(site: Site):
+    site.announced("bad", MISSING)
+    site.publish("bad")
+    site.outcomes(1)
+    digest = site.built("good")
+    site.publish("good")
+    assert site.outcomes(2)[1] == ("live", "complete")
+    assert site.image == f"{REPOSITORY}@{digest}"
+    assert site.answers("good")
