@@ -24,7 +24,7 @@ MAKEFILE = (ROOT / "Makefile").read_text()
 
 
 def _pages() -> list[Path]:
-    rooms = ("app", "bench", "docs", "kubernetes", "models", "mrcnn", "tests")
+    rooms = ("app", "bench", "cloud_function", "docs", "kubernetes", "models", "mrcnn", "tests")
     nested = (page for room in rooms for page in (ROOT / room).rglob("*.md"))
     return [ROOT / "README.md", *sorted(nested)]
 
