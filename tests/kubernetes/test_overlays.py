@@ -51,6 +51,9 @@ def test_what_differs_from_project_to_project_is_taken_from_one_file(gke: Manife
     assert gke.container["image"] == project["image"]
     annotations = gke.one("ServiceAccount")["metadata"]["annotations"]
     assert annotations["iam.gke.io/gcp-service-account"] == project["google_service_account"]
+    subjects = gke.one("RoleBinding", "onnewimage")["subjects"]
+    users = [subject for subject in subjects if subject["kind"] == "User"]
+    assert [user["name"] for user in users] == [project["rollout_service_account"]]
     for name in ("gcp_bucket_name", "bigquery_dataset"):
         assert gke.settings[name] == project[name] != ""
     assert [one["metadata"]["name"] for one in gke.of("ConfigMap")] == ["ml-model-config"]
