@@ -105,14 +105,16 @@ class Execution:
         if options.report_only:
             return self._outcome("reported", decision.reason, decision.detail, decision.image)
         image = decision.image
+        is_dry = options.dry_run or self._settings.dry_run
         if decision.action == Action.WATCH or image is None:
+            if is_dry:
+                return self._outcome("planned", decision.reason, decision.detail, image)
             return self._watch(build.id)
         if decision.action == Action.ASK:
             expires_s = int(time.time() + self._settings.approval_timeout_s)
             body = patch.ask(build, snapshot, image, expires_s)
         else:
             body = patch.roll(build, snapshot, self.target, image)
-        is_dry = options.dry_run or self._settings.dry_run
         changed = self._cluster.patch(snapshot, body, dry_run=is_dry)
         if is_dry:
             return self._outcome("planned", decision.reason, decision.detail, image)

@@ -11,6 +11,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
+from urllib.parse import urlencode
 
 import urllib3
 
@@ -124,7 +125,7 @@ class GitHub:
         _send(self._http, "POST", f"{deployments}/{number}/statuses", self._headers, status)
 
     def _find(self, deployments: str, transition: Transition) -> int | None:
-        query = f"?sha={transition.commit}&environment={self._environment}"
+        query = "?" + urlencode({"sha": transition.commit, "environment": self._environment})
         for found in _send(self._http, "GET", deployments + query, self._headers) or ():
             payload = found.get("payload")
             is_ours = isinstance(payload, Mapping) and payload == _payload(transition)
@@ -171,7 +172,7 @@ class Announcer:
 
 def from_settings(settings: Settings) -> Announcer:
     """Return an announcer with the notifiers that are configured."""
-    http = urllib3.PoolManager(retries=urllib3.Retry(total=2, backoff_factor=0.2))
+    http = urllib3.PoolManager(retries=urllib3.Retry(total=1, backoff_factor=0.2))
     notifiers: list[Notifier] = []
     if settings.slack_webhook_url:
         notifiers.append(Slack(settings.slack_webhook_url, http))

@@ -89,7 +89,7 @@ class Settings:
     )
     poll_interval_s: float = field(
         metadata=_variable(
-            "POLL_INTERVAL_S", "1", values.seconds(0.1, 60), "How often a rollout is looked at."
+            "POLL_INTERVAL_S", "0.5", values.seconds(0.1, 60), "How often a rollout is looked at."
         )
     )
     trouble_timeout_s: float = field(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import yaml
@@ -131,15 +132,11 @@ def test_a_pod_that_never_becomes_ready_is_rolled_back_and_the_old_ones_serve_th
     first = namespace.image
     seen: set[str] = set()
     namespace.built("build-bad", UNREADY="1")
-    outcomes: list[str] = []
-    rolling = threading.Thread(
-        target=lambda: outcomes.append(namespace.rollout("build-bad").result)
-    )
-    rolling.start()
-    while rolling.is_alive():
-        seen |= namespace.serving()
-    rolling.join()
-    assert outcomes == ["rolled-back"]
+    with ThreadPoolExecutor(1) as pool:
+        rolling = pool.submit(namespace.rollout, "build-bad")
+        while not rolling.done():
+            seen |= namespace.serving()
+    assert rolling.result().result == "rolled-back"
     assert seen == {first}
     reason = namespace.remembered["reason"]
     assert "ProgressDeadlineExceeded" in reason
@@ -171,46 +168,6 @@ def test_a_rollout_cut_short_is_taken_up_by_the_next_delivery(namespace: Namespa
     assert namespace.serving() == {f"{REPOSITORY}@{digest}"}
 
 
-def test_an_undo_by_hand_stays_until_a_person_resumes(namespace: Namespace):
-    good = namespace.built("build-1")
-    namespace.rollout("build-1")
-    namespace.built("build-2")
-    namespace.rollout("build-2")
-    namespace.kubectl("rollout", "undo", f"deployment/{NAME}")
-    namespace.settle()
-    assert namespace.rollout("build-2").reason == "undone-by-hand"
-    third = namespace.built("build-3")
-    assert namespace.rollout("build-3").reason == "undone-by-hand"
-    assert namespace.image.endswith(good)
-
-    assert namespace.cli("resume") == 0
-    assert namespace.rollout("build-2").reason == "already-decided"
-    assert namespace.rollout("build-3").result == "live"
-    assert namespace.image.endswith(third)
-
-
-def test_an_undo_of_a_rollback_is_not_rolled_back_again(namespace: Namespace):
-    namespace.built("build-1")
-    namespace.rollout("build-1")
-    bad = namespace.built("build-2", CRASH="broken")
-    assert namespace.rollout("build-2").result == "rolled-back"
-    namespace.kubectl("rollout", "undo", f"deployment/{NAME}")
-    namespace.until(lambda: namespace.image.endswith(bad), "the undo")
-    assert namespace.rollout("build-2").reason == "undone-by-hand"
-    assert namespace.image.endswith(bad)
-
-
-def test_an_image_set_by_hand_stays_until_a_person_resumes(namespace: Namespace):
-    namespace.built("build-1")
-    namespace.rollout("build-1")
-    theirs = f"{REPOSITORY}@{namespace.registry.push(VERSION='theirs')}"
-    namespace.kubectl("set", "image", f"deployment/{NAME}", f"{NAME}={theirs}")
-    namespace.built("build-2")
-    assert namespace.rollout("build-2").reason == "changed-by-hand"
-    assert namespace.image == theirs
-    assert "NotRolledOut" in namespace.events()
-
-
 def test_a_dry_run_is_checked_by_the_api_server_and_leaves_no_trace(namespace: Namespace):
     before = namespace.deployment()["metadata"]["resourceVersion"]
     namespace.built("build-1")
@@ -218,36 +175,11 @@ def test_a_dry_run_is_checked_by_the_api_server_and_leaves_no_trace(namespace: N
     assert namespace.deployment()["metadata"]["resourceVersion"] == before
     assert namespace.events() == []
 
-
-def test_a_build_waits_for_approval_and_goes_when_it_has_it(namespace: Namespace):
-    first = namespace.image
-    digest = namespace.built("build-1")
-    assert namespace.rollout("build-1", APPROVAL="required").result == "pending"
-    assert namespace.rollout("build-1", APPROVAL="required").reason == "approval-awaited"
-    assert namespace.image == first
-    assert namespace.cli("approve", "build-1", APPROVAL="required") == 0
-    assert namespace.image.endswith(digest)
-    assert "ApprovalRequired" in namespace.events()
-
-
-def test_an_approval_by_annotation_is_found_by_reconcile(namespace: Namespace):
-    digest = namespace.built("build-1")
-    namespace.rollout("build-1", APPROVAL="required")
-    namespace.kubectl("annotate", "deployment", NAME, "slipway.dev/approved=build-1")
-    assert namespace.cli("reconcile", APPROVAL="required") == 0
-    assert namespace.image.endswith(digest)
-
-
-def test_a_hold_by_annotation_or_command_stops_deployments_until_resumed(namespace: Namespace):
-    namespace.built("build-1")
-    namespace.kubectl("annotate", "deployment", NAME, "slipway.dev/hold=launch day")
-    outcome = namespace.rollout("build-1")
-    assert (outcome.reason, outcome.detail) == ("held", "held: launch day")
-    assert namespace.cli("resume") == 0
-    assert namespace.rollout("build-1").result == "live"
-    assert namespace.cli("hold", "not before noon") == 0
-    namespace.built("build-2")
-    assert namespace.rollout("build-2").detail == "held: not before noon"
+    with pytest.raises(TransientError):
+        namespace.rollout("build-1", WATCH_TIMEOUT_S="1")
+    namespace.settle()
+    assert namespace.rollout("build-1", DRY_RUN="1").result == "planned"
+    assert namespace.remembered["state"] == "rolling"
 
 
 def test_reconcile_finds_a_missed_build_and_a_rollout_left_alone(namespace: Namespace):
@@ -265,22 +197,6 @@ def test_reconcile_finds_a_missed_build_and_a_rollout_left_alone(namespace: Name
     assert namespace.cli("reconcile") == 1
     assert namespace.remembered["state"] == "rolled-back"
     assert namespace.image.endswith(digest)
-
-
-def test_a_rollback_by_hand_brings_back_the_image_before_and_refuses_what_was_left(
-    namespace: Namespace,
-):
-    good = namespace.built("build-1")
-    namespace.rollout("build-1")
-    left = namespace.built("build-2")
-    namespace.rollout("build-2")
-    assert namespace.cli("rollback", "--reason", "masks are off") == 0
-    assert namespace.image.endswith(good)
-    namespace.announced("build-3", left)
-    assert namespace.rollout("build-3").reason == "quarantined"
-    assert "masks are off" in namespace.kubectl("describe", "deployment", NAME)
-    assert namespace.cli("resume", "--digest", left) == 0
-    assert namespace.rollout("build-3").result == "live"
 
 
 def test_a_failed_build_is_told_once_and_changes_nothing(namespace: Namespace):

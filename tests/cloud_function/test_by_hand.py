@@ -1,0 +1,125 @@
+"""What people do by hand on a real cluster is respected, and has commands of its own."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from tests.cloud_function.namespace import NAME, Namespace
+from tests.cloud_function.samples import REPOSITORY
+
+pytestmark = pytest.mark.cluster
+
+
+def test_an_undo_by_hand_stays_until_a_person_resumes(namespace: Namespace):
+    good = namespace.built("build-1")
+    namespace.rollout("build-1")
+    namespace.built("build-2")
+    namespace.rollout("build-2")
+    namespace.kubectl("rollout", "undo", f"deployment/{NAME}")
+    namespace.settle()
+    assert namespace.rollout("build-2").reason == "undone-by-hand"
+    third = namespace.built("build-3")
+    assert namespace.rollout("build-3").reason == "undone-by-hand"
+    assert namespace.image.endswith(good)
+
+    assert namespace.cli("resume") == 0
+    assert namespace.rollout("build-2").reason == "already-decided"
+    assert namespace.rollout("build-3").result == "live"
+    assert namespace.image.endswith(third)
+
+
+def test_an_undo_in_the_middle_of_a_rollout_ends_the_watching_without_a_word(
+    namespace: Namespace,
+):
+    good = namespace.built("build-1")
+    namespace.rollout("build-1")
+    slow = namespace.built("build-2", UNREADY="1")
+    with ThreadPoolExecutor(1) as pool:
+        rolling = pool.submit(namespace.rollout, "build-2")
+        namespace.until(lambda: namespace.image.endswith(slow), "the patch")
+        namespace.kubectl("rollout", "undo", f"deployment/{NAME}")
+    assert rolling.result().reason == "changed-by-hand"
+    assert namespace.image.endswith(good)
+    assert "RolledBack" not in namespace.events()
+
+
+def test_an_undo_of_a_rollback_is_not_rolled_back_again(namespace: Namespace):
+    namespace.built("build-1")
+    namespace.rollout("build-1")
+    bad = namespace.built("build-2", CRASH="broken")
+    assert namespace.rollout("build-2").result == "rolled-back"
+    namespace.kubectl("rollout", "undo", f"deployment/{NAME}")
+    namespace.until(lambda: namespace.image.endswith(bad), "the undo")
+    assert namespace.rollout("build-2").reason == "undone-by-hand"
+    assert namespace.image.endswith(bad)
+
+
+def test_an_image_set_by_hand_stays_until_a_person_resumes(namespace: Namespace):
+    namespace.built("build-1")
+    namespace.rollout("build-1")
+    theirs = f"{REPOSITORY}@{namespace.registry.push(VERSION='theirs')}"
+    namespace.kubectl("set", "image", f"deployment/{NAME}", f"{NAME}={theirs}")
+    namespace.built("build-2")
+    assert namespace.rollout("build-2").reason == "changed-by-hand"
+    assert namespace.image == theirs
+    assert "NotRolledOut" in namespace.events()
+
+
+def test_a_build_waits_for_approval_and_goes_when_it_has_it(namespace: Namespace):
+    first = namespace.image
+    digest = namespace.built("build-1")
+    assert namespace.rollout("build-1", APPROVAL="required").result == "pending"
+    assert namespace.rollout("build-1", APPROVAL="required").reason == "approval-awaited"
+    assert namespace.image == first
+    assert namespace.cli("approve", "build-1", APPROVAL="required") == 0
+    assert namespace.image.endswith(digest)
+    assert "ApprovalRequired" in namespace.events()
+
+
+def test_an_approval_by_message_counts_where_that_is_allowed(namespace: Namespace):
+    digest = namespace.built("build-1")
+    namespace.rollout("build-1", APPROVAL="required")
+    message = {"attributes": {"action": "approve", "buildId": "build-1"}, "messageId": "8"}
+    assert namespace.delivery(APPROVAL="required").take({"message": message}) == []
+    allowed = namespace.delivery(APPROVAL="required", COMMANDS="approve")
+    (outcome,) = allowed.take({"message": message})
+    assert outcome.result == "live"
+    assert namespace.image.endswith(digest)
+
+
+def test_an_approval_by_annotation_is_found_by_reconcile(namespace: Namespace):
+    digest = namespace.built("build-1")
+    namespace.rollout("build-1", APPROVAL="required")
+    namespace.kubectl("annotate", "deployment", NAME, "slipway.dev/approved=build-1")
+    assert namespace.cli("reconcile", APPROVAL="required") == 0
+    assert namespace.image.endswith(digest)
+
+
+def test_a_hold_by_annotation_or_command_stops_deployments_until_resumed(namespace: Namespace):
+    namespace.built("build-1")
+    namespace.kubectl("annotate", "deployment", NAME, "slipway.dev/hold=launch day")
+    outcome = namespace.rollout("build-1")
+    assert (outcome.reason, outcome.detail) == ("held", "held: launch day")
+    assert namespace.cli("resume") == 0
+    assert namespace.rollout("build-1").result == "live"
+    assert namespace.cli("hold", "not before noon") == 0
+    namespace.built("build-2")
+    assert namespace.rollout("build-2").detail == "held: not before noon"
+
+
+def test_a_rollback_by_hand_brings_back_the_image_before_and_refuses_what_was_left(
+    namespace: Namespace,
+):
+    good = namespace.built("build-1")
+    namespace.rollout("build-1")
+    left = namespace.built("build-2")
+    namespace.rollout("build-2")
+    assert namespace.cli("rollback", "--reason", "masks are off") == 0
+    assert namespace.image.endswith(good)
+    namespace.announced("build-3", left)
+    assert namespace.rollout("build-3").reason == "quarantined"
+    assert "masks are off" in namespace.kubectl("describe", "deployment", NAME)
+    assert namespace.cli("resume", "--digest", left) == 0
+    assert namespace.rollout("build-3").result == "live"
