@@ -62,7 +62,7 @@ class Build:
 
     @property
     def trigger(self) -> str:
-        """Return the trigger's name; empty for a build that somebody submitted by hand."""
+        """Return the trigger's name; whether it was one, `trigger_id` tells."""
         return self.substitutions.get("TRIGGER_NAME", "")
 
     @property

@@ -106,12 +106,13 @@ def _unfit(build: Build, target: Target, circumstances: Circumstances) -> Decisi
     """Return why a build is none of the target's, whatever the Deployment's state; else None."""
     if build.is_pull_request:
         return _skip("pull-request", f"build {build.id} is of a pull request")
-    if not build.trigger and not build.trigger_id and not circumstances.allow_manual_builds:
+    # Who submits a build by hand may call it TRIGGER_NAME; the trigger's id only Cloud Build sets.
+    if not build.trigger_id and not circumstances.allow_manual_builds:
         return _skip("no-trigger", f"build {build.id} was started by hand, not by a trigger")
     if target.triggers and not {build.trigger, build.trigger_id} & set(target.triggers):
         return _skip("other-trigger", f"trigger {build.trigger!r} is not one of TRIGGERS")
-    is_by_hand = not build.trigger and not build.trigger_id and not build.ref
-    if not is_by_hand and not any(re.fullmatch(pattern, build.ref) for pattern in target.refs):
+    has_no_ref = not build.trigger_id and not build.ref
+    if not has_no_ref and not any(re.fullmatch(pattern, build.ref) for pattern in target.refs):
         return _skip("other-ref", f"{build.ref or 'no ref'} matches none of REFS")
     if target.sources and build.source not in target.sources:
         return _skip("other-source", f"source {build.source!r} is not in SOURCE_REPOSITORIES")

@@ -55,6 +55,9 @@ def test_a_first_build_is_rolled_out_by_its_digest():
         pytest.param(
             {"substitutions": {}, "buildTriggerId": ""}, {}, "no-trigger", id="submitted by hand"
         ),
+        pytest.param(
+            {"buildTriggerId": ""}, {}, "no-trigger", id="by hand, dressed as a trigger's"
+        ),
         pytest.param({}, {"TRIGGERS": "nightly other"}, "other-trigger", id="other trigger"),
         pytest.param({}, {"REFS": "refs/heads/release"}, "other-ref", id="other ref"),
         pytest.param({}, {"REFS": "refs/heads/mai"}, "other-ref", id="ref only in part"),
