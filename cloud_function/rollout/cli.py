@@ -1,6 +1,6 @@
 """`python -m rollout`: the same code as the function's, by hand.
 
-Prints what came out, one target a line; the log of how goes to stdout before it. Exit statuses:
+Prints what came out, one target a line; the log of how goes to stderr. Exit statuses:
 0 done or nothing to do, 1 it did not work, 2 it was asked for in a wrong way, 3 try again later.
 """
 
@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from rollout import event, patch
+from rollout import event, log, patch
 from rollout.build import Build
 from rollout.delivery import Delivery
 from rollout.errors import PermanentError, RolloutError, SettingsError, TransientError
@@ -29,6 +29,7 @@ _BAD = frozenset({"error", "failed", "rolled-back"})
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command in `arguments`; return the exit status."""
     parsed = _parser().parse_args(arguments)
+    log.to_stderr()
     try:
         settings = Settings.from_environment()
         chosen = _chosen(settings.targets, parsed.target)

@@ -190,7 +190,9 @@ def _held(snapshot: Snapshot) -> Decision | None:
 def _outdated(build: Build, snapshot: Snapshot) -> Decision | None:
     state = snapshot.state
     if build.order < state.order:
-        return _skip("superseded", f"build {build.id} is older than build {state.build_id}")
+        return _skip("superseded", f"build {build.id} is older than build {state.order[1]}")
+    if build.order == state.overruled:
+        return _skip("superseded", f"a person has put build {state.build_id} over {build.id}")
     pending = state.pending
     if pending and build.order < (pending.created_ns, pending.build_id):
         return _skip("superseded", f"build {build.id} is older than pending {pending.build_id}")

@@ -1,4 +1,4 @@
-"""The log: one JSON object a line on stdout, with the fields that Cloud Logging reads."""
+"""The log: one JSON object a line, with the fields that Cloud Logging reads, on stdout."""
 
 from __future__ import annotations
 
@@ -8,6 +8,13 @@ import threading
 from datetime import UTC, datetime
 
 _WRITING = threading.Lock()
+_on_stderr = False
+
+
+def to_stderr() -> None:
+    """Leave stdout to a command's answers."""
+    global _on_stderr
+    _on_stderr = True
 
 
 def event(name: str, message: str, severity: str = "INFO", **fields: object) -> None:
@@ -21,5 +28,6 @@ def event(name: str, message: str, severity: str = "INFO", **fields: object) -> 
     line |= {key: value for key, value in fields.items() if value not in (None, "")}
     text = json.dumps(line, default=str, ensure_ascii=False) + "\n"
     with _WRITING:
-        sys.stdout.write(text)
-        sys.stdout.flush()
+        stream = sys.stderr if _on_stderr else sys.stdout
+        stream.write(text)
+        stream.flush()

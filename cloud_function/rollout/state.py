@@ -43,7 +43,10 @@ class Pending:
 
 @dataclass(frozen=True)
 class State:
-    """What is remembered; the build is the newest one that was rolled out, failed or not."""
+    """What is remembered; the build is the one that was rolled out last, failed or not.
+
+    `overruled` is the newest build's time and id, where a person has put an older one over it.
+    """
 
     serial: int = 0
     phase: Phase = Phase.NONE
@@ -60,11 +63,12 @@ class State:
     hold: str = ""
     pending: Pending | None = None
     approved: str = ""
+    overruled: tuple[int, str] = (0, "")
 
     @property
     def order(self) -> tuple[int, str]:
         """Return what a build's own order is compared with."""
-        return self.created_ns, self.build_id
+        return max((self.created_ns, self.build_id), self.overruled)
 
     def quarantine(self, digest: str) -> State:
         """Return the state in which `digest` is not rolled out again."""
@@ -87,6 +91,7 @@ class State:
             reason="",
             pending=None,
             approved="",
+            overruled=self.order if self.order > build.order else (0, ""),
         )
 
 
@@ -114,6 +119,7 @@ def read(annotations: Mapping[str, str]) -> State:
         hold=text("hold"),
         pending=_pending(text("pending")),
         approved=text("approved").strip(),
+        overruled=_mark(text("overruled")),
     )
 
 
@@ -135,6 +141,9 @@ def written(state: State) -> dict[str, str | None]:
         "quarantined": " ".join(state.quarantined),
         "hold": state.hold,
         "approved": state.approved,
+        "overruled": " ".join((moment(state.overruled[0]), state.overruled[1]))
+        if state.overruled[0]
+        else "",
         "pending": json.dumps(
             {
                 "build": pending.build_id,
@@ -160,6 +169,11 @@ def _pending(text: str) -> Pending | None:
         )
     except (ValueError, KeyError, TypeError):
         return None
+
+
+def _mark(text: str) -> tuple[int, str]:
+    created, _, build_id = text.partition(" ")
+    return _nanoseconds(created), build_id
 
 
 def _nanoseconds(text: str) -> int:

@@ -104,6 +104,19 @@ class Namespace:
         )
         return ran.returncode
 
+    def answer(self, *words: str, **variables: str) -> dict[str, str]:
+        """Run `python -m rollout` with --json and return what it prints for the target."""
+        ran = subprocess.run(
+            [sys.executable, "-m", "rollout", *words, "--json"],
+            cwd=ROOT / "cloud_function",
+            env=os.environ | self.environment | variables,
+            stdout=subprocess.PIPE,
+            check=True,
+            timeout=180,
+        )
+        answer: dict[str, str] = json.loads(ran.stdout)
+        return answer
+
     def apply(self, *documents: Mapping[str, Any]) -> None:
         self.kubectl("apply", "-f", "-", given=yaml.safe_dump_all(documents))
 

@@ -201,6 +201,15 @@ def test_force_is_stronger_than_every_rule_but_a_broken_build():
     assert decided(a_build(results={}), now=force).reason == "no-image"
 
 
+def test_a_build_that_a_person_overruled_stays_so_and_a_newer_one_goes():
+    overruled = a_build("b", minute=5)
+    mark = f"{moment(overruled.created_ns)} {overruled.id}"
+    forced = rolled_out("a", minute=1, overruled=mark)
+    assert decided(overruled, forced).reason == "superseded"
+    assert decided(a_build("c", minute=3), forced).reason == "superseded"
+    assert decided(a_build("c", minute=6), forced).action == Action.ROLL
+
+
 def _pending(letter: str, minute: int, expires_s: int, approved: str = "") -> Snapshot:
     build = a_build(letter, minute)
     pending = (

@@ -78,6 +78,7 @@ def test_state_survives_being_written_and_read():
         image=image("a"),
         quarantined=(digest("a"), digest("b")),
         hold="why",
+        overruled=(1_763_719_300_000_000_000, "n"),
         pending=state.Pending("c", image("c"), 1_763_719_200_000_000_001, 1_763_720_000),
     )
     written = {name: text for name, text in state.written(known).items() if text is not None}
