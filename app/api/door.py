@@ -23,6 +23,9 @@ from app.api.uploads import drain
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
+#: Where the environment of a request holds what tells whether its client has hung up.
+IS_GONE = "slipway.is_gone"
+
 _LOGGED_EACH_S = 1.0
 
 
@@ -50,6 +53,8 @@ class Door:
         error = self._services.admission.enter()
         if error is not None:
             return self._refuse(of_serving(error), environ, start_response)
+        # Early: whether clients can be watched at all shows as long as this one has not hung up.
+        environ[IS_GONE] = self._services.callers.watch(environ)
         try:
             return self._app(environ, start_response)
         finally:

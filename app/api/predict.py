@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from app import log
 from app.api import inputs, problems, rendering
 from app.api.answers import AnswerFormat, CocoResult, MaskFormat, PredictAnswer, PredictAnswers
+from app.api.door import IS_GONE
 from app.api.headers import request_timeout_s
 from app.api.negotiation import MEDIA_TYPES, answer_format
 from app.api.services import services
@@ -61,7 +62,7 @@ def _found(sent: inputs.PredictInput) -> Iterator[_Found]:
     longest_s = services().settings.inference_timeout_s
     timeout_s = request_timeout_s(request.headers, longest_s) or longest_s
     admission = services().admission
-    is_gone = services().callers.watch(request.environ)
+    is_gone = request.environ.get(IS_GONE)
     for index, picture in enumerate(sent.pictures):
         left_s = timeout_s - (time.perf_counter() - g.start)
         if left_s <= 0:
