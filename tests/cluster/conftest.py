@@ -4,22 +4,18 @@ from __future__ import annotations
 
 import os
 import shutil
-import uuid
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
-from tests.cloud_function.border import Border, BuildApi
-from tests.cloud_function.samples import REPOSITORY
-from tests.cluster.function import Function
+from tests.cloud_function.border import Answer, BuildApi, Request
+from tests.cluster.gate import Gate
 from tests.cluster.images import Images, compiled
-from tests.cluster.pubsub import Bus
 from tests.cluster.site import Site
+from tests.cluster.stage import Stage
 from tests.kubernetes.conftest import absent
-
-StartSite = Callable[..., AbstractContextManager[Site]]
 
 
 @pytest.fixture(scope="session")
@@ -43,55 +39,41 @@ def pubsub_address() -> str:
     return address
 
 
+@dataclass
+class PatchyBuildApi(BuildApi):
+    """Cloud Build's API, down for some builds."""
+
+    down_for: set[str] = field(default_factory=set)
+
+    def answer(self, request: Request) -> Answer:
+        if request.path.rpartition("/")[2] in self.down_for:
+            return 503, {"error": {"message": "try again later"}}
+        return super().answer(request)
+
+
 @pytest.fixture
-def build_api() -> BuildApi:
+def build_api() -> PatchyBuildApi:
     """Return the builds that Cloud Build's API knows."""
-    return BuildApi()
+    return PatchyBuildApi()
+
+
+@pytest.fixture
+def gate() -> Iterator[Gate]:
+    """Return a way to the API server that can be closed."""
+    with Gate() as opened:
+        yield opened
 
 
 @pytest.fixture
 def start_site(
-    images: Images, pubsub_address: str, build_api: BuildApi, tmp_path: Path
-) -> StartSite:
-    """Return how a namespace is filled and the function started, as `with start_site() as site:`.
-
-    What is given besides are the function's settings; `is_quick` and `autoscales` are `deploy`'s.
-    """
-
-    @contextmanager
-    def start(
-        *, is_quick: bool = True, autoscales: bool = False, **settings: str
-    ) -> Iterator[Site]:
-        site = Site(f"rollout-{uuid.uuid4().hex[:8]}", images.registry, build_api)
-        site.kubectl("create", "namespace", site.name)
-        try:
-            with Border(build_api.answer) as border:
-                site.grant(tmp_path, CLOUD_BUILD_ENDPOINT=border.url, **settings)
-                first = f"{REPOSITORY}@{images.registry.push(VERSION='first')}"
-                site.deploy(first, is_quick=is_quick, autoscales=autoscales)
-                with _connected(site, pubsub_address, tmp_path / "function.log"):
-                    yield site
-        finally:
-            site.kubectl("delete", "namespace", site.name, "--wait=false")
-
-    return start
-
-
-@contextmanager
-def _connected(site: Site, pubsub_address: str, log: Path) -> Iterator[None]:
-    """Start the function and have Pub/Sub push to it."""
-    site.bus = Bus(pubsub_address, site.name)
-    try:
-        with Function(log, site.environment) as function:
-            site.function = function
-            site.bus.push_to(function.url)
-            yield
-    finally:
-        site.bus.close()
+    images: Images, pubsub_address: str, build_api: PatchyBuildApi, tmp_path: Path
+) -> Stage:
+    """Return how all is set up, for tests that want it otherwise: `with start_site(…) as site:`."""
+    return Stage(images, pubsub_address, build_api, tmp_path)
 
 
 @pytest.fixture
-def site(start_site: StartSite) -> Iterator[Site]:
+def site(start_site: Stage) -> Iterator[Site]:
     """Return a namespace in which the first version serves, with the function at work."""
     with start_site() as started:
         yield started

@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import quote
 
 import grpc
+from google.api_core.exceptions import DeadlineExceeded
 from google.protobuf.duration_pb2 import Duration
 from google.pubsub_v1 import PublisherClient, SubscriberClient, types
 from google.pubsub_v1.services.publisher.transports import PublisherGrpcTransport
@@ -15,7 +16,8 @@ from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcTransp
 
 from tests.cloud_function.samples import PROJECT
 
-MOST_ATTEMPTS = 5
+#: The fewest and the most that Pub/Sub takes.
+FEW_ATTEMPTS, MANY_ATTEMPTS = 5, 100
 _ACK_DEADLINE_S = 600
 _SHORTEST_WAIT, _LONGEST_WAIT = Duration(nanos=200_000_000), Duration(seconds=1)
 
@@ -37,8 +39,11 @@ class Bus:
             self._publisher.create_topic(name=topic)
         self._subscriber.create_subscription(name=self._dead_subscription, topic=self._dead_topic)
 
-    def push_to(self, url: str) -> None:
-        """Let all messages from now on be pushed to `url` as Eventarc has them pushed."""
+    def push_to(self, url: str, attempts: int) -> None:
+        """Let all messages from now on be pushed to `url` as Eventarc has them pushed.
+
+        After so many attempts a message goes to the dead-letter topic.
+        """
         mode = quote(f"CUSTOM_PUBSUB_{self._topic}", safe="")
         self._subscriber.create_subscription(
             types.Subscription(
@@ -50,7 +55,7 @@ class Bus:
                     minimum_backoff=_SHORTEST_WAIT, maximum_backoff=_LONGEST_WAIT
                 ),
                 dead_letter_policy=types.DeadLetterPolicy(
-                    dead_letter_topic=self._dead_topic, max_delivery_attempts=MOST_ATTEMPTS
+                    dead_letter_topic=self._dead_topic, max_delivery_attempts=attempts
                 ),
             )
         )
@@ -72,9 +77,12 @@ class Bus:
 
     def dead_letters(self) -> list[bytes]:
         """Return what has come to the dead-letter topic since the last call."""
-        answer = self._subscriber.pull(
-            subscription=self._dead_subscription, max_messages=100, return_immediately=True
-        )
+        try:
+            answer = self._subscriber.pull(
+                subscription=self._dead_subscription, max_messages=100, timeout=1, retry=None
+            )
+        except DeadlineExceeded:
+            return []
         taken = list(answer.received_messages)
         if taken:
             self._subscriber.acknowledge(

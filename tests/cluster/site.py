@@ -16,6 +16,28 @@ from tests.kubernetes.manifests import KUBERNETES, rendered
 SELECTOR = f"app.kubernetes.io/name={NAME}"
 
 
+@dataclass(frozen=True)
+class Form:
+    """How the overlay is changed before it is applied.
+
+    Args:
+        digest: of the image at first; by default the small server's, which needs next to nothing.
+        is_quick: what only takes time is cut short.
+        autoscales: with its HorizontalPodAutoscaler, as the overlay has it.
+        deadline_s: after which a rollout that does not get on has failed.
+    """
+
+    digest: str = ""
+    is_quick: bool = True
+    autoscales: bool = False
+    deadline_s: int = 20
+
+
+QUICK = Form()
+#: With all the time that pods are given in production.
+AS_SHIPPED = Form(is_quick=False, deadline_s=600)
+
+
 @dataclass
 class Site(Namespace):
     """The namespace; `kubectl` in it has all rights, the function only those of its Role."""
@@ -23,8 +45,8 @@ class Site(Namespace):
     bus: Bus | None = None
     function: Function | None = None
 
-    def deploy(self, image: str, *, is_quick: bool = True, autoscales: bool = False) -> None:
-        """Apply the manifests as the README says; quick: what only takes time is cut short."""
+    def deploy(self, image: str, form: Form) -> None:
+        """Apply the manifests as the README says."""
         objects = []
         for one in rendered("kubectl", KUBERNETES / "overlays" / "local").objects:
             if one["kind"] == "Namespace":
@@ -32,11 +54,10 @@ class Site(Namespace):
             else:
                 one["metadata"]["namespace"] = self.name
             if one["kind"] == "Deployment":
-                _shape(one["spec"], image, is_quick=is_quick)
-                if not autoscales:
-                    one["spec"]["replicas"] = 2
+                _shape(one["spec"], image, form)
             is_the_functions = one["metadata"]["name"] == "onnewimage"
-            if not is_the_functions and (autoscales or one["kind"] != "HorizontalPodAutoscaler"):
+            is_wanted = form.autoscales or one["kind"] != "HorizontalPodAutoscaler"
+            if is_wanted and not is_the_functions:
                 objects.append(one)
         self.kubectl(
             "apply",
@@ -66,6 +87,26 @@ class Site(Namespace):
         )
         return [(line["result"], line["reason"]) for line in function.lines("outcome")]
 
+    def rolling(self, build_id: str) -> None:
+        """Wait until a build is on its way and its first pod is there."""
+
+        def is_rolling() -> bool:
+            known = self.remembered
+            return (known.get("build-id"), known.get("state")) == (build_id, "rolling")
+
+        self.until(is_rolling, f"the rollout of {build_id}")
+        self.until(lambda: len(self.pods()) > 2, f"a pod of {build_id}")
+
+    def ended(self, result: str, count: int = 1, limit_s: float = 120) -> None:
+        """Wait until `count` deliveries have had that result; there may be others between."""
+        function = self.function
+        assert function
+        self.until(
+            lambda: len(function.lines("outcome", result=result)) >= count,
+            f"delivery {count} that is {result}",
+            limit_s=limit_s,
+        )
+
     def revision(self) -> int:
         """Return how many rollouts there were; annotations alone count for none."""
         annotations = self.deployment()["metadata"]["annotations"]
@@ -88,30 +129,30 @@ class Site(Namespace):
         staying = (pod for pod in self.pods() if "deletionTimestamp" not in pod["metadata"])
         return [pod for pod in staying if _is_ready(pod)]
 
-    def answers(self, version: str) -> bool:
-        """Tell whether the Service answers as that version, once nodes know of its pods."""
-        self.until(lambda: self.answer() == version, f"an answer of {version}", limit_s=20)
-        return self.answer() == version
+    def answers_as(self, version: str) -> None:
+        """Wait until the Service answers as that version: nodes learn of pods a little later."""
+        self.until(lambda: self._version() == version, f"an answer of {version}", limit_s=20)
 
     def node_port(self) -> int:
         service = json.loads(self.kubectl("get", "service", NAME, "-o", "json"))
         return int(service["spec"]["ports"][0]["nodePort"])
 
-    def answer(self) -> str:
-        """Ask the Service on its NodePort once."""
+    def _version(self) -> str:
         url = f"http://127.0.0.1:{self.node_port()}/predict"
         with urllib.request.urlopen(url, timeout=20) as answer:
             return str(answer.read().decode().strip())
 
 
-def _shape(spec: dict[str, Any], image: str, *, is_quick: bool) -> None:
-    """Put the small server in, which needs next to nothing."""
+def _shape(spec: dict[str, Any], image: str, form: Form) -> None:
     (container,) = spec["template"]["spec"]["containers"]
     container["image"] = image
-    container["resources"] = {"requests": {"cpu": "10m"}, "limits": {"memory": "128Mi"}}
-    if is_quick:
+    spec["progressDeadlineSeconds"] = form.deadline_s
+    if not form.digest:
+        container["resources"] = {"requests": {"cpu": "10m"}, "limits": {"memory": "128Mi"}}
+        if not form.autoscales:
+            spec["replicas"] = 2
+    if form.is_quick:
         spec["minReadySeconds"] = 0
-        spec["progressDeadlineSeconds"] = 20
         container["startupProbe"]["periodSeconds"] = 1
         container["readinessProbe"]["periodSeconds"] = 1
 

@@ -84,4 +84,4 @@ def test_a_good_build_after_a_bad_one_goes_live(site: Site):
     site.publish("good")
     assert site.outcomes(2)[1] == ("live", "complete")
     assert site.image == f"{REPOSITORY}@{digest}"
-    assert site.answers("good")
+    site.answers_as("good")

@@ -17,7 +17,7 @@ def test_a_published_build_serves_by_digest_and_the_pods_logs_say_its_version(si
     assert site.outcomes(1) == [("live", "complete")]
     assert site.image == f"{REPOSITORY}@{digest}"
     assert site.serving() == {f"{REPOSITORY}@{digest}"}
-    assert site.answers("second")
+    site.answers_as("second")
     assert site.logs() == ["version second\n"] * 2
     assert site.remembered["build-id"] == "second"
 
@@ -44,7 +44,7 @@ def test_an_older_build_whose_message_is_late_changes_nothing(site: Site):
     assert site.outcomes(2)[1] == ("skipped", "superseded")
     assert site.revision() == before
     assert site.image == f"{REPOSITORY}@{newer}"
-    assert site.answers("newer")
+    site.answers_as("newer")
 
 
 @pytest.mark.parametrize("order", [("older", "newer"), ("newer", "older")], ids="-then-".join)
@@ -56,4 +56,4 @@ def test_of_two_builds_that_race_the_newer_one_serves(order: tuple[str, str], si
     site.settle()
     assert site.remembered["build-id"] == "newer"
     assert site.serving() == {f"{REPOSITORY}@{newer}"}
-    assert site.answers("newer")
+    site.answers_as("newer")

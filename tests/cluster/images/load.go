@@ -15,7 +15,7 @@ import (
 )
 
 const (
-	pause        = 10 * time.Millisecond
+	pause        = 20 * time.Millisecond
 	timeout      = 20 * time.Second
 	mostFailures = 20
 )

@@ -1,0 +1,61 @@
+"""Sets up all that lies between a build's message and its pods, and takes it down again."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.cloud_function.border import Border, BuildApi
+from tests.cloud_function.samples import REPOSITORY
+from tests.cluster.function import Function
+from tests.cluster.gate import Gate
+from tests.cluster.images import Images
+from tests.cluster.pubsub import MANY_ATTEMPTS, Bus
+from tests.cluster.site import QUICK, Form, Site
+
+
+@dataclass(frozen=True)
+class Stage:
+    """What is there from before: images, Pub/Sub, Cloud Build's API; `folder` takes the logs."""
+
+    images: Images
+    pubsub_address: str
+    build_api: BuildApi
+    folder: Path
+
+    @contextmanager
+    def __call__(
+        self, form: Form = QUICK, *, attempts: int = MANY_ATTEMPTS, gate: Gate | None = None
+    ) -> Iterator[Site]:
+        """Fill a namespace and start the function, which Pub/Sub pushes to.
+
+        `attempts` is how often a message is delivered at most; `gate` stands before the API server.
+        """
+        registry = self.images.registry
+        site = Site(f"rollout-{uuid.uuid4().hex[:8]}", registry, self.build_api)
+        site.kubectl("create", "namespace", site.name)
+        try:
+            with Border(self.build_api.answer) as border:
+                site.grant(self.folder, CLOUD_BUILD_ENDPOINT=border.url)
+                if gate:
+                    gate.lead(Path(site.environment["KUBECONFIG"]))
+                first = form.digest or registry.push(VERSION="first")
+                site.deploy(f"{REPOSITORY}@{first}", form)
+                with self._connected(site, attempts):
+                    yield site
+        finally:
+            site.kubectl("delete", "namespace", site.name, "--wait=false")
+
+    @contextmanager
+    def _connected(self, site: Site, attempts: int) -> Iterator[None]:
+        site.bus = Bus(self.pubsub_address, site.name)
+        try:
+            with Function(self.folder / "function.log", site.environment) as function:
+                site.function = function
+                site.bus.push_to(function.url, attempts)
+                yield
+        finally:
+            site.bus.close()
