@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.cloud_function.border import Border, BuildApi
@@ -19,12 +19,16 @@ from tests.cluster.site import QUICK, Form, Site
 
 @dataclass(frozen=True)
 class Stage:
-    """What is there from before: images, Pub/Sub, Cloud Build's API; `folder` takes the logs."""
+    """What is there from before: images, Pub/Sub, Cloud Build's API; `folder` takes the logs.
+
+    `settings` are the function's, over those that the tests have it run with.
+    """
 
     images: Images
     pubsub_address: str
     build_api: BuildApi
     folder: Path
+    settings: Mapping[str, str] = field(default_factory=dict)
 
     @contextmanager
     def __call__(
@@ -39,7 +43,7 @@ class Stage:
         site.kubectl("create", "namespace", site.name)
         try:
             with Border(self.build_api.answer) as border:
-                site.grant(self.folder, CLOUD_BUILD_ENDPOINT=border.url)
+                site.grant(self.folder, CLOUD_BUILD_ENDPOINT=border.url, **self.settings)
                 if gate:
                     gate.lead(Path(site.environment["KUBECONFIG"]))
                 first = form.digest or registry.push(VERSION="first")
