@@ -88,7 +88,7 @@ def test_process_1_answers_all_that_50_clients_have_sent_before_it_ends(
     start_as_process_1: Callable[..., Server], models: Models, photo: bytes
 ):
     models.add("street/1/street.h5", delay_s=0.01)
-    server = start_as_process_1(QUEUE_LIMIT="64", HTTP_THREADS="40")
+    server = start_as_process_1(QUEUE_LIMIT="64")
     clients = [Client(server.port, photo) for _ in range(CLIENTS)]
     for client in clients:
         client.start()
