@@ -24,8 +24,8 @@ from bench.server import running, running_server
 from bench.traffic import Tally, post, send_for
 
 CLIENTS = (1, 8, 64)
-#: The queue holds all clients: what is refused would look fast.
-SIZE = {"HTTP_PROCESSES": "2", "HTTP_THREADS": "64", "QUEUE_LIMIT": "128"}
+#: All clients find a place and a thread: what is refused would look fast.
+SIZE = {"HTTP_PROCESSES": "2", "HTTP_THREADS": "80", "QUEUE_LIMIT": "128"}
 
 
 def main() -> None:
