@@ -60,6 +60,8 @@ make_venv() {
         may_install_packages || fail "$python has no venv module; as root: apt-get install $package"
         install_package "$package"
     fi
+    # A link leads to somebody else's: emptied through it, theirs would be gone.
+    [ ! -L .venv ] || rm .venv
     echo "setup: making .venv with Python $(python_version "$python")"
     "$python" -m venv --clear .venv
 }

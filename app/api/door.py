@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from app import log
 from app.api.problems import ProblemError, of_serving
-from app.api.requests import HEADER, SECURITY, request_id_of
+from app.api.requests import outside_of_flask, request_id_of
 from app.api.services import Services
 from app.api.uploads import drain
 
@@ -65,10 +65,8 @@ class Door:
     ) -> Iterable[bytes]:
         drain(environ["wsgi.input"], int(environ["CONTENT_LENGTH"]))
         request_id = request_id_of(environ.get("HTTP_X_REQUEST_ID", ""))
-        body = problem.body(request_id)
-        headers = problem.headers() | SECURITY
-        headers |= {"Content-Length": str(len(body)), "Cache-Control": "no-store"}
-        headers |= {HEADER: request_id, "Vary": "Accept"}
+        headers, body = outside_of_flask(problem, request_id)
+        headers["Vary"] = "Accept"
         if self._services.settings.stopping_mark.exists():
             headers["Connection"] = "close"
         self._count(problem, environ["PATH_INFO"])

@@ -9,7 +9,6 @@ from __future__ import annotations
 import array
 import contextlib
 import itertools
-import json
 import os
 import socket
 import struct
@@ -21,7 +20,7 @@ from pathlib import Path
 from flask import Flask, g, request
 
 from app.api.problems import of_dead_worker
-from app.api.requests import HEADER
+from app.api.requests import outside_of_flask
 
 # Whoever takes the wills does nothing else.
 _TIMEOUT = struct.pack("ll", 1, 0)
@@ -52,14 +51,10 @@ def register(app: Flask, connection: Callable[[], int], executor: Path) -> None:
 def _answer(request_id: str) -> bytes:
     """Return a whole HTTP answer."""
     problem = of_dead_worker()
-    body = json.dumps(problem.document(request_id)).encode() + b"\n"
+    headers, body = outside_of_flask(problem, request_id)
     lines = [
         f"HTTP/1.1 {problem.status} {HTTPStatus(problem.status).phrase}",
-        "Content-Type: application/problem+json",
-        f"Content-Length: {len(body)}",
-        f"{HEADER}: {request_id}",
-        "Cache-Control: no-store",
-        "X-Content-Type-Options: nosniff",
+        *(f"{name}: {value}" for name, value in headers.items()),
     ]
     return "\r\n".join([*lines, "", ""]).encode() + body
 

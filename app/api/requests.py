@@ -8,6 +8,7 @@ import time
 from flask import Flask, Response, g, request
 
 from app import log
+from app.api.problems import ProblemError
 from app.api.services import services
 from app.ids import new_id
 
@@ -38,6 +39,14 @@ def register(app: Flask) -> None:
 def request_id_of(given: str) -> str:
     """Return the id that a client gave its request where it is well-formed, else a new one."""
     return given if _WELL_FORMED.fullmatch(given) else new_id()
+
+
+def outside_of_flask(problem: ProblemError, request_id: str) -> tuple[dict[str, str], bytes]:
+    """Return headers and body of a problem that is answered where there is no Flask around it."""
+    body = problem.body(request_id)
+    headers = problem.headers() | SECURITY
+    headers |= {HEADER: request_id, "Cache-Control": "no-store", "Content-Length": str(len(body))}
+    return headers, body
 
 
 def _begin() -> None:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -99,6 +100,8 @@ class InferenceClient(Protocol):
         parameters: Parameters = Parameters(),  # noqa: B008 - a frozen value
     ) -> Prediction:
         """Enter and predict: return what is on `image`, RGB [height, width, 3]."""
+        with contextlib.closing(self.enter(model=model, version=version)) as turn:
+            return turn.predict(image, parameters)
 
     def models(self) -> list[ModelStatus]:
         """Return every model of the repository; raises InferenceUnavailable."""
@@ -108,6 +111,7 @@ class InferenceClient(Protocol):
 
     def is_ready(self) -> bool:
         """Say whether traffic may come; never raises."""
+        return self.readiness()[0]
 
     def close(self) -> None:
         """Let go of connections, threads and models."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import threading
 from collections.abc import Sequence
 
@@ -10,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.kinds.kind import Kind, LoadedModel, Parameters
-from app.serving.client import IsGone, ModelStatus, Prediction
+from app.serving.client import InferenceClient, IsGone, ModelStatus, Prediction
 from app.serving.cores import available_cores
 from app.serving.engine import Engine, Place
 from app.serving.entries import Entry
@@ -19,7 +18,7 @@ from app.serving.repository import ModelRepository
 from app.settings import Settings
 
 
-class LocalClient:
+class LocalClient(InferenceClient):
     """Predicts with a repository's models through one engine."""
 
     def __init__(self, repository: ModelRepository, engine: Engine, *, timeout_s: float) -> None:
@@ -63,19 +62,6 @@ class LocalClient:
         place = self._engine.enter(entry.title, loaded, timeout_s=given_s, is_gone=is_gone)
         return LocalTurn(entry, loaded, place)
 
-    def predict(
-        self,
-        image: NDArray[np.uint8],
-        *,
-        model: str | None = None,
-        version: int | None = None,
-        parameters: Parameters = Parameters(),  # noqa: B008 - a frozen value
-    ) -> Prediction:
-        """Return what is on the image; raises ServingError."""
-        check_image(image)
-        with contextlib.closing(self.enter(model=model, version=version)) as turn:
-            return turn.predict(image, parameters)
-
     def running_s(self) -> float:
         """Return how long the prediction that runs has been running; 0 where none does."""
         return self._engine.running_s
@@ -87,10 +73,6 @@ class LocalClient:
     def readiness(self) -> tuple[bool, str]:
         """Say whether traffic may come, and in one line why not."""
         return self._repository.readiness()
-
-    def is_ready(self) -> bool:
-        """Say whether traffic may come."""
-        return self.readiness()[0]
 
     def close(self) -> None:
         """Finish the predictions that wait and end the engine's thread."""

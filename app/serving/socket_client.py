@@ -6,7 +6,6 @@ caller may repeat it.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import select
 import socket
@@ -22,7 +21,7 @@ from numpy.typing import NDArray
 
 from app.kinds.kind import Parameters
 from app.serving import messages, wire
-from app.serving.client import IsGone, ModelStatus, Prediction
+from app.serving.client import InferenceClient, IsGone, ModelStatus, Prediction
 from app.serving.errors import CallerGone, InferenceTimeout, InferenceUnavailable, ServingError
 from app.serving.messages import EnterRequest, PredictRequest
 from app.serving.pixels import check_image, share_pixels
@@ -39,7 +38,7 @@ _POLL_S = 0.25
 _CREDENTIALS = struct.Struct("3i")  # process, user and group of the peer
 
 
-class SocketClient:
+class SocketClient(InferenceClient):
     """Asks the inference process behind a Unix socket. Safe to share between threads."""
 
     def __init__(self, path: Path, *, timeout_s: float = 60) -> None:
@@ -62,19 +61,6 @@ class SocketClient:
         self._ask(request, messages.to_entry, deadline)
         return SocketTurn(self, deadline)
 
-    def predict(
-        self,
-        image: NDArray[np.uint8],
-        *,
-        model: str | None = None,
-        version: int | None = None,
-        parameters: Parameters = Parameters(),  # noqa: B008 - a frozen value
-    ) -> Prediction:
-        """Return what is on the image; raises ServingError."""
-        check_image(image)
-        with contextlib.closing(self.enter(model=model, version=version)) as turn:
-            return turn.predict(image, parameters)
-
     def models(self) -> list[ModelStatus]:
         """Return every model of the repository; raises InferenceUnavailable."""
         request = wire.Message({"op": "models"})
@@ -90,10 +76,6 @@ class SocketClient:
             return self._ask(request, messages.to_readiness, Deadline(STATUS_TIMEOUT_S))
         except ServingError as error:
             return False, str(error)
-
-    def is_ready(self) -> bool:
-        """Say whether traffic may come; never raises."""
-        return self.readiness()[0]
 
     def close(self) -> None:
         """Close this thread's connection; those of other threads end with their threads."""

@@ -155,6 +155,7 @@ def test_a_request_whose_worker_dies_is_answered_at_once_and_with_its_id(
         assert answer.headers["Content-Type"] == "application/problem+json"
         assert answer.headers["X-Request-ID"] == f"mine-{number}"
         assert answer.json()["type"] == "/problems/worker-died"
+        assert answer.headers["Content-Security-Policy"].startswith("default-src 'none'")
         assert answer.json()["request_id"] == f"mine-{number}"
     (death,) = server.events("worker_died")
     assert (death["process"], sorted(death["requests"])) == (worker, ["mine-1", "mine-2"])
