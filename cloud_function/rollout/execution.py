@@ -22,7 +22,7 @@ from rollout.settings import Settings
 from rollout.snapshot import Json, Snapshot
 from rollout.state import Phase, State
 from rollout.targets import Target
-from rollout.watch import Progress, Verdict, assess, newest_pods
+from rollout.watch import Progress, TemplateAge, Verdict, assess, newest_pods
 
 _Result = TypeVar("_Result")
 
@@ -68,6 +68,7 @@ class Execution:
         self._settings = settings
         self._announcer = announcer
         self._started = time.monotonic()
+        self._template_age = TemplateAge()
 
     def read(self) -> Snapshot:
         """Return the target's Deployment as it is now."""
@@ -163,11 +164,12 @@ class Execution:
 
     def _assess(self, snapshot: Snapshot) -> Progress:
         """Judge the rollout; pods are only asked for while it is under way."""
-        progress = assess(snapshot)
+        since = self._template_age.since(snapshot.deployment)
+        progress = assess(snapshot, since=since)
         if progress.verdict == Verdict.COMPLETE:
             return progress
         pods = self._cluster.pods(snapshot)
-        progress = assess(snapshot, pods)
+        progress = assess(snapshot, pods, since)
         if progress.verdict != Verdict.FAILED:
             return progress
         words = self._last_warning(newest_pods(snapshot, pods))
@@ -281,7 +283,8 @@ class Execution:
             snapshot = self.read()
             if snapshot.state.phase != Phase.ROLLED_BACK:
                 return
-            if assess(snapshot).verdict == Verdict.COMPLETE:
+            since = self._template_age.since(snapshot.deployment)
+            if assess(snapshot, since=since).verdict == Verdict.COMPLETE:
                 image = snapshot.state.image
                 self._log("restored", f"{image} serves again", failed.build_id, image=image)
                 return

@@ -48,11 +48,35 @@ class Progress:
     message: str
 
 
-def assess(snapshot: Snapshot, pods: Iterable[Json] = ()) -> Progress:
-    """Return how far the Deployment's newest revision is; `pods` may be all that it selects."""
+class TemplateAge:
+    """From which generation on the Deployment's pods are to be what they are now.
+
+    That one the controller must have seen for its numbers to count, not the newest: annotations
+    and replicas raise the generation too, and under somebody who sets them all the time the
+    newest is never seen.
+    """
+
+    def __init__(self) -> None:
+        self._template: Json | None = None
+        self._since = 0
+
+    def since(self, deployment: Json) -> int:
+        """Return that generation, by this Deployment and those that were shown before."""
+        template = deployment["spec"]["template"]
+        if template != self._template:
+            self._template, self._since = template, _generation(deployment)
+        return self._since
+
+
+def assess(snapshot: Snapshot, pods: Iterable[Json] = (), since: int | None = None) -> Progress:
+    """Return how far the Deployment's newest revision is; `pods` may be all that it selects.
+
+    `since`: the generation from which on that revision is asked for; None: the newest one.
+    """
     deployment = snapshot.deployment
     status = deployment.get("status") or {}
-    if status.get("observedGeneration", 0) < deployment["metadata"].get("generation", 0):
+    needed = _generation(deployment) if since is None else since
+    if status.get("observedGeneration", 0) < needed:
         return Progress(Verdict.ROLLING, "Unobserved", "waiting for the controller to see it")
     waiting = _waiting(deployment["spec"].get("replicas", 1), status)
     if waiting is None:
@@ -83,6 +107,10 @@ def assess(snapshot: Snapshot, pods: Iterable[Json] = ()) -> Progress:
 def newest_pods(snapshot: Snapshot, pods: Iterable[Json]) -> list[Json]:
     """Return those of `pods` that are of the Deployment's newest revision."""
     return list(_owned(pods, snapshot.newest_replica_set))
+
+
+def _generation(deployment: Json) -> int:
+    return int(deployment["metadata"].get("generation", 0))
 
 
 def _waiting(wanted: int, status: Mapping[str, Any]) -> str | None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from rollout.snapshot import Snapshot
-from rollout.watch import Progress, Verdict, assess
+from rollout.watch import Progress, TemplateAge, Verdict, assess
 from tests.cloud_function.samples import deployment, image, replica_set
 
 NEW = replica_set(2, image("b"))
@@ -58,6 +58,25 @@ def test_a_rollout_is_complete_when_only_new_pods_are_there_and_available():
 def test_what_the_controller_has_not_seen_yet_is_never_complete_nor_failed():
     late = {"type": "Progressing", "reason": "ProgressDeadlineExceeded"}
     assert _assessed(generation=3, conditions=[late]).verdict == Verdict.ROLLING
+
+
+def test_annotations_set_all_the_time_do_not_hide_that_a_rollout_is_complete():
+    age = TemplateAge()
+    for generation in range(2, 9):
+        seen = deployment(image("b"))
+        seen["metadata"]["generation"] = generation
+        progress = assess(Snapshot(seen, (NEW,)), since=age.since(seen))
+        assert progress.verdict == Verdict.COMPLETE
+
+
+def test_a_template_changed_in_mid_rollout_must_be_seen_before_its_rollout_is_complete():
+    age = TemplateAge()
+    assert age.since(deployment(image("b"))) == 2
+    changed = deployment(image("b"))
+    changed["metadata"]["generation"] = 3
+    changed["spec"]["template"]["spec"]["containers"][0]["env"] = [{"name": "THEIRS", "value": "1"}]
+    progress = assess(Snapshot(changed, (NEW,)), since=age.since(changed))
+    assert (progress.verdict, progress.reason) == (Verdict.ROLLING, "Unobserved")
 
 
 MISSING = 'rpc error: code = NotFound desc = failed to resolve: "app@sha256:1": not found'
