@@ -12,7 +12,7 @@ from tests.cluster.site import AS_SHIPPED, Site
 from tests.cluster.stage import Stage
 from tests.cluster.traffic import Report, from_a_pod, from_here
 
-pytestmark = [pytest.mark.cluster, pytest.mark.slow]
+pytestmark = [pytest.mark.cluster, pytest.mark.slow, pytest.mark.alone]
 
 ROLLOUTS = 10
 
