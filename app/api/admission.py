@@ -7,6 +7,7 @@ waits unseen. So few work at a time, more wait for their turn, and the rest is f
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 
@@ -17,6 +18,12 @@ _AT_WORK = 4
 # So many are let in in any case: they may be in other stages than those that take a place.
 _LEAST_INSIDE = 8
 _RETRY_AFTER_S = 1.0
+# How long no request may have been refused until there is room for all again.
+_CALM_AFTER_S = 10.0
+
+
+#: A model's name and version as a request names them, or does not.
+Model = tuple[str | None, int | None]
 
 
 class Admission:
@@ -36,9 +43,21 @@ class Admission:
         self._thread = threading.local()
         # One tuple, so that no reader sees half of it changed.
         self._last: tuple[float, InferenceOverloaded] | None = None
+        self._refused_at = -math.inf
+        self._answered: set[Model] = set()
 
-    def note(self, error: InferenceOverloaded) -> None:
+    def expects_place(self, model: Model) -> bool:
+        """Say whether a place is likely: the model has answered, and for a while all had room."""
+        is_calm = time.monotonic() - self._refused_at > _CALM_AFTER_S
+        return is_calm and model in self._answered
+
+    def note_answer(self, model: Model) -> None:
+        """Remember that the model, as a request named it, has answered."""
+        self._answered.add(model)
+
+    def note_refusal(self, error: InferenceOverloaded) -> None:
         """Remember that the queue has refused a request, as long as that holds for everybody."""
+        self._refused_at = time.monotonic()
         if error.full_s > 0:
             self._last = time.monotonic() + error.full_s, error
 

@@ -18,6 +18,7 @@ from app.api.answers import AnswerFormat, CocoResult, MaskFormat, PredictAnswer,
 from app.api.door import IS_GONE
 from app.api.headers import request_timeout_s
 from app.api.negotiation import MEDIA_TYPES, answer_format
+from app.api.requests import when_sent
 from app.api.services import services
 from app.ids import new_id
 from app.images import ImageError, decode
@@ -68,22 +69,28 @@ def _found(sent: inputs.PredictInput) -> Iterator[_Found]:
         if left_s <= 0:
             raise InferenceTimeout(timeout_s)
         asked = sent.parameters
+        field = f"instances[{index}]" if sent.is_list else "image"
+        wanted = asked.model, asked.version
         admission.work()
-        # The place first: a photo whose turn would come too late is not even decoded.
         try:
             turn = services().client.enter(
-                model=asked.model, version=asked.version, timeout_s=left_s, is_gone=is_gone
+                model=asked.model,
+                version=asked.version,
+                timeout_s=left_s,
+                is_gone=is_gone,
+                # Where there may be no place a photo is not even decoded before there is.
+                ahead=not admission.expects_place(wanted),
             )
-        except InferenceOverloaded as error:
-            admission.note(error)
-            raise
-        with contextlib.closing(turn):
-            image, decode_ms = _decode(picture, f"instances[{index}]" if sent.is_list else "image")
-            admission.rest()
-            try:
+            with contextlib.closing(turn):
+                image, decode_ms = _decode(picture, field)
+                admission.rest()
                 prediction = turn.predict(image, Parameters(asked.min_score, asked.max_instances))
-            except InferenceTimeout:
-                raise InferenceTimeout(timeout_s) from None
+        except InferenceOverloaded as error:
+            admission.note_refusal(error)
+            raise
+        except InferenceTimeout:
+            raise InferenceTimeout(timeout_s) from None
+        admission.note_answer(wanted)
         yield _Found(image, prediction, decode_ms)
 
 
@@ -153,27 +160,30 @@ def _ms_since(start: float) -> float:
 
 
 def _record(prediction: Prediction, timing_ms: Mapping[str, float]) -> str:
-    """Log and count one prediction; return the id that it gets."""
+    """Have one prediction logged and counted; return the id that it gets."""
     prediction_id = new_id()
-    telemetry = services().telemetry
-    for stage, value in timing_ms.items():
-        telemetry.stages.labels(prediction.model, stage).observe(value / 1000)
     counts: dict[str, int] = {}
     for class_id in prediction.instances.class_ids:
         label = rendering.label_of(int(class_id), prediction.labels)
         counts[label] = counts.get(label, 0) + 1
-    for label, count in counts.items():
-        telemetry.instances.labels(prediction.model, label).inc(count)
     height, width = prediction.instances.image_size
-    log.event(
-        "prediction",
-        prediction_id=prediction_id,
-        request_id=g.request_id,
-        model=prediction.model,
-        version=prediction.version,
-        width=width,
-        height=height,
-        instances=counts,
-        timing_ms={stage: round(value, 1) for stage, value in timing_ms.items()},
-    )
+    telemetry, request_id = services().telemetry, g.request_id
+    # Not the prediction itself: its masks would stay in memory until the answer is sent.
+    model, version = prediction.model, prediction.version
+
+    def record() -> None:
+        telemetry.count(model, timing_ms, counts)
+        log.event(
+            "prediction",
+            prediction_id=prediction_id,
+            request_id=request_id,
+            model=model,
+            version=version,
+            width=width,
+            height=height,
+            instances=counts,
+            timing_ms={stage: round(value, 1) for stage, value in timing_ms.items()},
+        )
+
+    when_sent(record)
     return prediction_id

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 from flask import Flask, Response, g, request
 
 from app import log
 from app.api.problems import ProblemError
-from app.api.services import services
+from app.api.services import Services, services
 from app.ids import new_id
 
 HEADER = "X-Request-ID"
@@ -49,11 +53,16 @@ def outside_of_flask(problem: ProblemError, request_id: str) -> tuple[dict[str, 
     return headers, body
 
 
+def when_sent(action: Callable[[], None]) -> None:
+    """Have something done once the request's answer is sent, for which nobody has to wait."""
+    g.when_sent.append(action)
+
+
 def _begin() -> None:
     g.request_id = request_id_of(request.headers.get(HEADER, ""))
     g.start = time.perf_counter()
+    g.when_sent = []
     services().telemetry.requests_in_flight.inc()
-    g.is_in_flight = True
 
 
 def _end(response: Response) -> Response:
@@ -65,34 +74,75 @@ def _end(response: Response) -> Response:
     if services().settings.stopping_mark.exists():
         # A client that keeps its connection would send its next request to a server that is gone.
         response.headers["Connection"] = "close"
-    route = request.url_rule.rule if request.url_rule else "none"
-    method = request.method if request.method in _METHODS else "other"
-    labels = (method, route, str(response.status_code))
-    services().telemetry.requests.labels(*labels).inc()
-    if request.endpoint not in _QUIET or _is_news(request.path, response.status_code):
-        _log(response)
+    response.call_on_close(partial(_account, services(), _Answered.of(response), g.when_sent))
+    g.is_accounted_for = True
     return response
 
 
-def _is_news(path: str, status: int) -> bool:
-    answer = (status, g.get("problem_detail"))
-    last_answers = services().last_answers
-    is_news = answer != last_answers.get(path, (200, None))
-    last_answers[path] = answer
+@dataclass(frozen=True)
+class _Answered:
+    """A request and its answer, as they are counted and logged."""
+
+    method: str
+    path: str
+    route: str
+    status: int
+    is_quiet: bool
+    client: str | None
+    request_id: str
+    started: float
+    problem: str | None
+    detail: str | None
+
+    @classmethod
+    def of(cls, response: Response) -> _Answered:
+        return cls(
+            method=request.method,
+            path=request.path,
+            route=request.url_rule.rule if request.url_rule else "none",
+            status=response.status_code,
+            is_quiet=request.endpoint in _QUIET,
+            client=request.remote_addr,
+            request_id=g.request_id,
+            started=g.start,
+            problem=g.get("problem"),
+            detail=g.get("problem_detail"),
+        )
+
+
+def _account(
+    services: Services, answered: _Answered, actions: Sequence[Callable[[], None]]
+) -> None:
+    for action in actions:
+        action()
+    services.telemetry.requests_in_flight.dec()
+    method = answered.method if answered.method in _METHODS else "other"
+    services.telemetry.requests.labels(method, answered.route, str(answered.status)).inc()
+    if not answered.is_quiet or _is_news(services, answered):
+        _log(answered)
+
+
+def _is_news(services: Services, answered: _Answered) -> bool:
+    answer = (answered.status, answered.detail)
+    is_news = answer != services.last_answers.get(answered.path, (200, None))
+    services.last_answers[answered.path] = answer
     return is_news
 
 
-def _log(response: Response) -> None:
+def _log(answered: _Answered) -> None:
+    problem: dict[str, Any] = {}
+    if answered.problem is not None:
+        problem = {"problem": answered.problem, "detail": answered.detail}
     log.event(
         "request",
-        _severity(response.status_code),
-        request_id=g.request_id,
-        method=request.method,
-        path=request.path,
-        status=response.status_code,
-        ms=round((time.perf_counter() - g.start) * 1000, 1),
-        client=request.remote_addr,
-        **({"problem": g.problem, "detail": g.problem_detail} if "problem" in g else {}),
+        _severity(answered.status),
+        request_id=answered.request_id,
+        method=answered.method,
+        path=answered.path,
+        status=answered.status,
+        ms=round((time.perf_counter() - answered.started) * 1000, 1),
+        client=answered.client,
+        **problem,
     )
 
 
@@ -103,5 +153,6 @@ def _severity(status: int) -> str:
 
 
 def _leave(error: BaseException | None) -> None:
-    if g.pop("is_in_flight", False):
+    if "start" in g and "is_accounted_for" not in g:
+        # What ends a thread or a process, as SystemExit does, leaves no answer.
         services().telemetry.requests_in_flight.dec()

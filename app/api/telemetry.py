@@ -8,7 +8,7 @@ the inference process knows is asked at the scrape instead of being counted here
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -53,6 +53,15 @@ class Telemetry:
             ("model", "label"),
             registry=self._registry,
         )
+
+    def count(
+        self, model: str, timing_ms: Mapping[str, float], instances: Mapping[str, int]
+    ) -> None:
+        """Count a prediction: the milliseconds of its stages, its instances by their labels."""
+        for stage, value in timing_ms.items():
+            self.stages.labels(model, stage).observe(value / 1000)
+        for label, count in instances.items():
+            self.instances.labels(model, label).inc(count)
 
     def scrape(self, client: InferenceClient) -> bytes:
         """Return every metric, those of all worker processes added up."""

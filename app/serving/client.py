@@ -54,7 +54,7 @@ IsGone = Callable[[], bool]
 
 
 class Turn(Protocol):
-    """A place in the queue, of the thread that entered; close it in any case."""
+    """A place in the queue, given or to be taken, of the thread that entered; to be closed."""
 
     def predict(
         self,
@@ -77,6 +77,7 @@ class InferenceClient(Protocol):
         version: int | None = None,
         timeout_s: float | None = None,
         is_gone: IsGone | None = None,
+        ahead: bool = True,
     ) -> Turn:
         """Take a place in the queue before the work of decoding a photo is done.
 
@@ -85,6 +86,8 @@ class InferenceClient(Protocol):
             version: of the model; the highest unless told.
             timeout_s: from now on, until the prediction is there; INFERENCE_TIMEOUT_S at most.
             is_gone: asked while the photo waits; one that nobody waits for is not predicted.
+            ahead: without it the place may as well be taken when the photo comes. That is quicker
+                where there is room, and `predict` may then raise what this would.
 
         Raises:
             InferenceOverloaded: there is no place, or the wait would be longer than the time.

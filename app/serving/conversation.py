@@ -67,6 +67,8 @@ class Conversation:
 
     def _predict(self, message: wire.Message) -> wire.Message:
         request = PredictRequest.parse(message.header)
+        if request.entry is not None:
+            self._enter(request.entry)
         if self._turn is None:
             raise wire.WireError("a request to predict came without a place in the queue")
         if message.descriptor is None:

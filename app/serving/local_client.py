@@ -55,6 +55,7 @@ class LocalClient(InferenceClient):
         version: int | None = None,
         timeout_s: float | None = None,
         is_gone: IsGone | None = None,
+        ahead: bool = True,
     ) -> LocalTurn:
         """Take a place in the queue; raises ServingError."""
         entry, loaded = self._repository.resolve(model, version)

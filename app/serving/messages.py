@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -56,11 +56,15 @@ class EnterRequest:
 
 @dataclass(frozen=True)
 class PredictRequest:
-    """The photo for the place that was given before; its pixels travel as a descriptor."""
+    """A photo, for the place that was given before or for one that is asked for with it.
+
+    Its pixels travel as a descriptor.
+    """
 
     height: int
     width: int
     parameters: Parameters
+    entry: EnterRequest | None = None
 
     def header(self) -> dict[str, Any]:
         """Return the message's header."""
@@ -77,12 +81,13 @@ class PredictRequest:
                     min_score=_optional(header["parameters"]["min_score"], float),
                     max_instances=_optional(header["parameters"]["max_instances"], int),
                 ),
+                entry=_optional(header["entry"], EnterRequest.parse),
             )
         except (KeyError, TypeError, ValueError) as error:
             raise WireError(f"no request to predict: {type(error).__name__} {error}") from error
 
 
-def _optional(value: Any, kind: type) -> Any:
+def _optional(value: Any, kind: Callable[[Any], Any]) -> Any:
     return None if value is None else kind(value)
 
 

@@ -13,6 +13,7 @@ import struct
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -24,7 +25,7 @@ from app.serving import messages, wire
 from app.serving.client import InferenceClient, IsGone, ModelStatus, Prediction
 from app.serving.errors import CallerGone, InferenceTimeout, InferenceUnavailable, ServingError
 from app.serving.messages import EnterRequest, PredictRequest
-from app.serving.pixels import check_image, share_pixels
+from app.serving.pixels import PixelBuffers, check_image
 
 Answer = TypeVar("Answer")
 
@@ -45,6 +46,7 @@ class SocketClient(InferenceClient):
         self.path = path
         self._timeout_s = timeout_s
         self._thread = threading.local()
+        self._buffers = PixelBuffers()
 
     def enter(
         self,
@@ -53,12 +55,15 @@ class SocketClient(InferenceClient):
         version: int | None = None,
         timeout_s: float | None = None,
         is_gone: IsGone | None = None,
+        ahead: bool = True,
     ) -> SocketTurn:
-        """Take a place in the queue; raises ServingError."""
+        """Take a place in the queue, or not `ahead` but with the photo; raises ServingError."""
         given_s = self._timeout_s if timeout_s is None else min(timeout_s, self._timeout_s)
         deadline = Deadline(given_s, is_gone)
-        request = wire.Message(EnterRequest(model, version, given_s).header())
-        self._ask(request, messages.to_entry, deadline)
+        entry = EnterRequest(model, version, given_s)
+        if not ahead:
+            return SocketTurn(self, deadline, entry)
+        self._ask(wire.Message(entry.header()), messages.to_entry, deadline)
         return SocketTurn(self, deadline)
 
     def models(self) -> list[ModelStatus]:
@@ -81,9 +86,20 @@ class SocketClient(InferenceClient):
         """Close this thread's connection; those of other threads end with their threads."""
         self._thread.__dict__.pop("connection", None)
 
-    def ask_in_turn(self, request: wire.Message, deadline: Deadline) -> Prediction:
-        """Send the photo for the place that this thread was given, and return its prediction."""
-        return self._ask(request, messages.to_prediction, deadline)
+    def predict_in_turn(
+        self, request: PredictRequest, image: NDArray[np.uint8], deadline: Deadline
+    ) -> Prediction:
+        """Send the photo for the place that this thread has or asks for; return its prediction."""
+        pixels = self._buffers.fill(image)
+        message = wire.Message(request.header(), descriptor=pixels)
+        try:
+            prediction = self._ask(message, messages.to_prediction, deadline)
+        except BaseException:
+            # What was given up may still be read: this memory is for no other photo.
+            os.close(pixels)
+            raise
+        self._buffers.keep(pixels)
+        return prediction
 
     def leave(self) -> None:
         """Give away the place that this thread was given."""
@@ -134,10 +150,15 @@ class SocketClient(InferenceClient):
 
 
 class SocketTurn:
-    """A place in the inference process's queue, held by this thread's connection."""
+    """A place in the inference process's queue, held by this thread's connection.
 
-    def __init__(self, client: SocketClient, deadline: Deadline) -> None:
-        self._client, self._deadline = client, deadline
+    With an `entry` it is asked for when the photo is there.
+    """
+
+    def __init__(
+        self, client: SocketClient, deadline: Deadline, entry: EnterRequest | None = None
+    ) -> None:
+        self._client, self._deadline, self._entry = client, deadline, entry
         self._is_used = False
 
     def predict(
@@ -149,19 +170,16 @@ class SocketTurn:
         check_image(image)
         self._is_used = True
         height, width = image.shape[:2]
-        request = PredictRequest(height, width, parameters)
-        message = wire.Message(request.header(), descriptor=share_pixels(image))
-        del image
-        try:
-            return self._client.ask_in_turn(message, self._deadline)
-        finally:
-            message.close()
+        entry = self._entry and replace(self._entry, timeout_s=self._deadline.left_s)
+        request = PredictRequest(height, width, parameters, entry)
+        return self._client.predict_in_turn(request, image, self._deadline)
 
     def close(self) -> None:
         """Give the place away, unless the answer has done that; may be called again."""
         if not self._is_used:
             self._is_used = True
-            self._client.leave()
+            if self._entry is None:
+                self._client.leave()
 
 
 class Deadline:
@@ -171,12 +189,17 @@ class Deadline:
         self.timeout_s, self.at = timeout_s, time.monotonic() + timeout_s
         self._is_gone = is_gone
 
+    @property
+    def left_s(self) -> float:
+        """How long that is from now."""
+        return self.at - time.monotonic()
+
     def wait_for(self, connection: socket.socket) -> None:
         """Wait until something can be read; raises TimeoutError, or CallerGone."""
         poll = select.poll()
         poll.register(connection, select.POLLIN)
         while True:
-            left_s = self.at - time.monotonic()
+            left_s = self.left_s
             if poll.poll(1000 * max(0.0, min(_POLL_S, left_s))):
                 return
             if self._is_gone is not None and self._is_gone():

@@ -95,9 +95,9 @@ def check_operation(response: TestResponse, operation: dict[str, Any]) -> None:
 
 
 class ContractClient(FlaskClient):
-    """A client that checks every answer that it gets."""
+    """A client that checks every answer that it gets, and gets all of it before it goes on."""
 
     def open(self, *args: Any, **kwargs: Any) -> TestResponse:
-        response = super().open(*args, **kwargs)
+        response = super().open(*args, **{"buffered": True} | kwargs)
         check(response, self.application)
         return response

@@ -57,13 +57,23 @@ def test_while_all_places_are_taken_refusals_do_not_ask_the_queue(
 def test_a_refusal_holds_for_others_only_as_long_as_it_says():
     admission = Admission(places=1, threads=64)
     full = InferenceOverloaded("all places are taken", 3.0, full_s=0.05)
-    admission.note(full)
+    admission.note_refusal(full)
     assert admission.enter() is full
     time.sleep(0.06)
     assert admission.enter() is None
     admission.leave()
-    admission.note(InferenceOverloaded("too little time for this one", 3.0))
+    admission.note_refusal(InferenceOverloaded("too little time for this one", 3.0))
     assert admission.enter() is None
+
+
+def test_a_place_is_expected_from_a_model_that_has_answered_until_the_queue_refuses_somebody():
+    admission = Admission(places=1, threads=64)
+    assert not admission.expects_place(("street", None))
+    admission.note_answer(("street", None))
+    assert admission.expects_place(("street", None))
+    assert not admission.expects_place(("nobody", None))
+    admission.note_refusal(InferenceOverloaded("too little time for this one", 3.0))
+    assert not admission.expects_place(("street", None))
 
 
 def test_more_requests_than_there_are_places_are_not_let_in_at_all():

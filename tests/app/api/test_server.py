@@ -41,8 +41,11 @@ def shared_server(
 def test_a_photo_comes_back_as_instances(shared_server: Server, photo: bytes):
     answer = shared_server.predict(photo).json()
     assert [instance["label"] for instance in answer["instances"]] == ["red", "blue"]
-    prediction = shared_server.events("prediction")[-1]
-    assert prediction["prediction_id"] == answer["prediction_id"]
+    wait_for(
+        lambda: answer["prediction_id"]
+        in [event["prediction_id"] for event in shared_server.events("prediction")],
+        "the prediction is in the log",
+    )
 
 
 def test_a_person_is_told_when_the_server_is_ready(shared_server: Server):
@@ -71,7 +74,8 @@ def test_metrics_add_up_the_workers(start_server: Callable[..., Server], photo: 
         answers = list(pool.map(lambda _: server.predict(photo), range(24)))
     assert {answer.status for answer in answers} == {200}
     counter = 'slipway_http_requests_total{method="POST",route="/predict",status="200"}'
-    assert server.metric(counter) == 24
+    # Each is counted when its answer is on its way.
+    wait_for(lambda: server.metric(counter) == 24, "all requests are counted")
     assert server.metric('slipway_instances_found_total{label="red"') == 24
 
 
@@ -82,7 +86,9 @@ def test_metrics_begin_anew_with_every_start(start_server: Callable[..., Server]
     server.end()
     again = start_server()
     again.predict(photo)
-    assert again.metric('slipway_instances_found_total{label="red"') == 1
+    counted = 'slipway_instances_found_total{label="red"'
+    wait_for(lambda: again.metric(counted) > 0, "the prediction is counted")
+    assert again.metric(counted) == 1
 
 
 @under_both

@@ -76,6 +76,10 @@ def test_every_error_of_serving_is_known_to_the_messages():
     [
         pytest.param(EnterRequest("street", None, 2.5), id="enter"),
         pytest.param(PredictRequest(60, 80, Parameters(0.5, 3)), id="predict"),
+        pytest.param(
+            PredictRequest(60, 80, Parameters(), EnterRequest("street", 2, 1.5)),
+            id="predict with its entry",
+        ),
     ],
 )
 def test_a_request_comes_out_equal(request_: EnterRequest | PredictRequest):

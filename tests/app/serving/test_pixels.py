@@ -1,63 +1,95 @@
-"""Pixels in shared memory: nobody can change or shorten them once they are passed."""
+"""Pixels in shared memory: what is passed can be read as long as it has to be."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
-from app.serving.pixels import PixelsError, check_image, map_pixels, share_pixels
+from app.serving.pixels import PixelBuffers, PixelsError, check_image, map_pixels
 
 IMAGE = np.random.default_rng(1).integers(0, 256, (30, 40, 3), np.uint8)
+LARGE = np.random.default_rng(2).integers(0, 256, (900, 800, 3), np.uint8)
 
 
 @pytest.fixture
-def descriptor():
-    descriptor = share_pixels(IMAGE)
+def buffers() -> PixelBuffers:
+    return PixelBuffers()
+
+
+@pytest.fixture
+def descriptor(buffers: PixelBuffers) -> Iterator[int]:
+    descriptor = buffers.fill(LARGE)
     yield descriptor
     os.close(descriptor)
 
 
-def test_pixels_are_the_same_on_the_other_side(descriptor: int):
-    np.testing.assert_array_equal(map_pixels(descriptor, 30, 40), IMAGE)
+@pytest.mark.parametrize("image", [IMAGE, LARGE, IMAGE[::-1, ::2]], ids=["small", "large", "view"])
+def test_pixels_are_the_same_on_the_other_side(buffers: PixelBuffers, image: NDArray[np.uint8]):
+    height, width, _ = image.shape
+    for _ in range(3):
+        descriptor = buffers.fill(image)
+        np.testing.assert_array_equal(map_pixels(descriptor, height, width), image)
+        buffers.keep(descriptor)
 
 
-def test_pixels_outlive_their_descriptor():
-    descriptor = share_pixels(IMAGE)
+def test_pixels_outlive_their_descriptor(buffers: PixelBuffers):
+    descriptor = buffers.fill(IMAGE)
     image = map_pixels(descriptor, 30, 40)
     os.close(descriptor)
     np.testing.assert_array_equal(image, IMAGE)
 
 
-def test_a_view_of_another_image_is_shared_as_it_looks():
-    view = IMAGE[::-1, ::2]
-    descriptor = share_pixels(view)
-    np.testing.assert_array_equal(map_pixels(descriptor, 30, 20), view)
-    os.close(descriptor)
+def test_memory_is_used_again_once_it_was_given_back_and_no_sooner(buffers: PixelBuffers):
+    first, second = buffers.fill(IMAGE), buffers.fill(IMAGE[::-1])
+    image = map_pixels(first, 30, 40)
+    buffers.keep(second)
+    assert buffers.fill(IMAGE[:, ::-1]) == second
+    np.testing.assert_array_equal(map_pixels(second, 30, 40), IMAGE[:, ::-1])
+    np.testing.assert_array_equal(image, IMAGE)
+    for descriptor in (first, second):
+        os.close(descriptor)
 
 
-def test_shared_pixels_can_be_neither_changed_nor_cut_off(descriptor: int):
-    with pytest.raises(PermissionError):
-        os.pwrite(descriptor, b"\0", 0)
+def test_little_memory_is_kept(buffers: PixelBuffers):
+    before = len(os.listdir("/proc/self/fd"))
+    for descriptor in [buffers.fill(IMAGE) for _ in range(20)] + [buffers.fill(LARGE)]:
+        buffers.keep(descriptor)
+    assert len(os.listdir("/proc/self/fd")) - before == 8
+    for descriptor in [buffers.fill(IMAGE) for _ in range(8)]:
+        assert os.fstat(descriptor).st_size == 2 << 20
+        os.close(descriptor)
+
+
+def test_memory_goes_with_its_client():
+    before = len(os.listdir("/proc/self/fd"))
+    buffers = PixelBuffers()
+    buffers.keep(buffers.fill(IMAGE))
+    del buffers
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_shared_memory_cannot_be_cut_off_nor_changed_by_who_reads_it(descriptor: int):
     with pytest.raises(PermissionError):
         os.ftruncate(descriptor, 0)
     with pytest.raises(ValueError, match="read-only"):
-        map_pixels(descriptor, 30, 40)[0, 0] = 1
+        map_pixels(descriptor, 900, 800)[0, 0] = 1
 
 
 @pytest.mark.parametrize(
     ("height", "width"),
     [
-        pytest.param(30, 41, id="more"),
-        pytest.param(30, 39, id="less"),
+        pytest.param(900, 801, id="more"),
         pytest.param(0, 0, id="none"),
-        pytest.param(-30, -40, id="negative"),
+        pytest.param(-900, -800, id="negative"),
         pytest.param(1 << 62, 1 << 62, id="absurd"),
     ],
 )
-def test_another_size_than_announced_is_refused(descriptor: int, height: int, width: int):
-    with pytest.raises(PixelsError, match="3600 bytes for"):
+def test_a_size_that_the_memory_does_not_have_is_refused(descriptor: int, height: int, width: int):
+    with pytest.raises(PixelsError, match="2160000 bytes for"):
         map_pixels(descriptor, height, width)
 
 

@@ -62,6 +62,18 @@ def test_places_of_an_http_worker_that_dies_are_free_again(narrow: SocketClient)
     wait_for(lambda: _entered(narrow), "a place is free")
 
 
+def test_a_photo_that_asks_for_its_place_itself_is_refused_where_there_is_none(
+    narrow: SocketClient, photo: np.ndarray
+):
+    late = narrow.enter(ahead=False)
+    turns = [SocketClient(narrow.path).enter() for _ in range(2)]
+    with contextlib.closing(late), pytest.raises(InferenceOverloaded, match="2 requests"):
+        late.predict(photo)
+    for turn in turns:
+        turn.close()
+    assert len(narrow.predict(photo).instances) == 2
+
+
 def _entered(client: SocketClient) -> bool:
     with contextlib.suppress(InferenceOverloaded), contextlib.closing(client.enter()):
         return True
