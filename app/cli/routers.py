@@ -17,6 +17,10 @@ from pathlib import Path
 
 from app import log
 
+# Of a photo of that size the way through a file would be most of what it costs to pass it on.
+_LARGEST_IN_MEMORY = 128 << 10
+_LONGEST_HEAD = 4 + 65_535
+
 _NUMBER = re.compile(rb'^\t"(\w+)":(\d+),?$', re.MULTILINE)
 
 
@@ -26,6 +30,18 @@ class StatsSockets:
 
     outer: Path
     inner: Path
+
+
+def largest_body_in_memory() -> int:
+    """Return up to how many bytes of a body the inner router may hold in memory; 1 at least.
+
+    A worker's socket has to take the head with the body in one write: what it takes in part 2.0.30
+    begins anew. An empty one takes at least two pieces, each of almost half its buffer.
+    """
+    with socket.socket(socket.AF_UNIX) as probe:
+        buffer = probe.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF)
+    room = 2 * (buffer // 2 - 64) - _LONGEST_HEAD
+    return max(1, min(_LARGEST_IN_MEMORY, room))
 
 
 class Routers:

@@ -18,7 +18,7 @@ from app import log
 from app.cli import announce
 from app.cli.gate import Gate
 from app.cli.listener import open_listener
-from app.cli.routers import Routers, StatsSockets
+from app.cli.routers import Routers, StatsSockets, largest_body_in_memory
 from app.cli.terminal import CommandError
 from app.cli.uwsgi_process import Stop, UwsgiProcess
 from app.cli.wills import Wills
@@ -163,6 +163,7 @@ def _variables(settings: Settings, sockets: _Sockets) -> dict[str, str]:
         "SLIPWAY_INNER_STATS_SOCKET": str(sockets.stats.inner),
         WILLS_VARIABLE: str(sockets.wills),
         "SLIPWAY_PYTHON": sys.executable,
+        "SLIPWAY_BODY_IN_MEMORY": str(largest_body_in_memory()),
         "SLIPWAY_HARAKIRI_S": str(int(longest_s)),
         "SLIPWAY_HTTP_TIMEOUT_S": str(int(longest_s) + 15),
     }

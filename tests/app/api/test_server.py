@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import itertools
 import os
 import signal
 import socket
 import subprocess
 import sys
 import time
+import zlib
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -42,8 +44,10 @@ def test_a_photo_comes_back_as_instances(shared_server: Server, photo: bytes):
     answer = shared_server.predict(photo).json()
     assert [instance["label"] for instance in answer["instances"]] == ["red", "blue"]
     wait_for(
-        lambda: answer["prediction_id"]
-        in [event["prediction_id"] for event in shared_server.events("prediction")],
+        lambda: (
+            answer["prediction_id"]
+            in [event["prediction_id"] for event in shared_server.events("prediction")]
+        ),
         "the prediction is in the log",
     )
 
@@ -207,12 +211,37 @@ def test_a_burst_of_connections_is_taken_at_once(shared_server: Server):
 
 @under_both
 @pytest.mark.parametrize("padding", [0, 10_000, 29_000])
-@pytest.mark.parametrize("body", [100, 40_000, 300_000, 2 << 20])
+@pytest.mark.parametrize("body", [100, 40_000, 130_000, 300_000, 2 << 20])
 def test_long_headers_are_taken_before_bodies_of_any_size(
     shared_server: Server, photo: bytes, padding: int, body: int
 ):
     headers = {"Authorization": "Bearer " + "x" * padding, "Content-Type": "image/png"}
     assert shared_server.ask("/predict", photo + bytes(body), **headers).status == 200
+
+
+def test_bodies_that_wait_for_a_worker_arrive_whole_from_memory_and_from_files(
+    start_server: Callable[..., Server], models: Models, photo: bytes
+):
+    models.add("street/1/street.h5", delay_s=0.2)
+    server = start_server(HTTP_PROCESSES="1", HTTP_THREADS="1")
+    lengths = [(128 << 10) + more for more in (-1, 0, 1, 16_000)]
+    heads = [{"Authorization": "Bearer " + "x" * padding} for padding in (0, 29_000)]
+
+    def send(case: tuple[int, dict[str, str]]) -> int:
+        length, head = case
+        headers = {"Content-Type": "image/png"} | head
+        return server.ask("/predict", lengthened(photo, length), **headers).status
+
+    with ThreadPoolExecutor(8) as pool:
+        assert set(pool.map(send, itertools.product(lengths, heads))) == {200}
+
+
+def lengthened(png: bytes, length: int) -> bytes:
+    """Return a picture of that many bytes whose pixels are the last of them."""
+    first_chunk = 8 + 25
+    text = b"tEXtof no use\0".ljust(length - len(png) - 8, b"x")
+    chunk = (len(text) - 4).to_bytes(4) + text + zlib.crc32(text).to_bytes(4)
+    return png[:first_chunk] + chunk + png[first_chunk:]
 
 
 @under_both
