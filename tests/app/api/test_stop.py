@@ -251,7 +251,7 @@ def test_where_uwsgis_master_is_killed_all_ends_and_the_port_is_free(
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="mounting a small disk needs root")
-def test_a_disk_that_is_full_cuts_off_uploads_only_and_only_as_long_as_it_is_full(
+def test_a_disk_that_is_full_cuts_off_large_uploads_only_and_only_as_long_as_it_is_full(
     tmp_path: Path, models: Models, root: Path, photo: bytes
 ):
     disk = tmp_path / "disk"
@@ -263,11 +263,13 @@ def test_a_disk_that_is_full_cuts_off_uploads_only_and_only_as_long_as_it_is_ful
         filler = disk / "filler"
         with pytest.raises(OSError, match="No space left"):
             filler.write_bytes(bytes(80 << 20))
+        large = photo + bytes(200_000)
         with pytest.raises((OSError, http.client.HTTPException)):
-            server.predict(photo)
+            server.predict(large)
         assert server.ask("/healthz").status == 200
-        filler.unlink()
         assert server.predict(photo).status == 200
+        filler.unlink()
+        assert server.predict(large).status == 200
     finally:
         server.end()
         subprocess.run(["umount", "-l", disk], check=True)
