@@ -14,11 +14,10 @@ import socket
 import struct
 import threading
 from collections.abc import Callable
-from functools import partial
 from http import HTTPStatus
 from pathlib import Path
 
-from flask import Flask, Response, g, request
+from flask import Flask, g, request
 
 from app.api.problems import of_dead_worker
 from app.api.requests import outside_of_flask
@@ -41,18 +40,11 @@ def register(app: Flask, connection: Callable[[], int], executor: Path) -> None:
         if request.method == "POST":
             g.will = wills.leave(g.request_id, _answer(g.request_id), connection())
 
-    def revoke_when_sent(response: Response) -> Response:
-        if "will" in g:
-            response.call_on_close(partial(wills.revoke, g.pop("will")))
-        return response
-
     def revoke(error: BaseException | None) -> None:
-        # What ends a thread, as SystemExit does, leaves no answer.
         if "will" in g:
             wills.revoke(g.pop("will"))
 
     app.before_request(leave)
-    app.after_request(revoke_when_sent)
     app.teardown_request(revoke)
 
 

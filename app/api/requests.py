@@ -63,6 +63,7 @@ def _begin() -> None:
     g.start = time.perf_counter()
     g.when_sent = []
     services().telemetry.requests_in_flight.inc()
+    g.is_in_flight = True
 
 
 def _end(response: Response) -> Response:
@@ -75,7 +76,6 @@ def _end(response: Response) -> Response:
         # A client that keeps its connection would send its next request to a server that is gone.
         response.headers["Connection"] = "close"
     response.call_on_close(partial(_account, services(), _Answered.of(response), g.when_sent))
-    g.is_accounted_for = True
     return response
 
 
@@ -115,7 +115,6 @@ def _account(
 ) -> None:
     for action in actions:
         action()
-    services.telemetry.requests_in_flight.dec()
     method = answered.method if answered.method in _METHODS else "other"
     services.telemetry.requests.labels(method, answered.route, str(answered.status)).inc()
     if not answered.is_quiet or _is_news(services, answered):
@@ -153,6 +152,5 @@ def _severity(status: int) -> str:
 
 
 def _leave(error: BaseException | None) -> None:
-    if "start" in g and "is_accounted_for" not in g:
-        # What ends a thread or a process, as SystemExit does, leaves no answer.
+    if g.pop("is_in_flight", False):
         services().telemetry.requests_in_flight.dec()
