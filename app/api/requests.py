@@ -75,7 +75,12 @@ def _end(response: Response) -> Response:
     if services().settings.stopping_mark.exists():
         # A client that keeps its connection would send its next request to a server that is gone.
         response.headers["Connection"] = "close"
-    response.call_on_close(partial(_account, services(), _Answered.of(response), g.when_sent))
+    account = partial(_account, services(), _Answered.of(response), g.when_sent)
+    if response.direct_passthrough:
+        # A file, which the server itself sends: it does not close the response.
+        account()
+    else:
+        response.call_on_close(account)
     return response
 
 

@@ -28,6 +28,8 @@ def test_requests_are_counted_by_route_and_status(client: FlaskClient, photo: by
     client.get("/v1/models/street")
     client.get("/a/path/that/is/made/up")
     client.open("/predict", method="INVENTED")
+    client.get("/static/page.css")
+    client.head("/")
     samples = scrape(client)
 
     def count(method: str, route: str, status: str) -> float:
@@ -39,6 +41,8 @@ def test_requests_are_counted_by_route_and_status(client: FlaskClient, photo: by
     assert count("GET", "/v1/models/<name>", "200") == 1
     assert count("GET", "none", "404") == 1
     assert count("other", "none", "405") == 1
+    assert count("GET", "/static/<path:filename>", "200") == 1
+    assert count("HEAD", "/", "200") == 1
 
 
 def test_stages_and_instances_of_predictions_are_counted(client: FlaskClient, photo: bytes):
