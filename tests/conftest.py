@@ -12,20 +12,15 @@ from pathlib import Path
 
 import pytest
 
+from tests.parts import absent, told_by
+
 ROOT = Path(__file__).resolve().parents[1]
 
 
-def _absent(what: str, variable: str) -> None:
-    reason = f"{what} not here; {variable} says where"
-    if os.environ.get("CI") == "true" or os.environ.get("SLIPWAY_NO_SKIP") == "1":
-        pytest.fail(reason, pytrace=False)
-    pytest.skip(reason)
-
-
 def _folder(variable: str, what: str) -> Path:
-    folder = Path(os.environ.get(variable, "/nowhere"))
+    folder = Path(told_by(variable, what))
     if not folder.is_dir():
-        _absent(what, variable)
+        absent(f"{what} is not here; {variable} says {folder}, which is no folder")
     return folder
 
 
@@ -38,13 +33,13 @@ def root() -> Path:
 @pytest.fixture(scope="session")
 def goldens() -> Path:
     """Return the folder of the golden `*.npz`, their `photos/` and `weights.py`."""
-    return _folder("SLIPWAY_GOLDENS", "the golden files are")
+    return _folder("SLIPWAY_GOLDENS", "the folder of golden files")
 
 
 @pytest.fixture(scope="session")
 def data() -> Path:
     """Return the folder of photographs with annotations (`coco-tiny/`)."""
-    return _folder("SLIPWAY_DATA", "the photographs are")
+    return _folder("SLIPWAY_DATA", "the folder of photographs")
 
 
 @pytest.fixture(scope="session")
@@ -53,5 +48,5 @@ def chromium() -> str:
     named = os.environ.get("CHROMIUM") or "chromium"
     found = shutil.which(named) or shutil.which("google-chrome")
     if found is None:
-        _absent("Chromium is", "CHROMIUM")
-    return str(found)
+        absent("Chromium is not here; CHROMIUM says where")
+    return found

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NoReturn
 
 import pytest
 
+from tests import parts
 from tests.cloud_function.border import Border, BuildApi
 from tests.cloud_function.images import Registry, compiled
 from tests.cloud_function.namespace import Namespace, deployment_manifest
@@ -30,23 +28,13 @@ def build_border(build_api: BuildApi) -> Iterator[Border]:
         yield border
 
 
-def _absent(reason: str) -> NoReturn:
-    """Skip, or fail where nothing may be skipped."""
-    if os.environ.get("CI") == "true" or os.environ.get("SLIPWAY_NO_SKIP") == "1":
-        pytest.fail(reason, pytrace=False)
-    pytest.skip(reason)
-
-
 @pytest.fixture(scope="session")
 def registry(tmp_path_factory: pytest.TempPathFactory) -> Registry:
     """Return the registry that the cluster pulls from: REGISTRY."""
-    for variable, what in (("KUBECONFIG", "a cluster"), ("REGISTRY", "its registry")):
-        if not os.environ.get(variable):
-            _absent(f"{what} is not here; {variable} says where")
-    for command in ("go", "kubectl"):
-        if shutil.which(command) is None:
-            _absent(f"{command} is not on the PATH")
-    return Registry(os.environ["REGISTRY"], compiled(tmp_path_factory.mktemp("server")))
+    address = parts.registry_of_cluster()
+    for program in ("go", "kubectl"):
+        parts.command(program, "it has to be on the PATH")
+    return Registry(address, compiled(tmp_path_factory.mktemp("server")))
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import gzip
 import hashlib
 import io
@@ -9,7 +10,10 @@ import json
 import os
 import subprocess
 import tarfile
+import tempfile
+import urllib.error
 import urllib.request
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +21,7 @@ from tests.cloud_function.samples import REPOSITORY
 
 _SOURCE = Path(__file__).parent / "server" / "main.go"
 _MEDIA = "application/vnd.oci.image"
+_LOCK = Path(tempfile.gettempdir()) / f"slipway-test-registry-{os.getuid()}.lock"
 
 
 def compiled(folder: Path) -> bytes:
@@ -45,7 +50,17 @@ class Registry:
         self._packed = gzip.compress(layer, mtime=0)
 
     def push(self, **environment: str) -> str:
-        """Push an image with these variables and return its digest; the same again is the same."""
+        """Push an image with these variables and return its digest; the same again is the same.
+
+        One process of the test run at a time, and only what is not there yet: docker-registry
+        truncates a link before it writes it anew, and who reads it just then (a manifest's check,
+        a kubelet that pulls) gets a 400.
+        """
+        with _LOCK.open("a") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            return self._pushed(environment)
+
+    def _pushed(self, environment: dict[str, str]) -> str:
         config = {
             "architecture": "amd64",
             "os": "linux",
@@ -65,14 +80,29 @@ class Registry:
         }
         body = json.dumps(manifest).encode()
         media = str(manifest["mediaType"])
-        self._send("PUT", f"{self._base}/manifests/{_digest(body)}", body, media)
+        where = f"{self._base}/manifests/{_digest(body)}"
+        if not self._has(where, media):
+            self._send("PUT", where, body, media)
         return _digest(body)
 
     def _blob(self, data: bytes, media: str) -> dict[str, Any]:
-        where = self._send("POST", f"{self._base}/blobs/uploads/", b"", media)
-        joint = "&" if "?" in where else "?"
-        self._send("PUT", f"{where}{joint}digest={_digest(data)}", data, "application/octet-stream")
-        return {"mediaType": media, "digest": _digest(data), "size": len(data)}
+        digest = _digest(data)
+        if not self._has(f"{self._base}/blobs/{digest}", media):
+            where = self._send("POST", f"{self._base}/blobs/uploads/", b"", media)
+            joint = "&" if "?" in where else "?"
+            self._send("PUT", f"{where}{joint}digest={digest}", data, "application/octet-stream")
+        return {"mediaType": media, "digest": digest, "size": len(data)}
+
+    @staticmethod
+    def _has(url: str, media: str) -> bool:
+        request = urllib.request.Request(url, method="HEAD", headers={"Accept": media})
+        try:
+            urllib.request.urlopen(request, timeout=60).close()
+        except urllib.error.HTTPError as error:
+            if error.code == HTTPStatus.NOT_FOUND:
+                return False
+            raise
+        return True
 
     @property
     def _base(self) -> str:

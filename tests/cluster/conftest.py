@@ -2,41 +2,33 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
+from tests import parts
 from tests.cloud_function.border import Answer, BuildApi, Request
 from tests.cluster.gate import Gate
 from tests.cluster.images import Images, compiled
 from tests.cluster.site import Site
 from tests.cluster.stage import Stage
-from tests.kubernetes.conftest import absent
 
 
 @pytest.fixture(scope="session")
 def images(tmp_path_factory: pytest.TempPathFactory) -> Images:
     """Return the small server's program and the registry that the cluster pulls from."""
-    for variable, what in (("KUBECONFIG", "a cluster"), ("REGISTRY", "its registry")):
-        if not os.environ.get(variable):
-            absent(f"{what} is not here; {variable} says where")
-    for command in ("go", "kubectl"):
-        if shutil.which(command) is None:
-            absent(f"{command} is not on the PATH")
-    return compiled(tmp_path_factory.mktemp("server"), os.environ["REGISTRY"])
+    address = parts.registry_of_cluster()
+    for program in ("go", "kubectl"):
+        parts.command(program, "it has to be on the PATH")
+    return compiled(tmp_path_factory.mktemp("server"), address)
 
 
 @pytest.fixture(scope="session")
 def pubsub_address() -> str:
     """Return where Pub/Sub is: a fake or an emulator that pushes."""
-    address = os.environ.get("PUBSUB_EMULATOR_HOST", "")
-    if not address:
-        absent("a Pub/Sub that pushes is not here; PUBSUB_EMULATOR_HOST says where")
-    return address
+    return parts.told_by("PUBSUB_EMULATOR_HOST", "a Pub/Sub that pushes")
 
 
 @dataclass

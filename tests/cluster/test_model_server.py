@@ -14,11 +14,11 @@ from typing import Any
 
 import pytest
 
+from tests import parts
 from tests.cloud_function.samples import REPOSITORY
 from tests.cluster.site import Form, Site
 from tests.cluster.stage import Stage
-from tests.image.containers import ImageTool
-from tests.kubernetes.conftest import absent
+from tests.image.containers import ImageTool, build_context
 
 pytestmark = [pytest.mark.cluster, pytest.mark.slow]
 
@@ -29,22 +29,13 @@ _ANSWER_LIMIT_S = 60
 @pytest.fixture
 def context(root: Path, tmp_path: Path) -> Path:
     """Return a copy of what the image is made of, free to be changed."""
-    folder = tmp_path / "context"
-    folder.mkdir()
-    for name in ("Dockerfile", ".dockerignore", "requirements.txt", "uwsgi.ini", "LICENSE"):
-        shutil.copy2(root / name, folder)
-    for room in ("app", "mrcnn", "models"):
-        shutil.copytree(root / room, folder / room)
-    return folder
+    return build_context(root, tmp_path / "context")
 
 
 @pytest.fixture
 def build(context: Path, tmp_path: Path) -> Build:
     """Return how the image is built from `context` and pushed; it returns the digest."""
-    found = shutil.which(os.environ.get("SLIPWAY_IMAGE_TOOL") or "/nowhere/image")
-    if found is None:
-        absent("a tool that builds images is not here; SLIPWAY_IMAGE_TOOL says where")
-    tool = ImageTool(str(found), tmp_path)
+    tool = ImageTool(parts.image_tool(), tmp_path)
 
     def run(name: str) -> str:
         here = f"slipway:cluster-{name}"

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import time
 import urllib.error
@@ -22,6 +23,16 @@ RESTRICTED = (
     *("--security-opt", "no-new-privileges", "--memory", "1536m", "--cpus", "1"),
 )
 READY_S = 180
+
+
+def build_context(root: Path, folder: Path) -> Path:
+    """Copy what the image is made of from the checkout to a new folder, free to be changed."""
+    folder.mkdir()
+    for name in ("Dockerfile", ".dockerignore", "requirements.txt", "uwsgi.ini", "LICENSE"):
+        shutil.copy2(root / name, folder)
+    for room in ("app", "mrcnn", "models"):
+        shutil.copytree(root / room, folder / room)
+    return folder
 
 
 class ImageTool:

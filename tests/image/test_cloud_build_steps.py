@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import subprocess
 import time
 import urllib.request
@@ -14,6 +13,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests import parts
 from tests.app.api.server import free_port
 from tests.image.cloud_build import COMMIT, REPOSITORY, Builder
 from tests.image.containers import BuiltImage, ImageTool, docker_of
@@ -24,19 +24,14 @@ pytestmark = pytest.mark.image
 @pytest.fixture(scope="module")
 def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Return the address of an empty registry."""
-    command = shutil.which("docker-registry")
-    if command is None:
-        reason = "docker-registry is not here: the Debian package of that name has it"
-        if os.environ.get("CI") == "true" or os.environ.get("SLIPWAY_NO_SKIP") == "1":
-            pytest.fail(reason, pytrace=False)
-        pytest.skip(reason)
+    command = parts.command("docker-registry", "the Debian package of that name has it")
     folder = tmp_path_factory.mktemp("registry")
     address = f"127.0.0.1:{free_port()}"
     storage = {"filesystem": {"rootdirectory": str(folder / "images")}}
     configuration = {"version": 0.1, "storage": storage, "http": {"addr": address}}
     (folder / "configuration.yml").write_text(yaml.safe_dump(configuration))
     with (folder / "log").open("w") as log:
-        words = [str(command), "serve", str(folder / "configuration.yml")]
+        words = [command, "serve", str(folder / "configuration.yml")]
         process = subprocess.Popen(words, stdout=log, stderr=log)
     deadline = time.monotonic() + 30
     while True:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import json
 import os
-import shutil
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,8 +12,8 @@ from typing import Any
 
 import pytest
 
+from tests import parts
 from tests.image.containers import docker_of
-from tests.kubernetes.conftest import absent
 from tests.kubernetes.lab import Lab, Trickle
 from tests.kubernetes.manifests import KUBERNETES, NAME
 
@@ -27,8 +26,7 @@ NOWHERE = "127.0.0.1:5000/slipway/ml-model:none"
 @pytest.fixture(scope="module")
 def lab(kubectl: str) -> Iterator[Lab]:
     """Return the cluster; all that a test makes in it is in a namespace that goes in the end."""
-    if not os.environ.get("KUBECONFIG"):
-        absent("a cluster is not here; KUBECONFIG names one")
+    parts.told_by("KUBECONFIG", "a cluster")
     # The scripts find by its plain name the kubectl that the tests were given.
     path = f"{Path(kubectl).parent}{os.pathsep}{os.environ['PATH']}"
     lab = Lab(kubectl, f"manifests-{uuid.uuid4().hex[:6]}", {"PATH": path})
@@ -39,13 +37,8 @@ def lab(kubectl: str) -> Iterator[Lab]:
 @pytest.fixture(scope="module")
 def pipeline(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """Return the variables by which the pipeline builds and pushes here."""
-    tool = shutil.which(os.environ.get("SLIPWAY_IMAGE_TOOL") or "/nowhere/image")
-    if tool is None:
-        absent("a tool that builds images is not here; SLIPWAY_IMAGE_TOOL says where")
-    if not os.environ.get("REGISTRY"):
-        absent("a registry that the cluster pulls from is not here; REGISTRY names one")
-    docker = docker_of(str(tool), tmp_path_factory.mktemp("docker"))
-    return {"BUILDER": str(docker), "REGISTRY": os.environ["REGISTRY"]}
+    docker = docker_of(parts.image_tool(), tmp_path_factory.mktemp("docker"))
+    return {"BUILDER": str(docker), "REGISTRY": parts.registry_of_cluster()}
 
 
 @pytest.fixture(scope="module")
