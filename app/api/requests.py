@@ -19,7 +19,8 @@ from app.ids import new_id
 HEADER = "X-Request-ID"
 
 _WELL_FORMED = re.compile(r"[A-Za-z0-9._:+/=-]{1,128}")
-# Asked every few seconds by machines: logged only when the answer is news to this process.
+# Asked every few seconds by machines: no load to scale by, and logged only when the answer is news
+# to this process.
 _QUIET = ("health.healthz", "health.readyz", "metrics.metrics")
 # What an answer says to browsers, unless its page says more. Nothing here is to be shown in another
 # site's frame, guessed at, or kept: a prediction is about somebody's photo.
@@ -62,8 +63,9 @@ def _begin() -> None:
     g.request_id = request_id_of(request.headers.get(HEADER, ""))
     g.start = time.perf_counter()
     g.when_sent = []
-    services().telemetry.requests_in_flight.inc()
-    g.is_in_flight = True
+    if request.endpoint not in _QUIET:
+        services().telemetry.requests_in_flight.inc()
+        g.is_in_flight = True
 
 
 def _end(response: Response) -> Response:

@@ -36,7 +36,7 @@ class Telemetry:
         )
         self.requests_in_flight = Gauge(
             "slipway_http_requests_in_flight",
-            "HTTP requests being handled.",
+            "HTTP requests being handled, health checks and scrapes aside.",
             multiprocess_mode="livesum",
             registry=self._registry,
         )

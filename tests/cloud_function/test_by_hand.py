@@ -67,6 +67,33 @@ def test_an_image_set_by_hand_stays_until_a_person_resumes(namespace: Namespace)
     assert "NotRolledOut" in namespace.events()
 
 
+def test_an_image_set_by_hand_is_replaced_by_the_next_build_where_that_is_asked_for(
+    namespace: Namespace,
+):
+    namespace.built("build-1")
+    namespace.rollout("build-1")
+    theirs = f"{REPOSITORY}@{namespace.registry.push(VERSION='theirs')}"
+    namespace.kubectl("set", "image", f"deployment/{NAME}", f"{NAME}={theirs}")
+    digest = namespace.built("build-2")
+    assert namespace.rollout("build-2").reason == "changed-by-hand"
+    assert namespace.rollout("build-2", ON_MANUAL_CHANGE="override").result == "live"
+    assert namespace.image.endswith(digest)
+
+
+def test_a_bad_image_stays_and_is_only_reported_where_that_is_asked_for(namespace: Namespace):
+    namespace.built("build-1")
+    namespace.rollout("build-1")
+    bad = namespace.built("build-2", CRASH="broken")
+    outcome = namespace.rollout("build-2", ON_FAILURE="report")
+    assert (outcome.result, outcome.reason) == ("failed", "CrashLoopBackOff")
+    assert "stays, as ON_FAILURE=report says" in outcome.detail
+    assert namespace.image.endswith(bad)
+    assert "RolloutFailed" in namespace.events()
+    good = namespace.built("build-3")
+    assert namespace.rollout("build-3", ON_FAILURE="report").result == "live"
+    assert namespace.image.endswith(good)
+
+
 def test_a_build_waits_for_approval_and_goes_when_it_has_it(namespace: Namespace):
     first = namespace.image
     digest = namespace.built("build-1")

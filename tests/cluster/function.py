@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -28,6 +29,10 @@ class Function:
         self.port = free_port()
 
     def __enter__(self) -> Function:
+        self._start()
+        return self
+
+    def _start(self) -> None:
         command = [str(Path(sys.executable).parent / "functions-framework")]
         command += ["--source", str(_SOURCE), "--target", "onNewImage"]
         command += ["--signature-type", "cloudevent", "--host", "127.0.0.1"]
@@ -37,13 +42,19 @@ class Function:
                 env=os.environ | self._environment,
                 stdout=out,
                 stderr=subprocess.STDOUT,
+                start_new_session=True,
             )
         deadline = time.monotonic() + _START_LIMIT_S
         while not is_open(self.port):
             assert self._process.poll() is None, self._log.read_text()
             assert time.monotonic() < deadline, self._log.read_text()
             time.sleep(0.1)
-        return self
+
+    def die_and_start_anew(self) -> None:
+        """Kill the server and all that it started, without a word to any, and start another."""
+        os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+        self._start()
 
     def __exit__(self, *_: object) -> None:
         self._process.terminate()

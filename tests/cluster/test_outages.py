@@ -54,6 +54,22 @@ def test_a_rollout_that_loses_the_api_server_half_way_is_taken_up_again(
         assert site.events() == ["RolledOut", "RollingOut"]
 
 
+def test_a_rollout_whose_function_is_killed_half_way_is_taken_up_by_the_next(start_site: Stage):
+    with start_site(AS_SHIPPED) as site:
+        digest = site.built("second")
+        before = site.revision()
+        site.publish("second")
+        site.rolling("second")
+        site.until(lambda: site.events() == ["RollingOut"], "the Event")
+        assert site.function
+        assert site.function.lines("outcome") == []
+        site.function.die_and_start_anew()
+        site.ended("live")
+        assert site.revision() == before + 1
+        assert site.serving() == {f"{REPOSITORY}@{digest}"}
+        assert site.events() == ["RolledOut", "RollingOut"]
+
+
 def test_a_poison_message_ends_in_the_dead_letter_topic_and_holds_nothing_up(
     start_site: Stage, build_api: PatchyBuildApi
 ):

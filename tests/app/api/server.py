@@ -125,6 +125,13 @@ class Server:
         lines = self.ask("/metrics").body.decode().splitlines()
         return next(float(line.split()[-1]) for line in lines if line.startswith(name))
 
+    def await_in_flight(self, count: int) -> None:
+        """Wait until so many requests are being handled."""
+        wait_for(
+            lambda: self.metric("slipway_http_requests_in_flight") == count,
+            f"{count} requests are in flight",
+        )
+
     def events(self, name: str) -> list[dict[str, Any]]:
         """Return the log's events of one name; every line has to be JSON."""
         lines = self._out.read_text().splitlines(keepends=True)

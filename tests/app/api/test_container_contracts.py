@@ -138,7 +138,7 @@ def test_it_has_ended_before_the_platform_kills_it_whatever_is_in_flight(
     family = server.family()
     with ThreadPoolExecutor(1) as pool:
         pending = pool.submit(server.predict, photo)
-        wait_for(lambda: server.metric("slipway_http_requests_in_flight") == 2, "it runs")
+        server.await_in_flight(1)
         server.process.terminate()
         assert server.process.wait(int(kills_after_s)) == 0
         with pytest.raises(OSError, match=r".*"):
@@ -156,7 +156,7 @@ def test_what_is_in_flight_when_the_platform_ends_it_is_answered(
     server = start_on(platform)
     with ThreadPoolExecutor(1) as pool:
         pending = pool.submit(server.predict, photo)
-        wait_for(lambda: server.metric("slipway_http_requests_in_flight") == 2, "it runs")
+        server.await_in_flight(1)
         server.process.terminate()
         assert pending.result().status == 200
     assert server.process.wait(20) == 0

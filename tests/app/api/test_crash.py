@@ -24,8 +24,6 @@ from tests.app.serving.model_folder import Models
 
 pytestmark = pytest.mark.server
 
-IN_FLIGHT = "slipway_http_requests_in_flight"
-
 
 @pytest.fixture
 def large_photo() -> bytes:
@@ -85,14 +83,16 @@ def told_process(stats: Path) -> int:
 
 
 class InFlight:
-    """A request of a client that keeps its connection, as browsers and load balancers do."""
+    """A request of a client that keeps its connection, as browsers and load balancers do.
 
-    def __init__(self, server: Server, photo: bytes, **headers: str) -> None:
-        before = server.metric(IN_FLIGHT)
+    It is the `nth` that runs.
+    """
+
+    def __init__(self, server: Server, photo: bytes, nth: int = 1, **headers: str) -> None:
         self._connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
         headers["Content-Type"] = "image/png"
         self._connection.request("POST", "/predict", photo, headers)
-        wait_for(lambda: server.metric(IN_FLIGHT) == before + 1, "the request runs")
+        server.await_in_flight(nth)
 
     def answer(self) -> Answer:
         with contextlib.closing(self._connection):
@@ -147,7 +147,9 @@ def test_a_request_whose_worker_dies_is_answered_at_once_and_with_its_id(
     server = start_server(HTTP_PROCESSES="1")
     before = Uwsgi.of(server, tmp_path)
     (worker,) = before.workers
-    running = [InFlight(server, photo, **{"X-Request-ID": f"mine-{number}"}) for number in (1, 2)]
+    running = [
+        InFlight(server, photo, number, **{"X-Request-ID": f"mine-{number}"}) for number in (1, 2)
+    ]
     os.kill(worker, signal.SIGKILL)
     for number, request in enumerate(running, 1):
         answer = request.answer()
@@ -175,7 +177,7 @@ def test_a_connection_goes_on_after_each_answer_and_after_that_of_a_dead_worker(
     for number in range(4):
         connection.request("POST", "/predict", photo, {"Content-Type": "image/png"})
         if number == 2:
-            wait_for(lambda: server.metric(IN_FLIGHT) == 2, "the request runs")
+            server.await_in_flight(1)
             (worker,) = Uwsgi.of(server, tmp_path).workers
             os.kill(worker, signal.SIGKILL)
         response = connection.getresponse()

@@ -95,7 +95,7 @@ def test_gunicorns_own_time_for_a_worker_is_none_for_a_request(
     server = start_server(GUNICORN_CMD_ARGS="--timeout 3")
     with ThreadPoolExecutor(1) as pool:
         pending = pool.submit(server.predict, photo)
-        wait_for(lambda: server.metric("slipway_http_requests_in_flight") == 2, "it runs")
+        server.await_in_flight(1)
         server.process.terminate()
         assert pending.result().status == 200
     assert server.process.wait(20) == 0

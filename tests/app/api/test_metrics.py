@@ -55,10 +55,13 @@ def test_stages_and_instances_of_predictions_are_counted(client: FlaskClient, ph
     assert samples["slipway_instances_found_total", *labels] == 1
 
 
-def test_the_scrape_itself_is_the_one_request_in_flight(client: FlaskClient, photo: bytes):
+def test_nothing_is_in_flight_that_is_answered_or_only_looks_after_the_server(
+    client: FlaskClient, photo: bytes
+):
     client.post("/predict", data=b"no picture")
     client.post("/predict", data=photo)
-    assert scrape(client)["slipway_http_requests_in_flight",] == 1
+    client.get("/readyz")
+    assert scrape(client)["slipway_http_requests_in_flight",] == 0
 
 
 def test_models_and_inference_are_told_as_they_are_now(client: FlaskClient):

@@ -104,9 +104,7 @@ def test_killing_inference_in_mid_request_gives_503_and_then_recovers(
     uwsgi = server.family() - {server.inference_process()}
     with ThreadPoolExecutor(1) as pool:
         pending = pool.submit(server.predict, photo)
-        wait_for(
-            lambda: server.metric("slipway_http_requests_in_flight") == 2, "the request is running"
-        )
+        server.await_in_flight(1)
         os.kill(server.inference_process(), signal.SIGKILL)
         broken = pending.result()
     assert broken.status == 503
@@ -129,7 +127,7 @@ def test_sigterm_lets_requests_in_flight_finish(
     family = server.family()
     with ThreadPoolExecutor(3) as pool:
         pending = [pool.submit(server.predict, photo) for _ in range(3)]
-        wait_for(lambda: server.metric("slipway_http_requests_in_flight") == 4, "the requests run")
+        server.await_in_flight(3)
         server.process.terminate()
         assert [answer.result().status for answer in pending] == [200, 200, 200]
     assert server.end() == 0
