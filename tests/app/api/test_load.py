@@ -56,10 +56,10 @@ def test_while_all_places_are_taken_refusals_do_not_ask_the_queue(
 
 def test_a_refusal_holds_for_others_only_as_long_as_it_says():
     admission = Admission(places=1, threads=64)
-    full = InferenceOverloaded("all places are taken", 3.0, full_s=0.05)
+    full = InferenceOverloaded("all places are taken", 3.0, full_s=0.4)
     admission.note_refusal(full)
     assert admission.enter() is full
-    time.sleep(0.06)
+    time.sleep(0.45)
     assert admission.enter() is None
     admission.leave()
     admission.note_refusal(InferenceOverloaded("too little time for this one", 3.0))
