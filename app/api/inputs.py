@@ -62,7 +62,13 @@ def _check_length(request: Request) -> None:
 
 
 def _query(request: Request) -> Iterator[tuple[str, object]]:
-    yield from request.args.items(multi=True)
+    try:
+        given = request.args
+    except UnicodeDecodeError as error:
+        shown = request.query_string.decode(errors="backslashreplace")
+        detail = f"the query is {shown!r}: UTF-8 is expected, percent-encoded"
+        raise ProblemError("invalid-parameter", detail, field="query", value=shown) from error
+    yield from given.items(multi=True)
 
 
 def _body(request: Request) -> bytes:
