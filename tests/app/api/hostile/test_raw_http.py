@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import random
 import re
 import select
 import socket
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -61,6 +64,53 @@ REQUESTS = {
 }
 
 
+PATHS = (
+    *(b"/", b"/predict", b"/v1/models/street", b"/v1/models/%ff%00", b"/problems/invalid-form"),
+    *(b"/static/page.js", b"/static/..%2f..%2fetc", b"/samples/street/1.png", b"/docs"),
+    *(b"/openapi.json", b"/metrics", b"/healthz", b"/readyz", b"/favicon.ico"),
+)
+METHODS = (b"GET", b"POST", b"POST", b"HEAD", b"OPTIONS", b"PUT", b"get", b"\x85")
+HEADERS = (
+    *(b"Accept", b"Accept-Encoding", b"Content-Type", b"Content-Encoding", b"Content-Disposition"),
+    *(
+        b"Cookie",
+        b"Authorization",
+        b"Expect",
+        b"Forwarded",
+        b"X-Forwarded-For",
+        b"Transfer-Encoding",
+    ),
+    *(b"Host", b"Origin", b"Range", b"If-Range", b"If-None-Match", b"If-Modified-Since"),
+    *(b"X-Request-ID", b"X-Request-Timeout"),
+)
+VALUES = (
+    *(b"", b"\x00", b"\xff\xfe", b"nan", b"1e400", b"9" * 5000, b"a=b;" * 300, b"*/*;q=abc"),
+    *(b"bytes=-0", b"bytes=5-1", b"bytes=0-" + b"9" * 500, b'W/"\xff', b"[::1", b"100-continue"),
+    *(b"multipart/form-data; boundary=", b"multipart/form-data; boundary=\xff", b"image/\xff"),
+    *(b"application/json; charset=utf-16", b"application/x-www-form-urlencoded"),
+    *(b"Mon, 99 Foo 9999 99:99:99 GMT", b"Sat, 01 Jan 0000 00:00:00 GMT"),
+)
+BODIES = (b"", _PHOTO, b"{}", b'{"image":"\xff"}', b"a=\xff&b=%ff")
+
+
+def random_request(chance: random.Random) -> bytes:
+    """Return a whole request whose parts fit each other by accident alone."""
+
+    def noise(longest: int) -> bytes:
+        data = bytes(chance.randrange(1, 256) for _ in range(chance.randint(0, longest)))
+        return data.translate(None, b" \r\n")
+
+    path = chance.choice(PATHS) + chance.choice((b"", b"/" + noise(20), b"?" + noise(30)))
+    method = chance.choice(METHODS)
+    body = chance.choice(BODIES) if method == b"POST" else b""
+    lines = [b"%s %s HTTP/1.1" % (method, path), b"Host: x", b"Connection: close"]
+    lines += [b"Content-Length: %d" % len(body)] if body else []
+    for _ in range(chance.randint(0, 4)):
+        value = chance.choice(VALUES) if chance.random() < 0.8 else noise(40)
+        lines.append(chance.choice(HEADERS) + b": " + value)
+    return b"\r\n".join([*lines, b"", body])
+
+
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory, root: Path, web_server: str):
     folder = tmp_path_factory.mktemp("raw")
@@ -94,6 +144,28 @@ def test_what_is_hardly_http_breaks_nothing(server: Server, name: str):
     assert not answer or re.match(rb"HTTP/\d\.\d [234]\d\d ", answer), answer[:300]
     assert server.predict(_PHOTO).status == 200
     assert server.family() == family
+
+
+@under_both
+def test_two_thousand_requests_of_random_parts_give_no_500(server: Server):
+    chance = random.Random(5)
+    statuses: Counter[bytes] = Counter()
+    for _ in range(2000):
+        raw = random_request(chance)
+        answer = b""
+        with (
+            socket.create_connection(("127.0.0.1", server.port), timeout=30) as connection,
+            contextlib.suppress(ConnectionError),
+        ):
+            connection.sendall(raw)
+            while block := connection.recv(1 << 16):
+                answer += block
+        assert not answer.startswith((b"HTTP/1.1 500", b"HTTP/1.1 502")), raw
+        statuses[answer[9:12]] += 1
+    # Enough of them are read, and answered with more than that they cannot be.
+    assert statuses[b"200"] > 50
+    assert statuses[b"404"] > 50
+    assert server.predict(_PHOTO).status == 200
 
 
 def test_a_query_that_is_no_text_is_refused_by_what_it_says(server: Server):
