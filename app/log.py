@@ -13,6 +13,9 @@ from datetime import UTC, datetime
 from typing import TextIO
 
 _LOGGER = logging.getLogger("slipway")
+# Where some readers end a line, and what a terminal takes for a command; JSON allows them as they
+# are, and a request may hold them.
+_UNSEEN = {code: f"\\u{code:04x}" for code in (*range(0x80, 0xA0), 0x2028, 0x2029)}
 
 
 class JsonLines(logging.Formatter):
@@ -32,7 +35,8 @@ class JsonLines(logging.Formatter):
             line |= {"event": "log", "logger": record.name, "message": record.getMessage()}
         if record.exc_info:
             line["traceback"] = self.formatException(record.exc_info)
-        return json.dumps(line, default=str, ensure_ascii=False)
+        text = json.dumps(line, default=str, ensure_ascii=False)
+        return text if text.isascii() else text.translate(_UNSEEN)
 
 
 class LineHandler(logging.StreamHandler[TextIO]):

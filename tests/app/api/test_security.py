@@ -91,11 +91,13 @@ def test_every_answer_tells_browsers_what_they_may_not(broken: FlaskClient, meth
 def test_a_request_cannot_write_a_line_of_the_log(
     client: FlaskClient, log_stream: io.StringIO, request_id: str
 ):
-    path = '/no\r\n{"event": "forged"}\u2028%0a{"event": "forged"}'
+    path = '/no\r\n{"event": "forged"}\u2028%0a{"event": "forged"}\x85\x9b2J'
     answer = client.get(path, headers={"X-Request-ID": request_id})
     assert answer.headers["X-Request-ID"] != request_id
-    (line,) = log_stream.getvalue().split("\n")[:-1]
+    (line,) = log_stream.getvalue().splitlines()
     event = json.loads(line)
+    assert line.isprintable()
+    assert event["path"].endswith("\x85\x9b2J")
     assert event["event"] == "request"
     assert re.fullmatch(r"[0-9A-Z]{26}", event["request_id"])
 
