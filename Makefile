@@ -8,8 +8,8 @@ slow = slow or goldens or server or browser or image or cluster
 setup: ; @./setup.sh
 serve: setup ; @exec $(bin)/slipway serve
 test: lint ; $(bin)/pytest -m "not ($(slow))"
-# Most of what starts servers waits for what they do in time, so nothing runs beside it.
-test-slow: ; @./setup.sh dev && $(bin)/pytest -m "($(slow)) and (goldens or not server) and not (image or cluster)" -n 2 --dist loadfile --durations=15 && $(bin)/pytest -m "server and not (goldens or image or cluster)" --durations=15
+# What starts servers waits for what they do in time, so nothing runs beside it.
+test-slow: ; @./setup.sh dev && $(bin)/pytest -m "($(slow)) and not (server or image or cluster)" -n 2 --dist loadfile --durations=15 && $(bin)/pytest -m "server and not (image or cluster)" --durations=15
 # Most of a rollout is waiting, so four files at once; those that measure under traffic come after.
 cluster-test: ; @./setup.sh dev && $(bin)/pytest -m "cluster and not alone" -n 4 --dist loadfile --durations=15 && $(bin)/pytest -m "cluster and alone"
 lint: ; @./setup.sh dev && $(bin)/ruff check && $(bin)/ruff format --check && $(bin)/mypy && $(bin)/lint-imports && PYTHONPATH=cloud_function $(bin)/lint-imports --config cloud_function/.importlinter && $(bin)/yamllint --strict . && $(bin)/hadolint Dockerfile && $(bin)/shellcheck -S warning setup.sh .ci/run kubernetes/*.sh
