@@ -66,7 +66,8 @@ def _query(request: Request) -> Iterator[tuple[str, object]]:
         given = request.args
     except UnicodeDecodeError as error:
         shown = request.query_string.decode(errors="backslashreplace")
-        detail = f"the query is {shown!r}: UTF-8 is expected, percent-encoded"
+        # Its bytes are backslashed already: `repr` would do it again.
+        detail = f"the query is '{shown}': UTF-8 is expected, percent-encoded"
         raise ProblemError("invalid-parameter", detail, field="query", value=shown) from error
     yield from given.items(multi=True)
 

@@ -179,3 +179,4 @@ def test_a_query_that_is_no_text_is_refused_by_what_it_says(server: Server):
     problem = json.loads(body)
     assert (problem["type"], problem["field"]) == ("/problems/invalid-parameter", "query")
     assert "\\xff=%ff&%00=" in problem["value"]
+    assert f"'{problem['value']}'" in problem["detail"]
