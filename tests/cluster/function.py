@@ -13,6 +13,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from tests.app.api.server import free_port
+
 _SOURCE = Path(__file__).resolve().parents[2] / "cloud_function" / "main.py"
 _START_LIMIT_S = 60
 _STOP_LIMIT_S = 30
@@ -81,13 +83,6 @@ class Function:
         # What is no JSON is the server's own; a line without its end is still being written.
         whole = self._log.read_text().rpartition("\n")[0].splitlines()
         return [json.loads(text) for text in whole if text.startswith("{")]
-
-
-def free_port() -> int:
-    """Return a port that nobody listens on."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
 
 
 def is_open(port: int) -> bool:

@@ -8,7 +8,7 @@ import threading
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from tests.cluster.function import free_port
+from tests.app.api.server import free_port
 
 # Every API server's certificate has this name, whatever its address.
 _SERVER_NAME = "kubernetes.default.svc"

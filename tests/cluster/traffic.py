@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.cluster.function import free_port, is_open
+from tests.app.api.server import free_port
+from tests.cluster.function import is_open
 from tests.cluster.site import Site
 
 Report = dict[str, dict[str, Any]]
