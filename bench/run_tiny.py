@@ -51,6 +51,9 @@ class LoadedTiny:
     def warm_up(self) -> None:
         return
 
+    def check(self, image: NDArray[np.uint8]) -> None:
+        return
+
     def predict(
         self, images: Sequence[NDArray[np.uint8]], parameters: Sequence[Parameters]
     ) -> list[Instances]:

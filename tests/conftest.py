@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.mrcnn.tiny import tiny_network
 from tests.parts import absent, told_by
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -50,3 +51,13 @@ def chromium() -> str:
     if found is None:
         absent("Chromium is not here; CHROMIUM says where")
     return found
+
+
+@pytest.fixture(scope="session")
+def tiny_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a weight file of `tests.mrcnn.tiny.ARCHITECTURE` in Matterport's layout."""
+    from mrcnn.loading import save_weights
+
+    path = tmp_path_factory.mktemp("weights") / "tiny.h5"
+    save_weights(tiny_network(), path)
+    return path
