@@ -20,6 +20,7 @@ from PIL.ImageFile import ImageFile
 
 from app.images.capacity import Capacity
 from app.images.contents import Contents
+from app.images.exif import upright
 from app.images.formats import reader_of
 from app.images.limits import (
     Budget,
@@ -28,7 +29,7 @@ from app.images.limits import (
     ImageTooLargeError,
     ImageUnreadableError,
 )
-from app.images.pixels import rgb, upright
+from mrcnn.pictures.pixels import rgb
 
 # Pillow's own limit is a warning first; here is the one that Settings gives instead.
 Image.MAX_IMAGE_PIXELS = None

@@ -14,9 +14,10 @@ from pathlib import Path
 
 from PIL.TiffImagePlugin import TiffImageFile
 
-from app.images.contents import Contents, Samples, WatchedFile
+from app.images.contents import Contents, WatchedFile
 from app.images.exif import Directories, Entry, orientation_in
 from app.images.limits import Budget, ImageLimits, ImageTooLargeError
+from mrcnn.pictures.pixels import Samples
 
 #: The most values of one entry: tiles of 16 x 16 pixels of a picture of 67 million.
 MAX_VALUES = 1 << 18
