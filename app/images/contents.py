@@ -11,10 +11,12 @@ import io
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+import numpy as np
+from numpy.typing import NDArray
 from PIL.ImageFile import ImageFile
 
 from app.images.limits import Budget
-from mrcnn.pictures.pixels import Samples
+from mrcnn.pictures.pixels import Samples, alpha
 
 # What a decoder does in a step of the budget: the clock is looked at every 8 KiB.
 _STEP_BYTES = 32
@@ -48,3 +50,5 @@ class Contents:
     """Width and height, where Pillow would take memory before it tells them."""
     samples: Samples = field(default_factory=Samples)
     """What Pillow's mode does not tell of samples wider than 8 bits."""
+    fourth: Callable[[ImageFile], NDArray[np.uint8] | None] = alpha
+    """Find the loaded picture's fourth channel, uint8 [height, width]."""

@@ -44,6 +44,15 @@ def rgb(image: Image.Image, samples: Samples = Samples()) -> NDArray[np.uint8]:
     return np.asarray(image if image.mode == "RGB" else image.convert("RGB"))
 
 
+def alpha(image: Image.Image) -> NDArray[np.uint8] | None:
+    """Return a loaded picture's fourth channel, uint8 [height, width]; None where it has none."""
+    band = next((band for band in image.getbands() if band in ("A", "a")), None)
+    # In Lab "A" is a colour, and the last band is "B".
+    if band is None or image.mode == "LAB":
+        return None
+    return np.asarray(image.getchannel(band))
+
+
 def _narrowed(values: NDArray[Any], mode: str, samples: Samples) -> NDArray[np.uint8]:
     """Scale samples of 9 to 32 bits to 8."""
     if mode.startswith("I;"):
