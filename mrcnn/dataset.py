@@ -11,9 +11,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
-from mrcnn.pictures.pixels import rgb
+from mrcnn.pictures.files import load
 
 _logger = logging.getLogger(__name__)
 
@@ -84,11 +83,10 @@ class Dataset:
         """Return a picture as uint8 [h, w, 3] RGB, whatever its file holds.
 
         As in the original, transparency is cut off and EXIF turns nothing. Samples of more than 8
-        bits are scaled to 8. Raises ValueError for those that stand for no brightness.
+        bits are scaled to 8, and colours that are multiplied by their alpha are divided by it.
+        Raises ValueError for pixels that are not read right.
         """
-        with Image.open(self.image_info[image_id]["path"]) as picture:
-            picture.load()
-            return np.array(rgb(picture))
+        return np.array(load(self.image_info[image_id]["path"]))
 
     def load_mask(self, image_id: int) -> tuple[NDArray[Any], NDArray[np.int32]]:
         """Return the masks, bool [h, w, n], and class ids, int32 [n]; a subclass has some."""

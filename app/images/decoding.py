@@ -16,10 +16,9 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from PIL.ImageFile import ImageFile
 
 from app.images.capacity import Capacity
-from app.images.contents import Contents
+from app.images.contents import Contents, Opened
 from app.images.exif import upright
 from app.images.formats import reader_of
 from app.images.limits import (
@@ -29,7 +28,6 @@ from app.images.limits import (
     ImageTooLargeError,
     ImageUnreadableError,
 )
-from mrcnn.pictures.pixels import rgb
 
 # Pillow's own limit is a warning first; here is the one that Settings gives instead.
 Image.MAX_IMAGE_PIXELS = None
@@ -60,26 +58,17 @@ def decode(data: bytes, limits: ImageLimits, *, keep_alpha: bool = False) -> NDA
     while too many other pictures are decoded. Raises an `ImageError`.
     """
     with _read(data, limits) as contents:
-        image = None if contents.size else contents.open()
-        width, height = contents.size or cast(ImageFile, image).size
+        opened = None if contents.size else contents.open()
+        width, height = contents.size or cast(Opened, opened).size
         limits.check_size(width, height)
-        with _capacity.held(width * height, _LARGEST_AT_ONCE * limits.max_pixels):
-            image = image or contents.open()
-            return _pixels(image, contents, limits, keep_alpha=keep_alpha)
-
-
-def _pixels(
-    image: ImageFile, contents: Contents, limits: ImageLimits, *, keep_alpha: bool
-) -> NDArray[np.uint8]:
-    # The size that the file's own reader has found may be another one than Pillow's.
-    limits.check_size(*image.size)
-    image.load()
-    limits.check_size(*image.size)
-    pixels = rgb(image, contents.samples)
-    if keep_alpha and (fourth := contents.fourth(image)) is not None:
-        pixels = np.dstack([pixels, fourth])
-    image.close()
-    return upright(pixels, contents.orientation)
+        worth = max(width * height, contents.worth)
+        with _capacity.held(worth, _LARGEST_AT_ONCE * limits.max_pixels):
+            opened = opened or contents.open()
+            # The size that the file's own reader has found may be another one than Pillow's.
+            limits.check_size(*opened.size)
+            pixels = opened.pixels(keep_alpha=keep_alpha)
+            limits.check_size(*pixels.shape[1::-1])
+            return upright(pixels, contents.orientation)
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from PIL.ImageFile import ImageFile
 from PIL.PngImagePlugin import PngImageFile
 
-from app.images.contents import Contents, WatchedFile
+from app.images.contents import ByPillow, Contents, WatchedFile
 from app.images.exif import orientation
 from app.images.limits import Budget, ImageLimits
 from mrcnn.pictures.pixels import alpha
@@ -45,11 +45,11 @@ def read(data: bytes, limits: ImageLimits, budget: Budget) -> Contents:
             frames = max(1, int.from_bytes(data[start + 8 : start + 12]))
         seen.add(name)
     file = b"".join(kept)
+    fourth = partial(_fourth, file=file, key=key, budget=budget)
     return Contents(
-        open=lambda: PngImageFile(WatchedFile(file, budget)),
+        open=lambda: ByPillow(PngImageFile(WatchedFile(file, budget)), fourth),
         orientation=orientation(exif),
         frames=frames,
-        fourth=partial(_fourth, file=file, key=key, budget=budget),
     )
 
 
