@@ -35,6 +35,10 @@ def read(data: bytes, limits: ImageLimits, budget: Budget) -> Contents:
     exif, frames, key = None, 1, b""
     seen: set[bytes] = set()
     for name, start, end in _chunks(data, budget):
+        if not seen and name != b"IHDR":
+            raise ValueError("it does not begin with its header")
+        if name == b"IDAT" and data[25:26] == b"\3" and b"PLTE" not in seen:
+            raise ValueError("its pixels are indices, and it has no palette before them")
         if name == b"IDAT" or (name in _ONCE and name not in seen):
             kept.append(data[start:end])
         elif name == b"eXIf" and exif is None:
