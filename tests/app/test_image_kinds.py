@@ -127,6 +127,15 @@ def test_a_bmp_of_os_2_has_the_right_colours():
     assert np.array_equal(decode(bmp(rows, 24, header=12), LIMITS), values)
 
 
+@pytest.mark.parametrize("header", [56, 108, 124])
+def test_a_bmp_s_own_field_of_transparency_is_a_fourth_channel(header: int):
+    values = numbers(8, 4)
+    rows = values[..., [2, 1, 0, 3]].astype(np.uint8).reshape(SIZE[1], -1)
+    data = bmp(rows, 32, header=header, masks=(0xFF0000, 0xFF00, 0xFF, 0xFF000000))
+    assert np.array_equal(decode(data, LIMITS, keep_alpha=True), values)
+    assert np.array_equal(decode(data, LIMITS), values[..., :3])
+
+
 @pytest.mark.parametrize(
     "masks",
     [

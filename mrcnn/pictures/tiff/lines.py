@@ -37,8 +37,9 @@ def lines_of(directories: Directories, layout: Layout, plane: int) -> Lines:
     """Return a plane's lines; decompresses it. Raises ValueError or OSError for what is damaged."""
     if layout.compression is Compression.NONE:
         return _Stored(directories.data, layout, plane).lines
-    image = TiffImageFile(io.BytesIO(directories.rewritten(_fields(layout, plane))))
-    image.load()
+    with io.BytesIO(directories.rewritten(_fields(layout, plane))) as file:
+        image = TiffImageFile(file)
+        image.load()
     across = 1 if layout.compression.is_of_pixels else layout.across
 
     def lines(start: int, end: int) -> NDArray[np.uint8]:
