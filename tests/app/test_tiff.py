@@ -200,6 +200,13 @@ def test_chroma_that_pixels_share_is_spread_over_them(across: int, down: int):
     raw = packed_by_pillow(units.tobytes(), "tiff_lzw")
     packed = strip(units, {**tags, 259: [5], 530: [across, down], 338: [], 339: []}, raw)
     assert np.array_equal(decode(packed, LIMITS), decode(data, LIMITS))
+    # The same bytes as tiles of one unit each.
+    size = units.shape[2]
+    tile = {273: [], 278: [], 279: [], 322: [across], 323: [down], 325: [size] * 4}
+    tags |= {**tile, 338: [], 339: [], 530: [across, down], 324: [1] * 4}
+    place = len(tiff(units, tags)) - units.nbytes
+    tiles = tiff(units, tags | {324: [place + size * index for index in range(4)]})
+    assert np.array_equal(decode(tiles, LIMITS), decode(data, LIMITS))
 
 
 def strips(parts: list[bytes], size: tuple[int, int], tags: dict[int, list[int]]) -> bytes:
@@ -293,6 +300,7 @@ def test_what_is_not_known_to_be_right_is_refused_by_name(tags: dict[int, list[i
     [
         pytest.param({332: [2]}, "InkSet 2", id="other inks"),
         pytest.param({336: [255, 0]}, "DotRange 255, 0", id="ink the other way round"),
+        pytest.param({336: [0, 100]}, "DotRange 0, 100", id="ink in per cent"),
         pytest.param({258: [32] * 4}, "32 bits", id="ink of 32 bits"),
         pytest.param({338: [7]}, "ExtraSamples 7", id="odd extra sample"),
         pytest.param({338: [1]}, "associated alpha", id="associated"),

@@ -104,12 +104,11 @@ def _check_subsampling(layout: Layout) -> None:
     if not layout.is_subsampled:
         return
     across, down = layout.subsampling
-    is_whole = layout.segment[1] % down == 0 or layout.down == 1
-    is_known = {across, down} <= {1, 2, 4} and is_whole
-    if layout.is_planar or layout.is_tiled or layout.extras or not is_known:
+    width, height = layout.segment
+    is_cut = (layout.is_tiled and width % across) or (layout.down > 1 and height % down)
+    if not {across, down} <= {1, 2, 4} or is_cut or layout.together != 3:
         raise ValueError(
-            f"YCbCrSubSampling {across}, {down} in strips or tiles of {layout.segment[1]} rows in"
-            f" {_told(layout)}"
+            f"YCbCrSubSampling {across}, {down} in parts of {width} x {height} in {_told(layout)}"
         )
 
 
@@ -118,7 +117,7 @@ def _check_rare_tags(fields: Fields, layout: Layout) -> None:
         ink, dots = fields.number(Tag.INK_SET, 1), fields.numbers(Tag.DOT_RANGE)
         if ink != 1:
             raise ValueError(f"InkSet {ink} is not read; 1, cyan, magenta, yellow and black, is")
-        if any(dots[::2]) or len(set(dots[1::2])) > 1:
+        if any(dots[::2]) or not set(dots[1::2]) <= {(1 << layout.bits) - 1}:
             raise ValueError(f"DotRange {listed(dots)} is not read")
     if layout.photometric is not Photometric.PALETTE and fields.number(Tag.INDEXED, 0):
         raise ValueError(f"Indexed colours are not read in {_told(layout)}")
