@@ -14,6 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 _RANGES = (255, 65_535, 4_294_967_295)
+# What is rounded to 255: a resampled picture goes a little beyond its range.
+_JUST_ABOVE_1 = 255.5 / 255
 
 
 class Scale(Protocol):
@@ -57,8 +59,13 @@ class Range:
             raise ValueError(f"its samples from {low:g} to {high:g} are no range of brightness")
         is_float = high.dtype.kind == "f"
         largest = _RANGES[-1] if is_float else int(np.iinfo(high.dtype).max)
-        for most in (1, *_RANGES) if is_float else _RANGES:
-            if high <= most:
+        if is_float and high < _JUST_ABOVE_1:
+            return cls(1)
+        if is_float and high < 2:
+            raise ValueError(f"its samples go up to {high:g}, which is no range: 1 and 255 are")
+        for most in _RANGES:
+            # What is a fraction above the range is scaled to full brightness all the same.
+            if high < most + 1:
                 return cls(min(most, largest))
         raise ValueError(f"its samples go up to {high:g}; at most {_RANGES[-1]:,} is accepted")
 

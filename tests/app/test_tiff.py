@@ -321,6 +321,16 @@ def test_negative_samples_are_no_brightness(kind: str):
         decode(data, LIMITS)
 
 
+def test_floats_a_little_above_their_range_are_no_other_range():
+    for high, expected in ((1.0015, [0, 128, 255]), (255.9, [0, 127, 255])):
+        data = written(np.array([[[0], [high / 2], [high]]], "f4"), "minisblack")
+        assert decode(data, LIMITS)[0, :, 0].tolist() == expected
+    for high in (1.01, 1.9):
+        data = written(np.array([[[0], [high]]], "f4"), "minisblack")
+        with pytest.raises(ImageUnreadableError, match=rf"go up to {high}, which is no range"):
+            decode(data, LIMITS)
+
+
 def test_samples_take_no_more_memory_than_those_of_a_large_photo():
     limits = ImageLimits(max_bytes=400_000, max_pixels=100)
     photo = tiff(np.zeros((10, 10, 4), "<u2"), {338: [2]})

@@ -63,11 +63,9 @@ class Photometric(IntEnum):
     @property
     def colours(self) -> int:
         """How many samples of a pixel are colours."""
-        return {"CMYK": 4}.get(self.name, 1 if self.is_of_one else 3)
-
-    @property
-    def is_of_one(self) -> bool:
-        return self.is_grey or self is Photometric.PALETTE
+        if self is Photometric.CMYK:
+            return 4
+        return 1 if self.is_grey or self is Photometric.PALETTE else 3
 
     @property
     def is_grey(self) -> bool:
