@@ -10,7 +10,7 @@ import logging
 import os
 import sys
 from datetime import UTC, datetime
-from typing import TextIO
+from typing import Any, TextIO, cast
 
 _LOGGER = logging.getLogger("slipway")
 # Where some readers end a line, and what a terminal takes for a command; JSON allows them as they
@@ -39,12 +39,24 @@ class JsonLines(logging.Formatter):
         return text if text.isascii() else text.translate(_UNSEEN)
 
 
+class _Unlocked:
+    """What `logging` takes for a lock, in either of the ways in which it takes one."""
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, *_: object) -> None: ...
+
+    def acquire(self) -> None: ...
+
+    def release(self) -> None: ...
+
+
 class LineHandler(logging.StreamHandler[TextIO]):
     """Writes each line in one piece, so that the lines of several processes do not mix."""
 
     def createLock(self) -> None:  # noqa: N802 - the base class names it
         """Do without a lock: while one thread writes, a hundred others would queue for it."""
-        self.lock = None
+        self.lock = cast(Any, _Unlocked())
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write one record; a closed pipe is nobody's reason to fail a prediction."""

@@ -247,6 +247,14 @@ class Settings:
             "The most pixels of all photos of one request.",
         )
     )
+    max_molded_pixels: int = field(
+        metadata=_variable(
+            "MAX_MOLDED_PIXELS",
+            "4194304",
+            _whole_number(64 * 64, 2**31 - 1),
+            "The most pixels that a photo may have once it is resized and padded for its network.",
+        )
+    )
     decode_timeout_s: float = field(
         metadata=_variable(
             "DECODE_TIMEOUT_S",

@@ -12,8 +12,9 @@ import sys
 from pathlib import Path
 
 from bench.contender import ROOT
+from bench.machine import Load, difference, watched
 from bench.photos import jpeg
-from bench.report import save, table
+from bench.report import show
 from bench.server import running_server
 from bench.traffic import Tally, post, send_at, send_for
 
@@ -35,17 +36,22 @@ def main() -> None:
     with running_server(None if arguments.tiny else arguments.models) as port:
         send_for(port, request, 3, arguments.clients)
         print(f"{arguments.clients} clients, {seconds:g} s", file=sys.stderr)
-        peak = send_for(port, request, seconds, arguments.clients)
+        loads: dict[str, list[Load]] = {"the peak": [], "the overload": []}
+        with watched(loads["the peak"]):
+            peak = send_for(port, request, seconds, arguments.clients)
         peak_rate = good(peak, deadline_s) / peak.seconds
         rate = arguments.times * peak_rate
         print(f"{rate:.1f} requests a second, {seconds:g} s", file=sys.stderr)
-        overload = send_at(port, request, seconds, rate)
+        with watched(loads["the overload"]):
+            overload = send_at(port, request, seconds, rate)
     rows = [
         row_of("peak", peak, deadline_s, peak_rate),
         row_of(f"{arguments.times:g} x peak", overload, deadline_s, peak_rate),
     ]
-    print(table(rows))
-    print(f"\nwritten to {save('load', rows, vars(arguments)).relative_to(ROOT)}")
+    if reason := difference(loads):
+        print(reason, file=sys.stderr)
+        rows = [row | {"% of peak": ""} for row in rows]
+    show("load", rows, vars(arguments), loads)
 
 
 def good(tally: Tally, deadline_s: float) -> int:

@@ -7,18 +7,16 @@ has a process of its own and takes its turn in every round, so that noise of the
 from __future__ import annotations
 
 import argparse
-import datetime
-import json
-import platform
 import statistics
 import sys
 from pathlib import Path
 from typing import Any
 
 from bench.contender import ROOT, Contender
-from bench.environment import cpu_model, photo, torchvision_python, weight_file
+from bench.environment import photo, torchvision_python, weight_file
+from bench.machine import Load, difference, stated, watched
+from bench.report import save
 
-RESULTS = ROOT / "bench" / "results"
 OURS, PEAK = "Detector R101", "matrix product"
 
 
@@ -34,15 +32,23 @@ def main() -> None:
     for contender in contenders:
         print(f"starting {contender.name}", file=sys.stderr)
         contender.start()
+    loads: dict[str, list[Load]] = {contender.name: [] for contender in contenders}
     for number in range(1, arguments.rounds + 1):
         print(f"round {number} of {arguments.rounds}", file=sys.stderr)
         for contender in contenders:
-            contender.turn()
+            with watched(loads[contender.name]):
+                contender.turn()
     for contender in contenders:
         contender.stop()
     rows = [row_of(contender, contenders) for contender in contenders]
-    print(table(rows))
-    print(f"\nwritten to {save(rows, contenders, arguments.threads).relative_to(ROOT)}")
+    reason = difference(loads)
+    if reason:
+        print(reason, file=sys.stderr)
+    print(table(rows, comparable=not reason))
+    print(f"\n{stated(loads)}")
+    told = [{"name": c.name, "facts": c.facts, "turns": c.turns} for c in contenders]
+    path = save("mask_rcnn", rows, vars(arguments), loads, contenders=told)
+    print(f"written to {path.relative_to(ROOT)}")
 
 
 def contenders_of(threads: int, with_torchvision: bool) -> list[Contender]:
@@ -112,28 +118,16 @@ COLUMNS = {
 }
 
 
-def table(rows: list[dict[str, Any]]) -> str:
-    """Return the rows as a Markdown table."""
-    lines = [list(COLUMNS), ["---", *["---:"] * (len(COLUMNS) - 1)]]
-    lines += [[shown.format(**row) for shown in COLUMNS.values()] for row in rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
-def save(rows: list[dict[str, Any]], contenders: list[Contender], threads: int) -> Path:
-    """Write everything that was measured as JSON; returns the path."""
-    now = datetime.datetime.now(datetime.UTC)
-    RESULTS.mkdir(exist_ok=True)
-    path = RESULTS / f"mask_rcnn-{now:%Y%m%dT%H%M%SZ}.json"
-    report = {
-        "date": now.isoformat(timespec="seconds"),
-        "cpu": cpu_model(),
-        "python": platform.python_version(),
-        "threads": threads,
-        "rows": rows,
-        "contenders": [{"name": c.name, "facts": c.facts, "turns": c.turns} for c in contenders],
+def table(rows: list[dict[str, Any]], *, comparable: bool = True) -> str:
+    """Return the rows as a Markdown table, without what compares them where that cannot be."""
+    columns = {
+        heading: shown
+        for heading, shown in COLUMNS.items()
+        if comparable or not heading.startswith(("ratio", "%"))
     }
-    path.write_text(json.dumps(report, indent=1) + "\n")
-    return path
+    lines = [list(columns), ["---", *["---:"] * (len(columns) - 1)]]
+    lines += [[shown.format(**row) for shown in columns.values()] for row in rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 if __name__ == "__main__":

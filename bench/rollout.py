@@ -22,8 +22,8 @@ from pathlib import Path
 from typing import Any
 
 import kubernetes
-from bench.contender import ROOT
-from bench.report import save, table
+from bench.machine import Load, watched
+from bench.report import show
 from rollout.state import PREFIX
 from tests.cloud_function.border import BuildApi
 from tests.cloud_function.namespace import NAME
@@ -64,6 +64,7 @@ def main() -> None:
     if missing := [name for name in VARIABLES if not os.environ.get(name)]:
         sys.exit(f"{', '.join(missing)} must be set: see tests/cluster/README.md")
     kubernetes.config.load_kube_config()
+    beside: list[Load] = []
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         images = compiled(folder, os.environ["REGISTRY"])
@@ -72,10 +73,12 @@ def main() -> None:
         stage = Stage(images, os.environ["PUBSUB_EMULATOR_HOST"], BuildApi(), folder, asked)
         with stage(QUICK) as site:
             # The function's first message finds it without a connection to anything.
-            first, *took = [_roll_out(site, number) for number in range(arguments.rollouts + 1)]
+            first = _roll_out(site, 0)
+            with watched(beside):
+                took = [_roll_out(site, number) for number in range(1, arguments.rollouts + 1)]
+    loads = {"the rollouts": beside}
     rows = [_row(name, [one[name] for one in took], cold) for name, cold in first.items()]
-    print(table(rows))
-    print(f"\nwritten to {save('rollout', rows, vars(arguments)).relative_to(ROOT)}")
+    show("rollout", rows, vars(arguments), loads)
 
 
 def _roll_out(site: Site, number: int) -> dict[str, float]:

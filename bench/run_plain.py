@@ -9,10 +9,12 @@ import io
 import os
 import shutil
 import sys
+import tempfile
 from pathlib import Path
 
 import numpy as np
 from flask import Flask, Response, jsonify, request
+from numpy.typing import NDArray
 from PIL import Image
 
 from bench.contender import ROOT
@@ -27,11 +29,15 @@ def readyz() -> Response:
     return Response("ready\n")
 
 
+def decoded(photo: bytes) -> NDArray[np.uint8]:
+    """Decode a photo in one line."""
+    return np.asarray(Image.open(io.BytesIO(photo)).convert("RGB"))
+
+
 @application.post("/predict")
 def predict() -> Response:
     """Find the one instance on the photo that is the body."""
-    image = np.asarray(Image.open(io.BytesIO(request.get_data())).convert("RGB"))
-    found = find(image)
+    found = find(decoded(request.get_data()))
     y_min, x_min, y_max, x_max = found.boxes_yxyx[0].tolist()
     box = {"x_min": x_min, "y_min": y_min, "x_max": x_max, "y_max": y_max}
     return jsonify({"instances": [{"score": float(found.scores[0]), "box": box}]})
@@ -41,7 +47,10 @@ def main() -> None:
     """Become uWSGI, with as many processes and threads as are asked for."""
     beside = str(Path(sys.executable).parent)
     uwsgi = shutil.which("uwsgi", path=beside) or "uwsgi"
+    # Without one the router speaks TCP to the workers, and waits for delayed acknowledgements.
+    folder = tempfile.mkdtemp()
     options = [
+        *("--socket", f"{folder}/workers.sock"),
         *("--http", f"127.0.0.1:{os.environ['PORT']}", "--http-keepalive", "--master"),
         *("--processes", os.environ["HTTP_PROCESSES"], "--threads", os.environ["HTTP_THREADS"]),
         *("--enable-threads", "--die-on-term", "--disable-logging", "--buffer-size", "65535"),

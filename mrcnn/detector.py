@@ -22,10 +22,10 @@ with importing_quietly():
     import tensorflow as tf
 
 from mrcnn.architecture import Architecture
-from mrcnn.config import Config, ConfigError
+from mrcnn.config import SIZE_MULTIPLE, Config, ConfigError
 from mrcnn.instances import Instances
 from mrcnn.loading import load_weights
-from mrcnn.molding import Molded, mold_image
+from mrcnn.molding import Molded, PhotoError, mold_image, molded_size
 from mrcnn.network import MaskRCNNNetwork
 from mrcnn.unmolding import unmold_detections
 from mrcnn.weights import WeightFile
@@ -100,9 +100,35 @@ class Detector:
         side = self.config.IMAGE_MIN_DIM
         if self.config.IMAGE_RESIZE_MODE == "square":
             side = self.config.IMAGE_MAX_DIM
+        elif self.config.IMAGE_RESIZE_MODE == "none":
+            side = min(side, 1024)  # the setting is not about photos then, and may be anything
         side = max(64, side // 64 * 64)
         noise = np.random.default_rng(0).integers(0, 256, (side, side, 3), np.uint8)
         self.detect([noise], min_score=0.0)
+
+    def molded_size(self, height: int, width: int) -> tuple[int, int]:
+        """Return (height, width) of the network's frame for a photo, which it fits.
+
+        Raises PhotoError for a size that the resize mode cannot take.
+        """
+        config = self.config
+        molded = molded_size(
+            (height, width),
+            mode=config.IMAGE_RESIZE_MODE,
+            min_dim=config.IMAGE_MIN_DIM,
+            max_dim=config.IMAGE_MAX_DIM,
+            min_scale=config.IMAGE_MIN_SCALE,
+        )
+        self._check_sides(*molded)
+        return molded
+
+    def _check_sides(self, height: int, width: int) -> None:
+        if height % SIZE_MULTIPLE or width % SIZE_MULTIPLE:
+            raise PhotoError(
+                f"the photo is {width} x {height} pixels; resize mode "
+                f"{self.config.IMAGE_RESIZE_MODE!r} needs sides that are multiples of "
+                f"{SIZE_MULTIPLE}"
+            )
 
     def detect(
         self,
@@ -123,7 +149,7 @@ class Detector:
             One `Instances` a photo, in the order given, best score first.
 
         Raises:
-            ValueError: something is not a photo, or has a size that the resize mode cannot take.
+            ValueError: something is not a photo; PhotoError: the resize mode cannot take its size.
         """
         config = self.config
         molded = [
@@ -148,12 +174,7 @@ class Detector:
         """
         least = self.config.DETECTION_MIN_CONFIDENCE if min_score is None else min_score
         for photo in molded:
-            height, width = photo.pixels.shape[:2]
-            if height % 64 or width % 64:
-                raise ValueError(
-                    f"the photo is {width} x {height} pixels; resize mode "
-                    f"{self.config.IMAGE_RESIZE_MODE!r} needs sides that are multiples of 64"
-                )
+            self._check_sides(*photo.pixels.shape[:2])
         found: dict[int, Instances] = {}
         for chunk in _chunks(molded, self.images_at_once):
             answers = self._run([molded[index] for index in chunk], float(least))

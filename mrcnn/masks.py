@@ -7,6 +7,7 @@ keep what is at least .5.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any
@@ -29,6 +30,9 @@ _THRESHOLD = 0.5 - 2.0**-26
 _MARGIN = 1e-14
 _CHUNK_PIXELS = 1 << 16
 _TRACED_PIXELS = 1 << 14  # boxes up to here are faster pixel by pixel
+_MULTIPLIED_PIXELS = 1 << 15  # boxes up to here have their area counted quicker by products
+#: What OpenBLAS multiplies in the thread that asks: waking others takes longer than this does.
+_PRODUCTS_OF_ONE_THREAD = 1 << 18
 _SAMPLES_PER_CELL = 4  # of a polygon's outline, where the box is larger than the mask
 
 
@@ -69,6 +73,18 @@ def encode_rle(
     counts = np.diff(positions, prepend=0, append=height * width)
     rle = coco.frPyObjects({"size": [height, width], "counts": counts}, height, width)
     return {"size": [height, width], "counts": rle["counts"].decode("ascii")}
+
+
+def mask_area(mask: NDArray[np.float32], box_yxyx: Box) -> int:
+    """Return how many pixels the mask sets, which is what `rle_area` counts, without its code."""
+    top, left, bottom, right = (int(side) for side in box_yxyx)
+    height, width = bottom - top, right - left
+    if height * width <= _MULTIPLIED_PIXELS and not (_covers_all(mask) or _covers_nothing(mask)):
+        area = _multiplied_area(mask, height, width)
+        if area is not None:
+            return area
+    _, rows = _toggles(mask, (height, width))
+    return int(rows[1::2].sum() - rows[::2].sum())
 
 
 def rle_area(rle: Mapping[str, Any]) -> int:
@@ -137,6 +153,31 @@ def _toggles(
         if traced is not None:
             return traced
     return _pixel_toggles(bordered, rows, columns)
+
+
+def _multiplied_area(mask: NDArray[np.float32], height: int, width: int) -> int | None:
+    """Count the pixels by two products of matrices, or return None where rounding could decide."""
+    bordered = with_border(mask.astype(np.float64))
+    by_columns = bordered @ _weights(mask.shape[1], width).T
+    rows = _weights(mask.shape[0], height)
+    step = max(1, _PRODUCTS_OF_ONE_THREAD // (rows.shape[1] * width))
+    sure = possible = 0
+    for start in range(0, height, step):
+        values = rows[start : start + step] @ by_columns
+        sure += int(np.count_nonzero(values >= _THRESHOLD + _MARGIN))
+        possible += int(np.count_nonzero(values >= _THRESHOLD - _MARGIN))
+    return sure if sure == possible else None
+
+
+@functools.lru_cache(maxsize=512)
+def _weights(cells: int, pixels: int) -> NDArray[np.float64]:
+    """Return how much of each cell is in each pixel: [pixels, 1 + cells + 1], with the border."""
+    samples = Samples.along(cells, pixels)
+    weights = np.zeros((pixels, cells + 2))
+    each = np.arange(pixels)
+    weights[each, samples.first] = 1.0 - samples.fractions
+    weights[each, samples.first + 1] = samples.fractions
+    return weights
 
 
 def _pixel_toggles(

@@ -19,9 +19,11 @@ from mrcnn.bilinear import resize_bilinear
 __all__ = [
     "RESIZE_MODES",
     "Molded",
+    "PhotoError",
     "compose_image_meta",
     "fit_image",
     "mold_image",
+    "molded_size",
     "parse_image_meta",
     "resize_bilinear",
     "resize_scale",
@@ -35,6 +37,10 @@ _PAD_MULTIPLE = 64  # the pyramid halves the picture six times
 Window = tuple[int, int, int, int]
 Padding = tuple[tuple[int, int], tuple[int, int], tuple[int, int]]
 _NO_PADDING: Padding = ((0, 0), (0, 0), (0, 0))
+
+
+class PhotoError(ValueError):
+    """A photo that a network cannot take; the message is one line that says why."""
 
 
 @dataclass(frozen=True)
@@ -101,13 +107,30 @@ def fit_image(
     limit = max_dim if mode == "square" else None
     scale = resize_scale((height, width), min_dim=min_dim, max_dim=limit, min_scale=min_scale)
     if scale != 1:
-        # A hair-thin photo would round to nothing; it keeps one pixel.
-        size = (max(1, round(height * scale)), max(1, round(width * scale)))
-        image = resize_bilinear(image, size).astype(image.dtype)
+        image = resize_bilinear(image, _scaled((height, width), scale)).astype(image.dtype)
     if mode == "crop":
         return _crop(image, min_dim or 0, scale, shape, rng)
-    target = (max_dim, max_dim) if mode == "square" else _padded_size(image.shape)
+    target = (max_dim, max_dim) if mode == "square" else _padded_size(image.shape[:2])
     return _pad(image, (target[0] or 0, target[1] or 0), scale, shape)
+
+
+def molded_size(
+    size: tuple[int, int],
+    *,
+    mode: str,
+    min_dim: int | None,
+    max_dim: int | None,
+    min_scale: float | None = None,
+) -> tuple[int, int]:
+    """Return (height, width) of what `fit_image` makes of a photo of `size`, without making it."""
+    _check_mode(mode, min_dim, max_dim)
+    if mode == "none":
+        return size
+    if mode != "pad64":
+        side = (max_dim if mode == "square" else min_dim) or 0
+        return side, side
+    scale = resize_scale(size, min_dim=min_dim, max_dim=None, min_scale=min_scale)
+    return _padded_size(_scaled(size, scale))
 
 
 def resize_scale(
@@ -171,8 +194,13 @@ def _check_mode(mode: str, min_dim: int | None, max_dim: int | None) -> None:
         raise ValueError(f"resize mode 'pad64' needs min_dim to be a multiple of 64, not {min_dim}")
 
 
-def _padded_size(shape: tuple[int, ...]) -> tuple[int, int]:
-    height, width = (-(-side // _PAD_MULTIPLE) * _PAD_MULTIPLE for side in shape[:2])
+def _scaled(size: tuple[int, int], scale: float) -> tuple[int, int]:
+    """Return a resized photo's size; a hair-thin one would round to nothing and keeps one pixel."""
+    return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
+
+
+def _padded_size(size: tuple[int, ...]) -> tuple[int, int]:
+    height, width = (-(-side // _PAD_MULTIPLE) * _PAD_MULTIPLE for side in size)
     return height, width
 
 

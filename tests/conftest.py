@@ -9,12 +9,35 @@ from __future__ import annotations
 import os
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from tests import chance
+from tests.mrcnn.goldens.golden import network_of
+from tests.mrcnn.tiny import tiny_network
 from tests.parts import absent, told_by
 
 ROOT = Path(__file__).resolve().parents[1]
+
+
+def pytest_configure() -> None:
+    chance.choose_seed()
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Keep the tests of a file in one process, and those of the goldens by their network."""
+    from xdist.scheduler import LoadFileScheduling
+
+    class Together(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return network_of(nodeid) if "/goldens/" in nodeid else super()._split_scope(nodeid)
+
+    return Together(config, log)
+
+
+def pytest_report_header() -> str:
+    return f"chance: SLIPWAY_SEED={chance.seed()} repeats this run's"
 
 
 def _folder(variable: str, what: str) -> Path:
@@ -50,3 +73,13 @@ def chromium() -> str:
     if found is None:
         absent("Chromium is not here; CHROMIUM says where")
     return found
+
+
+@pytest.fixture(scope="session")
+def tiny_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a weight file of `tests.mrcnn.tiny.ARCHITECTURE` in Matterport's layout."""
+    from mrcnn.loading import save_weights
+
+    path = tmp_path_factory.mktemp("weights") / "tiny.h5"
+    save_weights(tiny_network(), path)
+    return path

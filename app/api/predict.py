@@ -24,7 +24,7 @@ from app.ids import new_id
 from app.images import ImageError, decode
 from app.kinds.kind import Parameters
 from app.serving.client import Prediction
-from app.serving.errors import InferenceOverloaded, InferenceTimeout
+from app.serving.errors import InferenceOverloaded, InferenceTimeout, PictureRefused
 
 blueprint = Blueprint("predict", __name__)
 
@@ -90,6 +90,8 @@ def _found(sent: inputs.PredictInput) -> Iterator[_Found]:
             raise
         except InferenceTimeout:
             raise InferenceTimeout(timeout_s) from None
+        except PictureRefused as error:
+            raise problems.of_serving(error, field) from error
         admission.note_answer(wanted)
         yield _Found(image, prediction, decode_ms)
 

@@ -48,6 +48,7 @@ PROBLEMS = {
     "unsupported-media-type": (415, "The body is of a type that is not understood"),
     "image-unrecognised": (415, "The picture is in no known format"),
     "image-unreadable": (422, "The picture is damaged"),
+    "image-not-accepted": (422, "The model cannot take this picture"),
     "image-decode-timeout": (422, "The picture takes too long to decode"),
     "too-many-requests": (429, "The server has more to do than it can"),
     "client-gone": (499, "The client has hung up"),
@@ -162,8 +163,8 @@ def of_image(error: ImageError, field: str = "image") -> ProblemError:
     return ProblemError(_OF_IMAGE_ERRORS[type(error)], str(error), **members)
 
 
-def of_serving(error: errors.ServingError) -> ProblemError:
-    """Return the problem of a prediction that could not be made."""
+def of_serving(error: errors.ServingError, field: str = "image") -> ProblemError:
+    """Return the problem of a prediction that could not be made; `field` holds the picture."""
     detail = str(error)
     match error:
         case errors.ModelNotFound():
@@ -177,6 +178,8 @@ def of_serving(error: errors.ServingError) -> ProblemError:
         case errors.InferenceOverloaded():
             wait_s = error.retry_after_s
             return ProblemError("too-many-requests", detail, retry_after_s=wait_s)
+        case errors.PictureRefused():
+            return _of_picture(error, field)
         case errors.CallerGone():
             return ProblemError("client-gone", detail)
         case errors.InferenceUnavailable():
@@ -186,6 +189,13 @@ def of_serving(error: errors.ServingError) -> ProblemError:
             return ProblemError("inference-timeout", detail, retry_after_s=RETRY_AFTER_S)
         case _:
             return ProblemError("inference-failed", detail)
+
+
+def _of_picture(error: errors.PictureRefused, field: str) -> ProblemError:
+    if error.unit is None:
+        return ProblemError("image-not-accepted", error.reason, field=field)
+    members: dict[str, Any] = {"unit": error.unit, "value": error.value, "limit": error.limit}
+    return ProblemError("image-too-large", error.reason, field=field, **members)
 
 
 def of_dead_worker() -> ProblemError:

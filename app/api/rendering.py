@@ -9,7 +9,6 @@ from __future__ import annotations
 import base64
 import io
 from collections.abc import Mapping, Sequence
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +17,6 @@ from PIL import Image
 from app.api.answers import (
     CocoResult,
     Instance,
-    Mask,
     MaskFormat,
     PredictAnswer,
     RunLengthCode,
@@ -27,7 +25,7 @@ from app.api.answers import (
 from app.serving.client import Prediction
 from mrcnn.drawing import draw_instances
 from mrcnn.instances import Instances
-from mrcnn.masks import encode_rle, paste, polygons, rle_area
+from mrcnn.masks import encode_rle, mask_area, paste, polygons, rle_area
 
 
 def instances_as_json(
@@ -103,31 +101,27 @@ def _instance_as_json(
 ) -> Instance:
     y_min, x_min, y_max, x_max = box = _box_yxyx(instances, index)
     class_id = int(instances.class_ids[index])
-    rle = _rle(instances, index, box)
     document: Instance = {
         "class_id": class_id,
         "label": label_of(class_id, labels),
         "score": _score(instances, index),
         "box": {"x_min": x_min, "y_min": y_min, "x_max": x_max, "y_max": y_max},
-        "area": rle_area(rle),
+        "area": 0,
     }
-    if masks != "none":
-        document["mask"] = _mask(instances.masks[index], box, rle, masks)
-    return document
-
-
-def _mask(
-    mask: NDArray[np.float32],
-    box: tuple[int, int, int, int],
-    rle: RunLengthCode,
-    masks: Literal["rle", "polygon", "png"],
-) -> Mask:
     if masks == "rle":
-        return {"format": "coco_rle", **rle}
+        rle = _rle(instances, index, box)
+        document["area"] = rle_area(rle)
+        document["mask"] = {"format": "coco_rle", **rle}
+        return document
+    mask = instances.masks[index]
+    document["area"] = mask_area(mask, box)
     if masks == "polygon":
-        return {"format": "polygon", "coordinates": polygons(mask, box)}
-    bitmap = Image.fromarray(paste(mask, box).astype(np.uint8) * 255)
-    return {"format": "png", "data": base64.b64encode(_png(bitmap)).decode("ascii")}
+        document["mask"] = {"format": "polygon", "coordinates": polygons(mask, box)}
+    elif masks == "png":
+        bitmap = Image.fromarray(paste(mask, box).astype(np.uint8) * 255)
+        data = base64.b64encode(_png(bitmap)).decode("ascii")
+        document["mask"] = {"format": "png", "data": data}
+    return document
 
 
 def _box_yxyx(instances: Instances, index: int) -> tuple[int, int, int, int]:

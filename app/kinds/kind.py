@@ -21,6 +21,19 @@ class ModelError(Exception):
     """A model that cannot be loaded; its text is one line that names the cause."""
 
 
+class PictureError(Exception):
+    """A picture that a model cannot take, for a reason that lies in the picture.
+
+    `unit`, `value` and `limit` say by what it is too large, where that is the reason.
+    """
+
+    def __init__(
+        self, reason: str, *, unit: str | None = None, value: int = 0, limit: int = 0
+    ) -> None:
+        super().__init__(reason)
+        self.unit, self.value, self.limit = unit, value, limit
+
+
 @dataclass(frozen=True)
 class Parameters:
     """What one request asks for; None means the model's own default."""
@@ -35,7 +48,7 @@ class ModelSource:
 
     `folder` is what paths in the options are relative to; `options` are those of `model.yaml`,
     already validated; `labels` are the lines as given, one a class; `threads` 0 means the
-    framework's own choice.
+    framework's own choice; `max_molded_pixels` bounds what one picture may become for the network.
     """
 
     name: str
@@ -45,10 +58,11 @@ class ModelSource:
     options: Mapping[str, Any] = field(default_factory=dict)
     labels: tuple[str, ...] | None = None
     threads: int = 0
+    max_molded_pixels: int = 4_194_304
 
 
 class LoadedModel(Protocol):
-    """A model in memory. Only one thread at a time calls `predict`."""
+    """A model in memory. One thread at a time calls `predict`, with what `check` let pass."""
 
     @property
     def kind(self) -> str:
@@ -63,6 +77,9 @@ class LoadedModel(Protocol):
 
     def warm_up(self) -> None:
         """Run once what is slow the first time."""
+
+    def check(self, image: NDArray[np.uint8]) -> None:
+        """Raise PictureError where `predict` cannot take the image; from any thread, and quick."""
 
     def predict(
         self, images: Sequence[NDArray[np.uint8]], parameters: Sequence[Parameters]

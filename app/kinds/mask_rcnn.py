@@ -14,9 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.kinds.coco import COCO_LABELS
-from app.kinds.kind import LoadedModel, ModelError, ModelSource, Parameters
-from mrcnn.config import ConfigError
+from app.kinds.kind import LoadedModel, ModelError, ModelSource, Parameters, PictureError
+from mrcnn.config import Config, ConfigError
 from mrcnn.instances import Instances
+from mrcnn.molding import PhotoError
 from mrcnn.weights import WeightFile, WeightFileError, looks_like_mask_rcnn
 
 if TYPE_CHECKING:
@@ -80,7 +81,8 @@ class MaskRcnn:
             )
         except (WeightFileError, ConfigError, OSError) as error:
             raise ModelError(str(error)) from error
-        return LoadedMaskRcnn(detector, labels, source.options.get("min_score"))
+        _check_frame(detector.config, source.max_molded_pixels)
+        return LoadedMaskRcnn(detector, labels, source)
 
 
 class LoadedMaskRcnn:
@@ -88,12 +90,11 @@ class LoadedMaskRcnn:
 
     kind = MaskRcnn.name
 
-    def __init__(
-        self, detector: Detector, labels: tuple[str, ...], min_score: float | None
-    ) -> None:
+    def __init__(self, detector: Detector, labels: tuple[str, ...], source: ModelSource) -> None:
         self.labels = labels
         self._detector = detector
-        self._min_score = min_score
+        self._min_score: float | None = source.options.get("min_score")
+        self._max_molded_pixels = source.max_molded_pixels
 
     def describe(self) -> dict[str, Any]:
         """Return backbone, class count with background, the network's sizes and its settings."""
@@ -104,12 +105,31 @@ class LoadedMaskRcnn:
             "num_classes": architecture.num_classes,
             "architecture": self._detector.describe(),
             "min_score": self._min_score,
+            "limits": {"molded_pixels": self._max_molded_pixels},
             "config": {name: _plain(getattr(config, name)) for name in _INFERENCE_SETTINGS},
         }
 
     def warm_up(self) -> None:
         """Build the graph before the first request does."""
         self._detector.warm_up()
+
+    def check(self, image: NDArray[np.uint8]) -> None:
+        """Raise PictureError where the network cannot take the image, or memory would not do."""
+        height, width = image.shape[:2]
+        try:
+            rows, columns = self._detector.molded_size(height, width)
+        except PhotoError as error:
+            raise PictureError(str(error)) from error
+        pixels, limit = rows * columns, self._max_molded_pixels
+        if pixels > limit:
+            raise PictureError(
+                f"the picture of {width:,} x {height:,} pixels becomes {columns:,} x {rows:,} "
+                f"pixels for the network (resize mode {self._detector.config.IMAGE_RESIZE_MODE!r})"
+                f"; at most {limit:,} pixels are accepted there",
+                unit="molded pixels",
+                value=pixels,
+                limit=limit,
+            )
 
     def predict(
         self, images: Sequence[NDArray[np.uint8]], parameters: Sequence[Parameters]
@@ -154,6 +174,18 @@ def labels_for(num_classes: int, given: Sequence[str] | None) -> tuple[str, ...]
             f"background, which may be named first"
         )
     return tuple(given)
+
+
+def _check_frame(config: Config, limit: int) -> None:
+    """Raise ModelError where the settings make the least frame larger than the limit."""
+    least = {"square": "IMAGE_MAX_DIM", "pad64": "IMAGE_MIN_DIM"}.get(config.IMAGE_RESIZE_MODE)
+    side = getattr(config, least) if least else 0
+    if side * side > limit:
+        more = " or more" if least == "IMAGE_MIN_DIM" else ""
+        raise ModelError(
+            f"config: {least} is {side}: the network's frame has {side * side:,} pixels{more}; "
+            f"MAX_MOLDED_PIXELS allows {limit:,}"
+        )
 
 
 def _plain(value: Any) -> Any:

@@ -88,6 +88,23 @@ class InferenceOverloaded(ServingError):
         return self.reason
 
 
+class PictureRefused(ServingError):
+    """The model cannot take this picture, whoever asks and however often.
+
+    `unit`, `value` and `limit` say by what it is too large, where that is the reason.
+    """
+
+    def __init__(
+        self, reason: str, unit: str | None = None, value: int = 0, limit: int = 0
+    ) -> None:
+        super().__init__(reason, unit, value, limit)
+        self.reason = reason
+        self.unit, self.value, self.limit = unit, value, limit
+
+    def __str__(self) -> str:
+        return self.reason
+
+
 class CallerGone(ServingError):
     """Whoever asked has hung up; nothing was predicted for nobody."""
 

@@ -8,11 +8,12 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from app.kinds.kind import Kind, LoadedModel, Parameters
+from app.kinds.kind import Kind, LoadedModel, Parameters, PictureError
 from app.serving.client import InferenceClient, IsGone, ModelStatus, Prediction
 from app.serving.cores import available_cores
 from app.serving.engine import Engine, Place
 from app.serving.entries import Entry
+from app.serving.errors import PictureRefused
 from app.serving.pixels import check_image
 from app.serving.repository import ModelRepository
 from app.settings import Settings
@@ -40,6 +41,7 @@ class LocalClient(InferenceClient):
             KINDS if kinds is None else kinds,
             default_model=settings.default_model,
             threads=settings.inference_threads or available_cores(),
+            max_molded_pixels=settings.max_molded_pixels,
         )
         return cls(repository, Engine(settings.queue_limit), timeout_s=settings.inference_timeout_s)
 
@@ -93,6 +95,10 @@ class LocalTurn:
     ) -> Prediction:
         """Return what is on the image, once; raises ServingError."""
         check_image(image)
+        try:
+            self._model.check(image)
+        except PictureError as error:
+            raise PictureRefused(str(error), error.unit, error.value, error.limit) from error
         outcome = self._place.run(image, parameters)
         return Prediction(
             model=self._entry.name,

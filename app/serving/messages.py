@@ -21,6 +21,7 @@ ERRORS: Mapping[str, type[errors.ServingError]] = {
         errors.ModelNotReady,
         errors.InferenceUnavailable,
         errors.InferenceOverloaded,
+        errors.PictureRefused,
         errors.CallerGone,
         errors.InferenceFailed,
         errors.InferenceTimeout,

@@ -34,11 +34,13 @@ class ModelRepository:
         *,
         default_model: str | None = None,
         threads: int = 0,
+        max_molded_pixels: int = 4_194_304,
     ) -> None:
         self._folder = folder
         self._kinds = kinds
         self._default_model = default_model
         self._threads = threads
+        self._max_molded_pixels = max_molded_pixels
         self._lock = threading.Lock()
         self._error: str | None = None
         self._entries: tuple[Entry, ...] = ()
@@ -123,6 +125,7 @@ class ModelRepository:
             options=entry.options,
             labels=tuple(listed) if listed else read_labels(found.labels_path),
             threads=self._threads,
+            max_molded_pixels=self._max_molded_pixels,
         )
         model = kind.load(source)
         model.warm_up()

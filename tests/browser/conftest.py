@@ -11,6 +11,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_play
 
 from tests.app.api.server import Server
 from tests.app.serving.model_folder import Models
+from tests.browser import network
 
 ARGUMENTS = [
     "--headless",
@@ -58,7 +59,14 @@ def running(server: Server) -> Iterator[Server]:
         server.end()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package", autouse=True)
+def quiet_network() -> Iterator[None]:
+    """Keep the browser and its servers where no other test changes the network."""
+    with network.of_its_own():
+        yield
+
+
+@pytest.fixture(scope="package")
 def server(tmp_path_factory: pytest.TempPathFactory, root: Path) -> Iterator[Server]:
     """Return a server with one model and one sample."""
     folder = tmp_path_factory.mktemp("page")
@@ -68,7 +76,7 @@ def server(tmp_path_factory: pytest.TempPathFactory, root: Path) -> Iterator[Ser
     yield from running(Server(folder, models.folder, root))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser(chromium: str) -> Iterator[Browser]:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
@@ -172,7 +180,7 @@ def photo(tmp_path: Path) -> Path:
     return path
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def harbour(tmp_path_factory: pytest.TempPathFactory, root: Path) -> Iterator[Server]:
     """Return a server with two models, which takes small photos only.
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from pycocotools import mask as coco
 
-from mrcnn.masks import encode_rle, paste, polygons, rle_area
+from mrcnn.masks import encode_rle, mask_area, paste, polygons, rle_area
 from mrcnn.molding import resize_bilinear
 
 JUST_BELOW = np.nextafter(np.float32(0.5), np.float32(0))
@@ -93,6 +93,14 @@ def test_code_equals_that_of_the_pasted_bitmap(kind, traced_pixels, monkeypatch)
         assert encode_rle(mask, box, size)["counts"] == pasted_code(mask, box, size), (size, box)
 
 
+@pytest.mark.parametrize("kind", [noisy, smooth, on_the_edge], ids=lambda kind: kind.__name__)
+def test_area_is_that_of_the_pasted_bitmap(kind):
+    rng = np.random.default_rng(12)
+    for _ in range(60):
+        mask, box = kind(rng), random_box(rng, (640, 640))
+        assert mask_area(mask, box) == paste(mask, box).sum(), box
+
+
 @pytest.mark.parametrize(
     "box",
     [
@@ -122,7 +130,7 @@ def test_code_is_right_at_the_photos_borders(mask, box):
     rle = encode_rle(mask, box, (200, 300))
     assert rle["size"] == [200, 300]
     assert rle["counts"] == pasted_code(mask, box, (200, 300))
-    assert rle_area(rle) == paste(mask, box).sum()
+    assert rle_area(rle) == mask_area(mask, box) == paste(mask, box).sum()
 
 
 @pytest.mark.parametrize(

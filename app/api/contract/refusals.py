@@ -104,6 +104,11 @@ REFUSALS: dict[str, Callable[[], ProblemError]] = {
     "image-unreadable": lambda: of_image(
         ImageUnreadableError("the PNG picture is damaged: image file is truncated")
     ),
+    "image-not-accepted": lambda: of_serving(
+        errors.PictureRefused(
+            "the photo is 300 x 237 pixels; resize mode 'none' needs sides that are multiples of 64"
+        )
+    ),
     "image-decode-timeout": lambda: of_image(ImageTimeoutError(10)),
     "too-many-requests": lambda: of_serving(
         errors.InferenceOverloaded("32 requests are in work or wait already; at most 32 may", 4)

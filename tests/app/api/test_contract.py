@@ -21,7 +21,7 @@ from PIL import Image
 from app.api.contract.operations import OPERATIONS
 from app.api.negotiation import MEDIA_TYPES
 from tests.app.api.contract import contract
-from tests.app.api.server import Server, command_of, under_both
+from tests.app.api.server import Server
 from tests.app.serving.model_folder import Models
 
 pytestmark = pytest.mark.server
@@ -30,19 +30,18 @@ CONFIGURATION = Path(__file__).with_name("schemathesis.toml")
 
 
 @pytest.fixture
-def server(tmp_path: Path, root: Path, web_server: str) -> Iterator[Server]:
+def server(tmp_path: Path, root: Path) -> Iterator[Server]:
     """Return a server with a model and a sample."""
     models = Models(tmp_path / "models")
     models.add("street/1/street.h5")
     sample = models.write("street/1/samples/crossing.png", b"")
     Image.fromarray(np.zeros((60, 80, 3), np.uint8)).save(sample)
-    server = Server(tmp_path, models.folder, root, *command_of(web_server))
+    server = Server(tmp_path, models.folder, root)
     server.wait_until_ready()
     yield server
     server.end()
 
 
-@under_both
 def test_a_real_server_keeps_its_contract_whatever_it_is_sent(
     server: Server, root: Path, tmp_path: Path
 ):

@@ -17,7 +17,7 @@ from tests.app.api.server import Server
 from tests.app.serving.inference_process import wait_for
 from tests.app.serving.model_folder import Models
 
-pytestmark = pytest.mark.server
+pytestmark = [pytest.mark.server, pytest.mark.alone]
 
 SCRIPT = Path(__file__).with_name("serve_short_queues.py")
 # What the queues hold is far less than the clients, and far more than where they are shut.

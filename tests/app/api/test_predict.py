@@ -110,6 +110,18 @@ def test_masks_can_be_left_out(client: FlaskClient, photo: bytes):
     assert red["area"] == 28 * 28
 
 
+def test_an_answer_without_masks_encodes_none(
+    client: FlaskClient, photo: bytes, monkeypatch: pytest.MonkeyPatch
+):
+    codes: list[object] = []
+    encode = coco.frPyObjects
+    monkeypatch.setattr(coco, "frPyObjects", lambda *given: codes.append(given) or encode(*given))
+    assert post(client, photo, masks="none").status_code == 200
+    assert codes == []
+    assert post(client, photo, masks="rle").status_code == 200
+    assert len(codes) == 2
+
+
 def test_parameters_choose_what_is_answered(client: FlaskClient, photo: bytes):
     assert len(post(client, photo, min_score=0.9).get_json()["instances"]) == 1
     assert len(post(client, photo, max_instances=1).get_json()["instances"]) == 1

@@ -155,7 +155,6 @@ def test_whatever_ends_the_server_leaves_no_process_behind(server: Server, stop)
     wait_for(lambda: not any(map(is_running, family)), "every process has ended")
 
 
-@under_both
 def test_keep_alive_connections_do_not_occupy_workers(
     start_server: Callable[..., Server], photo: bytes
 ):
@@ -170,7 +169,7 @@ def test_keep_alive_connections_do_not_occupy_workers(
         connection.close()
 
 
-@under_both
+@pytest.mark.alone
 def test_large_uploads_need_no_wait_and_their_refusal_arrives(shared_server: Server, photo: bytes):
     large = photo + bytes(4 << 20)
     command = ["curl", "-s", "-o", "/dev/null", "-w", "%{http_code} %{time_total}"]
@@ -196,7 +195,7 @@ def test_large_uploads_need_no_wait_and_their_refusal_arrives(shared_server: Ser
         assert refused.json()["type"] == "/problems/body-too-large"
 
 
-@under_both
+@pytest.mark.alone
 def test_a_burst_of_connections_is_taken_at_once(shared_server: Server):
     start = time.monotonic()
     with contextlib.ExitStack() as stack:
@@ -207,7 +206,6 @@ def test_a_burst_of_connections_is_taken_at_once(shared_server: Server):
         assert time.monotonic() - start < 0.9
 
 
-@under_both
 @pytest.mark.parametrize("padding", [0, 10_000, 29_000])
 @pytest.mark.parametrize("body", [100, 40_000, 130_000, 300_000, 2 << 20])
 def test_long_headers_are_taken_before_bodies_of_any_size(

@@ -26,10 +26,16 @@ def test_a_second_process_is_refused_and_the_first_goes_on(path: Path):
 
 
 def test_a_successor_waits_for_its_predecessor(path: Path):
-    first = Listener(path)
-    ending = threading.Timer(0.2, first.close)
+    first, is_ending = Listener(path), threading.Event()
+
+    def end() -> None:
+        is_ending.set()
+        first.close()
+
+    ending = threading.Timer(0.2, end)
     ending.start()
     Listener(path, wait_s=5).close()
+    assert is_ending.is_set()
     ending.join()
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from app.kinds.kind import ModelError, ModelSource, Parameters
+from app.kinds.kind import ModelError, ModelSource, Parameters, PictureError
 from app.serving import host
 from mrcnn.instances import Instances
 
@@ -65,6 +65,13 @@ class LoadedThresholding:
 
     def warm_up(self) -> None:
         self._is_warm = True
+
+    def check(self, image: np.ndarray) -> None:
+        largest = self._values.get("max_molded_pixels")
+        pixels = image.shape[0] * image.shape[1]
+        if largest is not None and pixels > largest:
+            reason = f"{pixels} pixels are more than {largest}"
+            raise PictureError(reason, unit="molded pixels", value=pixels, limit=largest)
 
     def predict(
         self, images: Sequence[np.ndarray], parameters: Sequence[Parameters]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,11 @@ def cases() -> list[Any]:
         *(pytest.param(name, id=name[:6]) for name in RESNET50),
         *(pytest.param(name, id=name[:6], marks=pytest.mark.slow) for name in RESNET101),
     ]
+
+
+def network_of(test: str) -> str:
+    """Return which network a test takes, by its id: what shares one is best run in one process."""
+    return "R101" if re.search(r"\[.*\bC_", test) else "R50"
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -26,11 +26,12 @@ class Answer:
 
 
 @pytest.fixture(scope="module")
-def answer(golden: Golden, weights_of: Callable[[Golden], Path]) -> Answer:
+def answer(golden: Golden, networks: Callable[..., Any]) -> Answer:
+    from mrcnn.config import Config
     from mrcnn.detector import Detector
 
-    detector = Detector.load(weights_of(golden), golden.settings)
-    found = detector.detect([golden.photo])[0]
+    network = networks(golden, folded=True)
+    found = Detector(network, Config.with_values(golden.settings)).detect([golden.photo])[0]
     partners = pairs(
         (found.boxes_yxyx, golden["final_rois"]),
         (found.class_ids, golden["final_class_ids"]),

@@ -9,11 +9,13 @@ import re
 import select
 import socket
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from tests.app.api.server import Server, command_of, under_both
+from tests import chance
+from tests.app.api.server import Server
 from tests.app.pictures.making import encode, scene
 from tests.app.serving.model_folder import Models
 
@@ -112,24 +114,22 @@ def random_request(chance: random.Random) -> bytes:
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory, root: Path, web_server: str):
+def server(tmp_path_factory: pytest.TempPathFactory, root: Path):
     folder = tmp_path_factory.mktemp("raw")
     models = Models(folder / "models")
     models.add("street/1/street.h5")
-    server = Server(folder, models.folder, root, *command_of(web_server))
+    server = Server(folder, models.folder, root)
     server.wait_until_ready()
     yield server
     server.end()
 
 
-@under_both
-@pytest.mark.parametrize("name", REQUESTS)
-def test_what_is_hardly_http_breaks_nothing(server: Server, name: str):
-    family = server.family()
-    with socket.create_connection(("127.0.0.1", server.port), timeout=30) as connection:
-        answer = b""
+def answer_to(raw: bytes, port: int) -> bytes:
+    """Return all that comes back to these bytes; fail where the connection stays open."""
+    answer = b""
+    with socket.create_connection(("127.0.0.1", port), timeout=30) as connection:
         try:
-            connection.sendall(REQUESTS[name])
+            connection.sendall(raw)
             # uWSGI's router takes a client that has ended for one that is gone, so that comes only
             # where nothing else does.
             if not select.select([connection], [], [], PATIENCE_S)[0]:
@@ -137,21 +137,28 @@ def test_what_is_hardly_http_breaks_nothing(server: Server, name: str):
             while block := connection.recv(1 << 16):
                 answer += block
         except TimeoutError:
-            pytest.fail("no answer, and the connection is still open")
+            pytest.fail(f"no answer, and the connection is still open: {raw[:200]!r}")
         except OSError:
             # The router hangs up on what it cannot read.
             pass
-    assert not answer or re.match(rb"HTTP/\d\.\d [234]\d\d ", answer), answer[:300]
+    return answer
+
+
+def test_what_is_hardly_http_breaks_nothing(server: Server):
+    family = server.family()
+    with ThreadPoolExecutor(len(REQUESTS)) as pool:
+        answers = pool.map(lambda raw: answer_to(raw, server.port), REQUESTS.values())
+        for name, answer in zip(REQUESTS, answers, strict=True):
+            assert not answer or re.match(rb"HTTP/\d\.\d [234]\d\d ", answer), (name, answer[:300])
     assert server.predict(_PHOTO).status == 200
     assert server.family() == family
 
 
-@under_both
-def test_two_thousand_requests_of_random_parts_give_no_500(server: Server):
-    chance = random.Random(5)
+def test_requests_of_random_parts_give_no_500(server: Server):
+    chance_of_this_run = random.Random(chance.seed())
     statuses: Counter[bytes] = Counter()
-    for _ in range(2000):
-        raw = random_request(chance)
+    for _ in range(chance.times(1000)):
+        raw = random_request(chance_of_this_run)
         answer = b""
         with (
             socket.create_connection(("127.0.0.1", server.port), timeout=30) as connection,
@@ -163,18 +170,13 @@ def test_two_thousand_requests_of_random_parts_give_no_500(server: Server):
         assert not answer.startswith((b"HTTP/1.1 500", b"HTTP/1.1 502")), raw
         statuses[answer[9:12]] += 1
     # Enough of them are read, and answered with more than that they cannot be.
-    assert statuses[b"200"] > 50
-    assert statuses[b"404"] > 50
+    assert statuses[b"200"] > 20
+    assert statuses[b"404"] > 20
     assert server.predict(_PHOTO).status == 200
 
 
 def test_a_query_that_is_no_text_is_refused_by_what_it_says(server: Server):
-    with socket.create_connection(("127.0.0.1", server.port), timeout=30) as connection:
-        connection.sendall(REQUESTS["query of any bytes"])
-        answer = b""
-        while block := connection.recv(1 << 16):
-            answer += block
-    head, _, body = answer.partition(b"\r\n\r\n")
+    head, _, body = answer_to(REQUESTS["query of any bytes"], server.port).partition(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 400 ")
     problem = json.loads(body)
     assert (problem["type"], problem["field"]) == ("/problems/invalid-parameter", "query")
