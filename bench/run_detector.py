@@ -5,11 +5,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-import numpy as np
-from PIL import Image
-
 from bench.contender import take_turns
 from mrcnn.detector import Detector
+from mrcnn.pictures.files import load
 from mrcnn.weights import WeightFile
 
 
@@ -20,8 +18,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     arguments = parser.parse_args()
     detector = Detector.load(arguments.weights, threads=arguments.threads)
-    with Image.open(arguments.photo) as picture:
-        photo = np.array(picture.convert("RGB"))
+    photo = load(arguments.photo)
     side = detector.config.IMAGE_MAX_DIM
     regions = detector.config.POST_NMS_ROIS_INFERENCE
     found = len(detector.detect([photo])[0])

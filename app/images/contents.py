@@ -10,10 +10,14 @@ from __future__ import annotations
 import io
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
+import numpy as np
+from numpy.typing import NDArray
 from PIL.ImageFile import ImageFile
 
 from app.images.limits import Budget
+from mrcnn.pictures.pixels import alpha, rgb
 
 # What a decoder does in a step of the budget: the clock is looked at every 8 KiB.
 _STEP_BYTES = 32
@@ -33,27 +37,49 @@ class WatchedFile(io.BytesIO):
         return block
 
 
-@dataclass(frozen=True, kw_only=True)
-class Samples:
-    """How samples of more than 8 bits are written."""
+class Opened(Protocol):
+    """A picture whose header is read."""
 
-    bits: int = 16
-    is_signed: bool = False
-    is_white_zero: bool = False
-    """Whether they count from white to black."""
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height, as stored."""
+
+    def pixels(self, *, keep_alpha: bool) -> NDArray[np.uint8]:
+        """Decode it: uint8 [height, width, 3], or 4 where it has a fourth channel to keep."""
+
+
+@dataclass(frozen=True)
+class ByPillow:
+    """A picture that Pillow decodes."""
+
+    image: ImageFile
+    fourth: Callable[[ImageFile], NDArray[np.uint8] | None] = alpha
+    """Find the loaded picture's fourth channel, uint8 [height, width]."""
+
+    @property
+    def size(self) -> tuple[int, int]:
+        return self.image.size
+
+    def pixels(self, *, keep_alpha: bool) -> NDArray[np.uint8]:
+        self.image.load()
+        pixels = rgb(self.image)
+        if keep_alpha and (fourth := self.fourth(self.image)) is not None:
+            pixels = np.dstack([pixels, fourth])
+        self.image.close()
+        return pixels
 
 
 @dataclass(frozen=True, kw_only=True)
 class Contents:
-    """A picture as its format's reader found it, before Pillow looks."""
+    """A picture as its format's reader found it, before it is decoded."""
 
-    open: Callable[[], ImageFile]
-    """Make Pillow read the header; no pixel is decoded before its `load`."""
+    open: Callable[[], Opened]
+    """Read the header; no pixel is decoded before its `pixels`."""
     orientation: int = 1
     """EXIF's, 1 to 8: how the stored pixels have to be turned."""
     frames: int = 1
     """How many there are, counted no further than one more than the limit."""
     size: tuple[int, int] | None = None
     """Width and height, where Pillow would take memory before it tells them."""
-    samples: Samples = Samples()
-    """What Pillow's mode does not tell of samples wider than 8 bits."""
+    worth: int = 0
+    """As how many pixels it counts while it is decoded, where it takes more memory than they do."""

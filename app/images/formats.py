@@ -11,14 +11,14 @@ from PIL import features
 from PIL.BmpImagePlugin import BmpImageFile
 
 from app.images import gif, heif, jpeg, png, tiff, webp
-from app.images.contents import Contents, WatchedFile
+from app.images.contents import ByPillow, Contents, WatchedFile
 from app.images.limits import Budget, ImageLimits, ImageUnrecognisedError
 
 Reader = Callable[[bytes, ImageLimits, Budget], Contents]
 
 
 def _read_bmp(data: bytes, limits: ImageLimits, budget: Budget) -> Contents:
-    return Contents(open=lambda: BmpImageFile(WatchedFile(data, budget)))
+    return Contents(open=lambda: ByPillow(BmpImageFile(WatchedFile(data, budget))))
 
 
 _READERS: dict[str, Reader] = {

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from PIL.GifImagePlugin import GifImageFile
 
-from app.images.contents import Contents, WatchedFile
+from app.images.contents import ByPillow, Contents, WatchedFile
 from app.images.limits import Budget, ImageLimits
 
 _SCREEN = 13
@@ -39,7 +39,7 @@ def read(data: bytes, limits: ImageLimits, budget: Budget) -> Contents:
     others = sum(1 for _ in itertools.islice(frames, limits.max_frames))
     file = WatchedFile(data[:head] + data[first.start : first.end] + b";", budget)
     return Contents(
-        open=lambda: GifImageFile(file),
+        open=lambda: ByPillow(GifImageFile(file)),
         frames=1 + others,
         size=(max(_number(data, 6), first.right), max(_number(data, 8), first.bottom)),
     )

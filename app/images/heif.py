@@ -14,7 +14,7 @@ from PIL import features
 from PIL.AvifImagePlugin import AvifImageFile
 from PIL.ImageFile import ImageFile
 
-from app.images.contents import Contents, WatchedFile
+from app.images.contents import ByPillow, Contents, WatchedFile
 from app.images.exif import orientation
 from app.images.limits import Budget, ImageLimits
 
@@ -44,7 +44,7 @@ def read_avif(data: bytes, limits: ImageLimits, budget: Budget) -> Contents:
     image: ImageFile = AvifImageFile(file)
     # What Pillow gives as EXIF it has made of the container's own turn.
     turn = orientation(image.info.get("exif"))
-    return Contents(open=lambda: image, orientation=turn, frames=_frames(image))
+    return Contents(open=lambda: ByPillow(image), orientation=turn, frames=_frames(image))
 
 
 def read_heic(data: bytes, limits: ImageLimits, budget: Budget) -> Contents:
@@ -52,7 +52,7 @@ def read_heic(data: bytes, limits: ImageLimits, budget: Budget) -> Contents:
     from pillow_heif import HeifImageFile
 
     image: ImageFile = HeifImageFile(WatchedFile(data, budget))
-    return Contents(open=lambda: image, frames=_frames(image))
+    return Contents(open=lambda: ByPillow(image), frames=_frames(image))
 
 
 def _frames(image: ImageFile) -> int:

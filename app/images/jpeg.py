@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 from PIL.JpegImagePlugin import JpegImageFile
 
-from app.images.contents import Contents, WatchedFile
+from app.images.contents import ByPillow, Contents, WatchedFile
 from app.images.exif import orientation
 from app.images.limits import STEPS, Budget, ImageLimits, ImageTooLargeError
 
@@ -43,7 +43,7 @@ def read(data: bytes, limits: ImageLimits, budget: Budget) -> Contents:
         if marker < 0xE0 or (marker in _COLOURS and end - start >= _SHORTEST_COLOURS):
             kept.append(data[start:end])
     file = _JpegFile(b"".join(kept), budget)
-    return Contents(open=lambda: _open(file), orientation=orientation(exif))
+    return Contents(open=lambda: ByPillow(_open(file)), orientation=orientation(exif))
 
 
 def _open(file: _JpegFile) -> JpegImageFile:

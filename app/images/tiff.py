@@ -1,8 +1,9 @@
-"""TIFF: the first page's directory, with the entries that its pixels need and no other.
+"""TIFF: the first page, within the limits.
 
-It is written anew at the file's end, as the only one. So neither a chain of pages nor directories
-within directories lead anywhere, no profile or text of the file is looked at, and no entry counts
-more values than a picture has use for.
+`mrcnn.pictures` reads it, from its own directory alone: neither a chain of pages nor directories
+within directories lead anywhere, and no profile or text of the file is looked at. Here are the
+limits that come before: no entry counts more values than a picture has use for, no tile is larger
+than a picture, and the samples take no more memory than those of a large photo.
 """
 
 from __future__ import annotations
@@ -10,28 +11,26 @@ from __future__ import annotations
 import ctypes
 import itertools
 import struct
+from dataclasses import dataclass
 from pathlib import Path
 
-from PIL.TiffImagePlugin import TiffImageFile
+import numpy as np
+from numpy.typing import NDArray
 
-from app.images.contents import Contents, Samples, WatchedFile
-from app.images.exif import Directories, Entry, orientation_in
-from app.images.limits import Budget, ImageLimits, ImageTooLargeError
+from app.images.contents import Contents
+from app.images.exif import orientation_in
+from app.images.limits import STEPS, Budget, ImageLimits, ImageTooLargeError
+from mrcnn.pictures.directories import Directories
+from mrcnn.pictures.tiff import Tiff
+from mrcnn.pictures.tiff.layout import Layout
+from mrcnn.pictures.tiff.tags import Compression, Tag
 
 #: The most values of one entry: tiles of 16 x 16 pixels of a picture of 67 million.
 MAX_VALUES = 1 << 18
 #: The most scans of a JPEG in a strip or tile. libtiff takes them in one piece, without a clock.
 MAX_SCANS = 16
-
-_BITS, _COMPRESSION, _PHOTOMETRIC, _STRIPS = 258, 259, 262, 273
-_TILE_WIDTH, _TILE_HEIGHT, _TILES, _SAMPLE_FORMAT = 322, 323, 324, 339
-_WIDTH_TO_FILL_ORDER = (256, 257, _BITS, _COMPRESSION, _PHOTOMETRIC, 266)
-_ARRANGEMENT = (_STRIPS, 277, 278, 279, 284, _TILE_WIDTH, _TILE_HEIGHT, _TILES, 325)
-_COLOURS = (317, 320, 332, 338, _SAMPLE_FORMAT, 529, 530, 531, 532)
-_CODECS = (292, 293, 347, *range(512, 522), 50674)
-_KEPT = frozenset((*_WIDTH_TO_FILL_ORDER, *_ARRANGEMENT, *_COLOURS, *_CODECS))
-_JPEG = 7
-_UNSIGNED, _SIGNED = 1, 2
+#: The most bytes of samples, for each pixel that a picture may have: four samples of 16 bits.
+MAX_BYTES_A_PIXEL = 8
 
 
 def _silence_libtiff() -> None:
@@ -56,67 +55,50 @@ def read(data: bytes, limits: ImageLimits, budget: Budget) -> Contents:
     """Return what makes the first page; raises ValueError or ImageTooLargeError."""
     try:
         directories = Directories(data)
-        kept = _kept(directories)
-        _check_tiles(directories, kept, limits)
-        _check_scans(directories, kept, data)
+        _check_entries(directories)
         turn = orientation_in(directories, directories.entries(directories.first))
-        samples = _plain_samples(directories, kept)
         frames = _count_pages(directories, limits, budget)
+        tiff = Tiff(directories)
     except struct.error as error:
         raise ValueError("a directory ends too early") from error
-    entries = [kept[tag] for tag in sorted(kept)]
-    file = WatchedFile(_rewritten(data, directories, entries), budget)
-    return Contents(
-        open=lambda: TiffImageFile(file),
-        orientation=turn,
-        frames=frames,
-        samples=samples,
-    )
+    limits.check_size(tiff.layout.width, tiff.layout.height)
+    _check_cost(tiff.layout, data, limits)
+    worth = tiff.layout.sample_bytes // MAX_BYTES_A_PIXEL
+    return Contents(open=lambda: _Page(tiff, budget), orientation=turn, frames=frames, worth=worth)
 
 
-def _kept(directories: Directories) -> dict[int, Entry]:
-    """Return the first page's entries that make pixels, by tag."""
-    kept: dict[int, Entry] = {}
+@dataclass(frozen=True)
+class _Page:
+    """The first page, which looks at the clock at every part of it."""
+
+    tiff: Tiff
+    budget: Budget
+
+    @property
+    def size(self) -> tuple[int, int]:
+        return self.tiff.layout.width, self.tiff.layout.height
+
+    def pixels(self, *, keep_alpha: bool) -> NDArray[np.uint8]:
+        return self.tiff.pixels(keep_alpha=keep_alpha, check=lambda: self.budget.check(STEPS))
+
+
+def _check_entries(directories: Directories) -> None:
+    known = frozenset(Tag)
     for entry in directories.entries(directories.first):
-        if entry.tag in _KEPT and entry.tag not in kept:
-            if entry.count > MAX_VALUES:
-                values = f"values in tag {entry.tag}"
-                raise ImageTooLargeError(values, entry.count, MAX_VALUES)
-            kept[entry.tag] = entry
-    return kept
+        if entry.tag in known and entry.count > MAX_VALUES:
+            raise ImageTooLargeError(f"values in tag {entry.tag}", entry.count, MAX_VALUES)
 
 
-def _plain_samples(directories: Directories, kept: dict[int, Entry]) -> Samples:
-    """Return how wide samples are written, and let the entries say it in a way that Pillow knows.
-
-    It knows neither those that count from white, nor all of the unsigned ones of 32 bits.
-    """
-    bits = _number(directories, kept, _BITS) or 1
-    written = _number(directories, kept, _SAMPLE_FORMAT) or _UNSIGNED
-    is_white_zero = _number(directories, kept, _PHOTOMETRIC) == 0 and bits > 8
-    if is_white_zero:
-        kept[_PHOTOMETRIC] = directories.entry(_PHOTOMETRIC, 1)
-    if bits == 32 and written == _UNSIGNED:
-        kept[_SAMPLE_FORMAT] = directories.entry(_SAMPLE_FORMAT, _SIGNED)
-    return Samples(bits=bits, is_signed=written == _SIGNED, is_white_zero=is_white_zero)
-
-
-def _number(directories: Directories, kept: dict[int, Entry], tag: int) -> int | None:
-    return directories.number(kept[tag]) if tag in kept else None
-
-
-def _check_tiles(directories: Directories, kept: dict[int, Entry], limits: ImageLimits) -> None:
-    """Refuse tiles of more pixels than a picture may have: libtiff takes memory for a whole one."""
-    width = _number(directories, kept, _TILE_WIDTH) or 0
-    height = _number(directories, kept, _TILE_HEIGHT) or 0
-    if width * height > limits.max_pixels:
+def _check_cost(layout: Layout, data: bytes, limits: ImageLimits) -> None:
+    """Refuse what would take more memory or time than a picture of so many pixels does."""
+    width, height = layout.segment
+    if layout.is_tiled and width * height > limits.max_pixels:
         raise ImageTooLargeError("pixels", width * height, limits.max_pixels, "the picture's tile")
-
-
-def _check_scans(directories: Directories, kept: dict[int, Entry], data: bytes) -> None:
-    if _number(directories, kept, _COMPRESSION) == _JPEG:
-        strips = max((kept[tag].count for tag in (_STRIPS, _TILES) if tag in kept), default=1)
-        scans, limit = data.count(b"\xff\xda"), MAX_SCANS * max(1, strips)
+    most = MAX_BYTES_A_PIXEL * limits.max_pixels
+    if layout.sample_bytes > most:
+        raise ImageTooLargeError("bytes of samples", layout.sample_bytes, most)
+    if layout.compression is Compression.JPEG:
+        scans, limit = data.count(b"\xff\xda"), MAX_SCANS * max(1, len(layout.offsets))
         if scans > limit:
             raise ImageTooLargeError("scans", scans, limit)
 
@@ -135,10 +117,3 @@ def _count_pages(directories: Directories, limits: ImageLimits, budget: Budget) 
             return pages
         seen.add(place)
     raise AssertionError
-
-
-def _rewritten(data: bytes, directories: Directories, kept: list[Entry]) -> bytes:
-    """Return the file with a directory of the entries at its end, and its head leading there."""
-    place = len(data) + len(data) % 2
-    head = data[: 8 if directories.is_big else 4] + directories.pack_word(place)
-    return b"".join([head, data[len(head) :], bytes(place - len(data)), directories.pack(kept)])

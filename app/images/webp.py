@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from PIL.WebPImagePlugin import WebPImageFile
 
-from app.images.contents import Contents, WatchedFile
+from app.images.contents import ByPillow, Contents, WatchedFile
 from app.images.exif import orientation
 from app.images.limits import Budget, ImageLimits
 
@@ -26,7 +26,7 @@ def read(data: bytes, limits: ImageLimits, budget: Budget) -> Contents:
             if frames > limits.max_frames:
                 break
     return Contents(
-        open=lambda: WebPImageFile(WatchedFile(data, budget)),
+        open=lambda: ByPillow(WebPImageFile(WatchedFile(data, budget))),
         orientation=orientation(exif),
         frames=max(1, frames),
         size=_size(data[12:30]),

@@ -33,6 +33,7 @@ from app.images.jpeg import MAX_SCANS
 from app.images.limits import Budget
 from tests.app.pictures import bombs
 from tests.app.pictures.making import chunk, encode, noise, png, scene, tiff
+from tests.app.pictures.tiffs import written
 
 LIMITS = ImageLimits(max_bytes=4_000_000, max_pixels=1_000_000, max_side=5000, max_frames=20)
 
@@ -277,6 +278,13 @@ print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024)
         pytest.param(lambda: encode(Image.new("RGB", (4000, 3000)), "PNG"), 12, id="png"),
         pytest.param(lambda: encode(Image.new("RGB", (4000, 3000)), "WEBP"), 20, id="webp"),
         pytest.param(lambda: tiff(np.zeros((3000, 4000), "<u2")), 12, id="16 bits"),
+        pytest.param(
+            lambda: written(
+                np.zeros((3000, 4000, 3), "u2"), "rgb", is_planar=True, compression="deflate"
+            ),
+            20,
+            id="planes of 16 bits",
+        ),
     ],
 )
 def test_decoding_takes_at_most_so_many_bytes_a_pixel(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from flask.testing import FlaskClient
 from PIL import Image
@@ -9,7 +10,8 @@ from PIL import Image
 from app.images import FORMATS
 from tests.app.api.test_problems import check
 from tests.app.pictures import bombs, crafted
-from tests.app.pictures.making import encode, encode_held, noise, scene
+from tests.app.pictures.making import encode, encode_held, noise, scene, tiff
+from tests.app.pictures.tiffs import widened, written
 
 HELD = [
     pytest.param("JPEG", {"quality": 95, "subsampling": 0}, id="jpeg"),
@@ -53,6 +55,14 @@ def test_a_photo_held_in_any_way_has_the_same_instances(
         pytest.param(encode(scene().quantize(8), "PNG"), id="palette"),
         pytest.param(encode(scene().quantize(8), "GIF"), id="gif"),
         pytest.param(encode(scene().convert("RGBA"), "TIFF"), id="alpha"),
+        pytest.param(
+            written(widened(np.asarray(scene()), "u2"), "rgb", is_planar=True),
+            id="tiff-planes-of-16-bits",
+        ),
+        pytest.param(
+            written(widened(np.asarray(scene()), "u2"), "rgb", is_planar=True, byteorder=">"),
+            id="tiff-planes-of-16-bits-big-endian",
+        ),
     ],
 )
 def test_the_same_scene_in_other_pixels_has_the_same_instances(client: FlaskClient, picture: bytes):
@@ -125,6 +135,13 @@ def test_damage_is_told_with_the_format(client: FlaskClient):
     damaged = encode(noise((64, 64)), "JPEG")[:-500]
     problem = check(client.post("/predict", data=damaged), 422, "image-unreadable")
     assert "the JPEG picture is damaged" in problem["detail"]
+
+
+def test_a_tiff_that_is_not_read_is_told_by_its_tags(client: FlaskClient):
+    odd = tiff(np.zeros((8, 6, 3), np.uint8), {258: [24] * 3, 284: [2]})
+    problem = check(client.post("/predict", data=odd), 422, "image-unreadable")
+    assert "PlanarConfiguration 2" in problem["detail"]
+    assert "3 unsigned samples of 24 bits is not read" in problem["detail"]
 
 
 def test_all_of_one_colour_is_a_picture_too(client: FlaskClient):

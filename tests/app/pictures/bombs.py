@@ -120,3 +120,11 @@ def tiff_of_tiles(width: int, height: int, compression: int) -> bytes:
     values = {256: [1], 257: [1], 258: [8], 259: [compression], 262: [1], 277: [1]}
     tile = {322: [width], 323: [height], 324: [8], 325: [64]}
     return tiff_of(values | tile, bytes(64))
+
+
+def tiff_of_samples(size: tuple[int, int], *, samples: int, bits: int) -> bytes:
+    """Return a TIFF whose pixels have many samples, all planes of which are the same bytes."""
+    width, height = size
+    plane = bytes(width * height * bits // 8)
+    values = {256: [width], 257: [height], 258: [bits], 259: [1], 262: [2], 273: [8] * samples}
+    return tiff_of(values | {277: [samples], 278: [height], 284: [2]}, plane)

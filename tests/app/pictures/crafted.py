@@ -8,8 +8,8 @@ import numpy as np
 
 from tests.app.pictures.making import png, scene
 
-# Adam7: where each pass begins and how far apart its pixels are, x and y.
-_PASSES = (
+#: Adam7: where each pass begins and how far apart its pixels are, x and y.
+PASSES = (
     (0, 0, 8, 8),
     (4, 0, 8, 8),
     (0, 4, 4, 8),
@@ -25,7 +25,7 @@ def interlaced_png(size: tuple[int, int] = (64, 48)) -> bytes:
     pixels = np.asarray(scene(size))
     rows = b"".join(
         b"\0" + row.tobytes()
-        for x, y, step_x, step_y in _PASSES
+        for x, y, step_x, step_y in PASSES
         for row in pixels[y::step_y, x::step_x]
     )
     return png(size, rows, is_interlaced=True)

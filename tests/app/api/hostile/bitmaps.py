@@ -43,7 +43,9 @@ _OTHERS = {
     "pickle": b"\x80\x04cos\nsystem\n",
     "bmp-without-header": b"BM",
 }
-_COMPRESSIONS = (5, 7, 8, 32_773, 34_925, 50_000, 50_001)
+_COMPRESSIONS = (5, 7, 8, 32_773, 34_925, 50_000)
+# WebP, which Pillow's libtiff is built without, and old JPEG.
+_UNKNOWN_COMPRESSIONS = (6, 50_001)
 _ODD_TAGS: dict[str, dict[int, list[int]]] = {
     "no-strips": {273: []},
     "no-size": {256: []},
@@ -59,6 +61,16 @@ _ODD_TAGS: dict[str, dict[int, list[int]]] = {
     "odd-compression": {259: [4711]},
     "fill-order-of-9": {266: [9]},
     "planes-apart": {284: [2]},
+    "planes-that-are-not-there": {284: [2], 262: [2], 277: [3]},
+    "planes-of-60000": {284: [2], 277: [60_000]},
+    "alpha-of-5000-kinds": {277: [5], 338: [1] * 5000},
+    "white-of-nothing": {262: [8], 277: [3], 318: [0, 0]},
+    "chroma-of-65535-pixels": {262: [6], 277: [3], 530: [65_535, 65_535]},
+    "chroma-of-no-pixels": {262: [6], 277: [3], 530: [0, 0]},
+    "inks-without-end": {262: [5], 277: [4], 336: [255] * 5000},
+    "deep": {32_997: [2**32 - 1]},
+    "of-64-bits": {258: [64]},
+    "of-15-bits": {258: [15]},
     "orientation-of-99": {274: [99]},
     "orientation-without-end": {274: [6] * 5000},
     "palette-of-nothing": {262: [3], 320: []},
@@ -159,6 +171,12 @@ def _tiff_sizes() -> Iterator[Hostile]:
         yield Hostile(f"tiff-giant-tile-{compression}", TOO_LARGE, tiles)
         none = _tiff({259: [compression], 279: [4]})
         yield Hostile(f"tiff-no-data-{compression}", ANY_PICTURE - TAKEN, none)
+
+    for compression in _UNKNOWN_COMPRESSIONS:
+        tiles = bombs.tiff_of_tiles(60_000, 60_000, compression)
+        yield Hostile(f"tiff-unknown-compression-{compression}", DAMAGED, tiles)
+    many = bombs.tiff_of_samples((900, 900), samples=60, bits=64)
+    yield Hostile("tiff-of-60-samples-of-64-bits", TOO_LARGE, many)
 
 
 def _tiff_structure() -> Iterator[Hostile]:

@@ -13,10 +13,13 @@ from app.images import FORMATS
 from tests.app.api.hostile.sending import ANY_PICTURE, DAMAGED, NO_PICTURE, TAKEN, Hostile
 from tests.app.pictures import bombs, crafted
 from tests.app.pictures.making import encode, exif_of, noise, scene, tiff
+from tests.app.pictures.tiffs import levels, widened, written
 
 _CUTS = (1, 3, 8, 12, 20, 30, 64, 200)
 _PARTS = (0.25, 0.5, 0.75, 0.95)
 _FLIPS = 10
+_DIFFERENCES = {"compression": "deflate", "predictor": 2}
+_CHROMA = {256: [32], 257: [24], 258: [8] * 3, 262: [6], 277: [3], 278: [24], 338: [], 339: []}
 # So much of a file is its header, by and large: there a flipped bit does most.
 _HEADER = 160
 
@@ -50,6 +53,10 @@ def sound() -> dict[str, bytes]:
         "tiff-deflate": encode(picture, "TIFF", compression="tiff_adobe_deflate"),
         "tiff-jpeg": encode(noise((64, 48)), "TIFF", compression="jpeg"),
         "tiff-fax": encode(picture.convert("1"), "TIFF", compression="group4"),
+        "tiff-planes": written(widened(levels(3), "u2"), "rgb", is_planar=True, **_DIFFERENCES),
+        "tiff-tiles": written(widened(levels(4), "f4"), "rgb", byteorder=">", tile=(16, 32)),
+        "tiff-ycbcr": tiff(np.full((12, 16, 6), 99, np.uint8), _CHROMA),
+        "tiff-palette": encode(picture.quantize(16), "TIFF", compression="packbits"),
         "tiff-big": encode(picture, "TIFF", big_tiff=True),
         "tiff-pages": bombs.tiff_of_pages(3),
     }
