@@ -5,10 +5,12 @@ from __future__ import annotations
 import io
 import os
 import re
+import shutil
 import socket
 import subprocess
 import sys
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -107,9 +109,15 @@ def test_a_port_in_use(root: Path, shown):
     assert shown("The port is in use").fullmatch(line)
 
 
-def test_no_room_on_the_disk(root: Path, tmp_path: Path, shown):
-    full = tmp_path / "full"
-    full.mkdir()
+@pytest.fixture
+def full() -> Iterator[Path]:
+    """Return an empty folder of a short name, in which a socket's path has room."""
+    folder = tempfile.mkdtemp()
+    yield Path(folder)
+    shutil.rmtree(folder)
+
+
+def test_no_room_on_the_disk(root: Path, full: Path, shown):
     script = f'mount -t tmpfs -o size=64k tmpfs "{full}" && exec "$@"'
     line = serve(
         root,

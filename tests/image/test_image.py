@@ -138,15 +138,6 @@ def test_it_holds_the_server_and_nothing_else_of_the_checkout(image: BuiltImage)
     assert image.shell("ls /app").split() == ["LICENSE", "app", "models", "mrcnn", "uwsgi.ini"]
 
 
-def test_its_configuration_is_what_orchestrators_expect(image: BuiltImage):
-    config = image.inspected()["Config"]
-    assert config["User"] == "10001:10001"
-    assert config["Entrypoint"] == ["slipway"]
-    assert config["Cmd"] == ["serve"]
-    assert list(config["ExposedPorts"]) == ["8080/tcp"]
-    assert config["Labels"]["org.opencontainers.image.title"] == "Slipway"
-
-
 def test_its_history_tells_nothing_of_the_machine_that_built_it(image: BuiltImage, root: Path):
     inspected = image.inspected()
     told = json.dumps([inspected["Config"], inspected["History"]])

@@ -29,8 +29,8 @@ def kubectl() -> str:
 @pytest.fixture(
     params=[
         "base",
-        pytest.param("overlays/local", marks=pytest.mark.cluster),
-        pytest.param("overlays/gke", marks=pytest.mark.cluster),
+        pytest.param("overlays/local", marks=pytest.mark.kubectl),
+        pytest.param("overlays/gke", marks=pytest.mark.kubectl),
     ]
 )
 def manifests(request: pytest.FixtureRequest) -> Manifests:

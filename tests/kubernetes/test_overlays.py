@@ -13,7 +13,7 @@ from app.serving.client import InferenceClient
 from app.settings import Settings
 from tests.kubernetes.manifests import KUBERNETES, NAME, Manifests, read, rendered_with
 
-pytestmark = pytest.mark.cluster
+pytestmark = pytest.mark.kubectl
 
 COMPONENTS = sorted(path.name for path in (KUBERNETES / "components").iterdir())
 #: A patch of what another component brings.

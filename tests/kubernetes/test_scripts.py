@@ -74,7 +74,7 @@ def test_without_kubectl_a_script_says_where_it_is_to_be_had(name: str, tmp_path
     assert "https://" in cure
 
 
-@pytest.mark.cluster
+@pytest.mark.kubectl
 def test_a_cluster_that_looks_like_production_is_left_alone(kubectl: str, tmp_path: Path):
     path = f"{Path(kubectl).parent}{os.pathsep}{os.environ['PATH']}"
     kubeconfig = str(_context(tmp_path, "gke_my-project_europe-west1_live"))
@@ -83,7 +83,7 @@ def test_a_cluster_that_looks_like_production_is_left_alone(kubectl: str, tmp_pa
     assert "ANY_CLUSTER=yes" in cure
 
 
-@pytest.mark.cluster
+@pytest.mark.kubectl
 @pytest.mark.parametrize("name", ["apply.sh", "setup_local_k8s.sh"])
 def test_a_cluster_that_does_not_answer_is_told(kubectl: str, tmp_path: Path, name: str):
     path = f"{Path(kubectl).parent}{os.pathsep}{os.environ['PATH']}"
