@@ -22,11 +22,13 @@ with importing_quietly():
     import tensorflow as tf
 
 from mrcnn.architecture import Architecture
-from mrcnn.config import SIZE_MULTIPLE, Config, ConfigError
+from mrcnn.config import SIZE_MULTIPLE, Config
 from mrcnn.instances import Instances
 from mrcnn.loading import load_weights
 from mrcnn.molding import Molded, PhotoError, mold_image, molded_size
 from mrcnn.network import MaskRCNNNetwork
+from mrcnn.settings import check_settings as check_settings
+from mrcnn.settings import settings_for
 from mrcnn.unmolding import unmold_detections
 from mrcnn.weights import WeightFile
 
@@ -36,7 +38,6 @@ logger = logging.getLogger(__name__)
 KEPT_GRAPHS = 16
 #: Pixels that may go through a GPU at once: an image of 1024 x 1024 takes 1 GB of feature maps.
 PIXELS_AT_ONCE = 8 * 1024 * 1024
-STRIDES = (4, 8, 16, 32, 64)
 
 Images = Sequence[NDArray[np.uint8]]
 #: (pixels [n, h, w, 3], windows [n, 4], least score) -> (detections, image indices, masks).
@@ -211,44 +212,6 @@ class Detector:
         logger.debug("building the graph for %d x %d pixels", shape[1], shape[0])
         function = tf.function(run, input_signature=signature, autograph=False)
         return function.get_concrete_function()
-
-
-def settings_for(
-    architecture: Architecture, values: Mapping[str, object], file_name: str
-) -> Config:
-    """Return the settings with what the weights fix; raises ConfigError where `values` differ."""
-    fixed = {
-        "BACKBONE": architecture.backbone,
-        "NUM_CLASSES": architecture.num_classes,
-        "TOP_DOWN_PYRAMID_SIZE": architecture.pyramid_channels,
-        "FPN_CLASSIF_FC_LAYERS_SIZE": architecture.classifier_units,
-        "POOL_SIZE": architecture.classifier_pool,
-    }
-    for name, value in fixed.items():
-        if values.get(name, value) != value:
-            raise ConfigError(
-                f"config: {name} is {values[name]!r}, but {file_name} has {value!r}; leave it out, "
-                "the file says it"
-            )
-    config = Config.with_values({**values, **fixed})
-    check_settings(config, architecture, file_name)
-    return config
-
-
-def check_settings(config: Config, architecture: Architecture, file_name: str) -> None:
-    """Raise ConfigError, naming the setting, where a network with these weights cannot have it."""
-    ratios = len(config.RPN_ANCHOR_RATIOS)
-    if ratios != architecture.anchors_per_location:
-        raise ConfigError(
-            f"config: RPN_ANCHOR_RATIOS has {ratios} entries, but {file_name} has "
-            f"{architecture.anchors_per_location} anchors a location"
-        )
-    if tuple(config.BACKBONE_STRIDES) != STRIDES:
-        raise ConfigError(
-            f"config: BACKBONE_STRIDES is {config.BACKBONE_STRIDES}; the backbones have {STRIDES}"
-        )
-    if config.IMAGE_RESIZE_MODE == "crop":
-        raise ConfigError("config: IMAGE_RESIZE_MODE 'crop' cuts at random, for training only")
 
 
 def use_threads(count: int) -> None:
