@@ -13,6 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from mrcnn.pictures.pixels import rgb
+
 _logger = logging.getLogger(__name__)
 
 
@@ -79,9 +81,14 @@ class Dataset:
         return self.image_info[image_id]["path"]
 
     def load_image(self, image_id: int) -> NDArray[np.uint8]:
-        """Return a picture as uint8 [h, w, 3] RGB, whatever its file holds."""
+        """Return a picture as uint8 [h, w, 3] RGB, whatever its file holds.
+
+        As in the original, transparency is cut off and EXIF turns nothing. Samples of more than 8
+        bits are scaled to 8. Raises ValueError for those that stand for no brightness.
+        """
         with Image.open(self.image_info[image_id]["path"]) as picture:
-            return np.array(picture.convert("RGB"))
+            picture.load()
+            return np.array(rgb(picture))
 
     def load_mask(self, image_id: int) -> tuple[NDArray[Any], NDArray[np.int32]]:
         """Return the masks, bool [h, w, n], and class ids, int32 [n]; a subclass has some."""

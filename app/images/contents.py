@@ -9,11 +9,14 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+import numpy as np
+from numpy.typing import NDArray
 from PIL.ImageFile import ImageFile
 
 from app.images.limits import Budget
+from mrcnn.pictures.pixels import Samples, alpha
 
 # What a decoder does in a step of the budget: the clock is looked at every 8 KiB.
 _STEP_BYTES = 32
@@ -34,16 +37,6 @@ class WatchedFile(io.BytesIO):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Samples:
-    """How samples of more than 8 bits are written."""
-
-    bits: int = 16
-    is_signed: bool = False
-    is_white_zero: bool = False
-    """Whether they count from white to black."""
-
-
-@dataclass(frozen=True, kw_only=True)
 class Contents:
     """A picture as its format's reader found it, before Pillow looks."""
 
@@ -55,5 +48,7 @@ class Contents:
     """How many there are, counted no further than one more than the limit."""
     size: tuple[int, int] | None = None
     """Width and height, where Pillow would take memory before it tells them."""
-    samples: Samples = Samples()
+    samples: Samples = field(default_factory=Samples)
     """What Pillow's mode does not tell of samples wider than 8 bits."""
+    fourth: Callable[[ImageFile], NDArray[np.uint8] | None] = alpha
+    """Find the loaded picture's fourth channel, uint8 [height, width]."""

@@ -20,6 +20,7 @@ from PIL.ImageFile import ImageFile
 
 from app.images.capacity import Capacity
 from app.images.contents import Contents
+from app.images.exif import upright
 from app.images.formats import reader_of
 from app.images.limits import (
     Budget,
@@ -28,7 +29,7 @@ from app.images.limits import (
     ImageTooLargeError,
     ImageUnreadableError,
 )
-from app.images.pixels import rgb, upright
+from mrcnn.pictures.pixels import rgb
 
 # Pillow's own limit is a warning first; here is the one that Settings gives instead.
 Image.MAX_IMAGE_PIXELS = None
@@ -51,26 +52,32 @@ def measure(data: bytes, limits: ImageLimits) -> tuple[int, int]:
         return (height, width) if contents.orientation >= 5 else (width, height)
 
 
-def decode(data: bytes, limits: ImageLimits) -> NDArray[np.uint8]:
+def decode(data: bytes, limits: ImageLimits, *, keep_alpha: bool = False) -> NDArray[np.uint8]:
     """Return the picture as uint8 [height, width, 3] RGB, turned as its EXIF orientation says.
 
-    The array may be read-only. Waits while too many other pictures are decoded. Raises an
-    `ImageError`.
+    With `keep_alpha` a picture that has a fourth channel (transparency, depth) is uint8 [height,
+    width, 4]: the same colours, and that channel as it is stored. The array may be read-only. Waits
+    while too many other pictures are decoded. Raises an `ImageError`.
     """
     with _read(data, limits) as contents:
         image = None if contents.size else contents.open()
         width, height = contents.size or cast(ImageFile, image).size
         limits.check_size(width, height)
         with _capacity.held(width * height, _LARGEST_AT_ONCE * limits.max_pixels):
-            return _pixels(image or contents.open(), contents, limits)
+            image = image or contents.open()
+            return _pixels(image, contents, limits, keep_alpha=keep_alpha)
 
 
-def _pixels(image: ImageFile, contents: Contents, limits: ImageLimits) -> NDArray[np.uint8]:
+def _pixels(
+    image: ImageFile, contents: Contents, limits: ImageLimits, *, keep_alpha: bool
+) -> NDArray[np.uint8]:
     # The size that the file's own reader has found may be another one than Pillow's.
     limits.check_size(*image.size)
     image.load()
     limits.check_size(*image.size)
     pixels = rgb(image, contents.samples)
+    if keep_alpha and (fourth := contents.fourth(image)) is not None:
+        pixels = np.dstack([pixels, fourth])
     image.close()
     return upright(pixels, contents.orientation)
 

@@ -1,4 +1,4 @@
-"""The one thing of EXIF that a prediction needs: how the picture is to be turned.
+"""The one thing of EXIF that a prediction needs: how the picture is to be turned; and the turning.
 
 EXIF is a TIFF directory, so the reader of both is here. Nothing in it can refuse a picture: a block
 that cannot be read asks for no turn.
@@ -10,6 +10,9 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 _ORIENTATION = 0x0112
 # The types that hold whole numbers, with their sizes in struct's letters.
 _NUMBERS = {1: "B", 3: "H", 4: "I", 13: "I", 16: "Q"}
@@ -17,6 +20,18 @@ _SHORT = 3
 _SIGNATURE = b"Exif\0\0"
 # A classic directory cannot have more; BigTIFF's own count has 64 bits.
 _MOST_ENTRIES = 65_535
+# Where EXIF's orientation says the stored first row and column are: transposed or not, then
+# mirrored top to bottom, left to right.
+_TURNS = {
+    1: (False, False, False),
+    2: (False, False, True),
+    3: (False, True, True),
+    4: (False, True, False),
+    5: (True, False, False),
+    6: (True, False, True),
+    7: (True, True, True),
+    8: (True, True, False),
+}
 
 
 @dataclass(frozen=True)
@@ -112,3 +127,11 @@ def orientation_in(directories: Directories, entries: Iterator[Entry]) -> int:
             value = directories.number(entry)
             return value if value is not None and 1 <= value <= 8 else 1
     return 1
+
+
+def upright(pixels: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
+    """Return the pixels turned as EXIF's orientation, 1 to 8, asks."""
+    is_transposed, is_flipped, is_mirrored = _TURNS[orientation]
+    turned = pixels.swapaxes(0, 1) if is_transposed else pixels
+    turned = turned[:: -1 if is_flipped else 1, :: -1 if is_mirrored else 1]
+    return np.ascontiguousarray(turned)

@@ -14,9 +14,10 @@ from pathlib import Path
 
 from PIL.TiffImagePlugin import TiffImageFile
 
-from app.images.contents import Contents, Samples, WatchedFile
+from app.images.contents import Contents, WatchedFile
 from app.images.exif import Directories, Entry, orientation_in
 from app.images.limits import Budget, ImageLimits, ImageTooLargeError
+from mrcnn.pictures.pixels import Samples
 
 #: The most values of one entry: tiles of 16 x 16 pixels of a picture of 67 million.
 MAX_VALUES = 1 << 18
@@ -24,14 +25,15 @@ MAX_VALUES = 1 << 18
 MAX_SCANS = 16
 
 _BITS, _COMPRESSION, _PHOTOMETRIC, _STRIPS = 258, 259, 262, 273
-_TILE_WIDTH, _TILE_HEIGHT, _TILES, _SAMPLE_FORMAT = 322, 323, 324, 339
+_TILE_WIDTH, _TILE_HEIGHT, _TILES, _EXTRA, _SAMPLE_FORMAT = 322, 323, 324, 338, 339
 _WIDTH_TO_FILL_ORDER = (256, 257, _BITS, _COMPRESSION, _PHOTOMETRIC, 266)
 _ARRANGEMENT = (_STRIPS, 277, 278, 279, 284, _TILE_WIDTH, _TILE_HEIGHT, _TILES, 325)
-_COLOURS = (317, 320, 332, 338, _SAMPLE_FORMAT, 529, 530, 531, 532)
+_COLOURS = (317, 320, 332, _EXTRA, _SAMPLE_FORMAT, 529, 530, 531, 532)
 _CODECS = (292, 293, 347, *range(512, 522), 50674)
 _KEPT = frozenset((*_WIDTH_TO_FILL_ORDER, *_ARRANGEMENT, *_COLOURS, *_CODECS))
 _JPEG = 7
 _UNSIGNED, _SIGNED = 1, 2
+_ALPHA, _WITH_ALPHA = 2, (1, 2, 3)
 
 
 def _silence_libtiff() -> None:
@@ -89,13 +91,18 @@ def _kept(directories: Directories) -> dict[int, Entry]:
 def _plain_samples(directories: Directories, kept: dict[int, Entry]) -> Samples:
     """Return how wide samples are written, and let the entries say it in a way that Pillow knows.
 
-    It knows neither those that count from white, nor all of the unsigned ones of 32 bits.
+    It knows neither those that count from white, nor all of the unsigned ones of 32 bits, and drops
+    a fourth channel that does not say what it is.
     """
     bits = _number(directories, kept, _BITS) or 1
     written = _number(directories, kept, _SAMPLE_FORMAT) or _UNSIGNED
-    is_white_zero = _number(directories, kept, _PHOTOMETRIC) == 0 and bits > 8
+    photometric = _number(directories, kept, _PHOTOMETRIC)
+    is_white_zero = photometric == 0 and bits > 8
     if is_white_zero:
         kept[_PHOTOMETRIC] = directories.entry(_PHOTOMETRIC, 1)
+    is_one_more = _EXTRA in kept and kept[_EXTRA].count == 1
+    if is_one_more and _number(directories, kept, _EXTRA) == 0 and photometric in _WITH_ALPHA:
+        kept[_EXTRA] = directories.entry(_EXTRA, _ALPHA)
     if bits == 32 and written == _UNSIGNED:
         kept[_SAMPLE_FORMAT] = directories.entry(_SAMPLE_FORMAT, _SIGNED)
     return Samples(bits=bits, is_signed=written == _SIGNED, is_white_zero=is_white_zero)

@@ -1,4 +1,4 @@
-"""A decoded picture of any kind of pixel becomes RGB of 8 bits, and is turned upright.
+"""A picture that Pillow has decoded becomes RGB of 8 bits, whatever its mode.
 
 Wider samples are scaled, not clipped: 16 bits by their 256th part; 32 bits and floats, whose range
 no file tells, by the least of 1 (floats), 255, 65,535 and 4,294,967,295 that holds them all.
@@ -7,31 +7,28 @@ Transparency is dropped, and colour profiles are not applied: the original code 
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
-from app.images.contents import Samples
-
-# Where EXIF's orientation says the stored first row and column are: transposed or not, then
-# mirrored top to bottom, left to right.
-_TURNS = {
-    1: (False, False, False),
-    2: (False, False, True),
-    3: (False, True, True),
-    4: (False, True, False),
-    5: (True, False, False),
-    6: (True, False, True),
-    7: (True, True, True),
-    8: (True, True, False),
-}
 _RANGES = (255, 65_535, 4_294_967_295)
 
 
-def rgb(image: Image.Image, samples: Samples) -> NDArray[np.uint8]:
-    """Return a loaded picture as uint8 [height, width, 3].
+@dataclass(frozen=True, kw_only=True)
+class Samples:
+    """How samples of more than 8 bits are written, where Pillow's mode does not tell."""
+
+    bits: int = 16
+    is_signed: bool = False
+    is_white_zero: bool = False
+    """Whether they count from white to black."""
+
+
+def rgb(image: Image.Image, samples: Samples = Samples()) -> NDArray[np.uint8]:
+    """Return a loaded picture as uint8 [height, width, 3], which may be read-only.
 
     Raises ValueError for numbers that stand for no brightness.
     """
@@ -47,12 +44,13 @@ def rgb(image: Image.Image, samples: Samples) -> NDArray[np.uint8]:
     return np.asarray(image if image.mode == "RGB" else image.convert("RGB"))
 
 
-def upright(pixels: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
-    """Return the pixels turned as EXIF's orientation, 1 to 8, asks."""
-    is_transposed, is_flipped, is_mirrored = _TURNS[orientation]
-    turned = pixels.swapaxes(0, 1) if is_transposed else pixels
-    turned = turned[:: -1 if is_flipped else 1, :: -1 if is_mirrored else 1]
-    return np.ascontiguousarray(turned)
+def alpha(image: Image.Image) -> NDArray[np.uint8] | None:
+    """Return a loaded picture's fourth channel, uint8 [height, width]; None where it has none."""
+    band = next((band for band in image.getbands() if band in ("A", "a")), None)
+    # In Lab "A" is a colour, and the last band is "B".
+    if band is None or image.mode == "LAB":
+        return None
+    return np.asarray(image.getchannel(band))
 
 
 def _narrowed(values: NDArray[Any], mode: str, samples: Samples) -> NDArray[np.uint8]:
