@@ -25,12 +25,12 @@ from mrcnn.architecture import Architecture
 from mrcnn.config import SIZE_MULTIPLE, Config
 from mrcnn.instances import Instances
 from mrcnn.loading import load_weights
-from mrcnn.molding import Molded, PhotoError, mold_image, molded_size
+from mrcnn.molding import Molded, PhotoError, check_channels, mold_image, molded_size
 from mrcnn.network import MaskRCNNNetwork
 from mrcnn.settings import check_settings as check_settings
 from mrcnn.settings import settings_for
 from mrcnn.unmolding import unmold_detections
-from mrcnn.weights import WeightFile
+from mrcnn.weights import WeightFile, WeightFileError
 
 logger = logging.getLogger(__name__)
 
@@ -40,7 +40,7 @@ KEPT_GRAPHS = 16
 PIXELS_AT_ONCE = 8 * 1024 * 1024
 
 Images = Sequence[NDArray[np.uint8]]
-#: (pixels [n, h, w, 3], windows [n, 4], least score) -> (detections, image indices, masks).
+#: (pixels [n, h, w, channels], windows [n, 4], least score) -> (detections, image indices, masks).
 Graph = Callable[[tf.Tensor, tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor, tf.Tensor]]
 
 
@@ -81,6 +81,7 @@ class Detector:
 
         Raises:
             WeightFileError: the file cannot be read, or does not fit; every such layer is listed.
+                Or its numbers are none that give an answer.
             ConfigError: a setting is unknown, impossible, or contradicts the file.
         """
         if threads:
@@ -89,6 +90,11 @@ class Detector:
         settings = settings_for(file.architecture, config or {}, file.path.name)
         network = MaskRCNNNetwork(file.architecture, settings, folded=True)
         load_weights(network, file, allow_partial=allow_partial)
+        if not network.gives_numbers():
+            raise WeightFileError(
+                f"{file.path.name}: its numbers are so large that no picture gives an answer: "
+                "training had diverged when it was saved"
+            )
         return cls(network, settings)
 
     def describe(self) -> dict[str, Any]:
@@ -104,7 +110,8 @@ class Detector:
         elif self.config.IMAGE_RESIZE_MODE == "none":
             side = min(side, 1024)  # the setting is not about photos then, and may be anything
         side = max(64, side // 64 * 64)
-        noise = np.random.default_rng(0).integers(0, 256, (side, side, 3), np.uint8)
+        shape = side, side, self.architecture.input_channels
+        noise = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
         self.detect([noise], min_score=0.0)
 
     def molded_size(self, height: int, width: int) -> tuple[int, int]:
@@ -141,7 +148,8 @@ class Detector:
         """Find the instances of each photo.
 
         Args:
-            images: uint8 [h, w, 3] RGB, any number of any sizes.
+            images: uint8 [h, w, channels], any number of any sizes; RGB where the network has
+                three channels.
             min_score: weaker detections are dropped before any is chosen; DETECTION_MIN_CONFIDENCE
                 unless told.
             max_instances: how many to return for a photo; DETECTION_MAX_INSTANCES at most.
@@ -153,9 +161,12 @@ class Detector:
             ValueError: something is not a photo; PhotoError: the resize mode cannot take its size.
         """
         config = self.config
+        images = [np.asarray(image) for image in images]
+        for image in images:
+            check_channels(image, self.architecture.input_channels)
         molded = [
             mold_image(
-                np.asarray(image),
+                image,
                 mode=config.IMAGE_RESIZE_MODE,
                 min_dim=config.IMAGE_MIN_DIM,
                 max_dim=config.IMAGE_MAX_DIM,
@@ -205,7 +216,7 @@ class Detector:
             return stages.detections, stages.image_indices, stages.masks
 
         signature = (
-            tf.TensorSpec([None, *shape, 3], dtype),
+            tf.TensorSpec([None, *shape, self.architecture.input_channels], dtype),
             tf.TensorSpec([None, 4], tf.float32),
             tf.TensorSpec([], tf.float32),
         )
