@@ -143,7 +143,7 @@ class MaskRCNN:
         return results
 
     def mold_inputs(self, images: Sequence[Array]) -> tuple[Array, Array, Array]:
-        """Return molded images [n, h, w, channels] float32, metas and windows; all must mold alike."""
+        """Return molded images [n, h, w, c] float32, metas and windows; all must mold alike."""
         molded = [self._mold(image) for image in images]
         pixels = np.stack([mold_image(photo.pixels, self.config) for photo in molded])
         inactive = np.zeros(self.config.NUM_CLASSES, np.int32)

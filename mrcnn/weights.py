@@ -142,9 +142,9 @@ def _sound(what: str, array: Array, values: NDArray[np.floating]) -> NDArray[np.
         numbers = np.asarray(values, np.float32)
         low, high = float(numbers.min()), float(numbers.max())
     if not np.isfinite([low, high]).all():
-        count = int(np.isnan(numbers).sum()), int(np.isinf(numbers).sum())
+        nan, infinite = int(np.isnan(numbers).sum()), int(np.isinf(numbers).sum())
         raise ContentError(
-            f"{what} holds {count[0]:,} NaN and {count[1]:,} infinite among {array.size:,} numbers: "
+            f"{what} holds {nan:,} NaN and {infinite:,} infinite among {array.size:,} numbers: "
             "training had diverged when it was saved"
         )
     if array.leaf == "moving_variance" and low < -_ROUNDING:

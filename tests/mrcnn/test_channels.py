@@ -204,7 +204,7 @@ def test_channels_that_a_script_of_2017_sets_by_the_shape_count():
 
 def test_new_channels_start_anew_when_conv1_is_excluded(tiny_file: Path):
     model = modellib.MaskRCNN("training", FourConfig(), "logs")
-    with pytest.raises(ConfigError, match="IMAGE_CHANNEL_COUNT is 4, but tiny.h5 has 3"):
+    with pytest.raises(ConfigError, match=r"IMAGE_CHANNEL_COUNT is 4, but tiny\.h5 has 3"):
         model.load_weights(tiny_file, by_name=True)
     model.load_weights(tiny_file, by_name=True, exclude=["conv1"])
     layers = {layer.name: layer for layer in model.get_trainable_layers()}

@@ -69,9 +69,7 @@ def _inner_name(name: str) -> str:
             together(numbered(1), regrouped(lambda group: group + "_1")), id="groups numbered"
         ),
         pytest.param(renamed(lambda name: f"tower_0/{name}"), id="a scope"),
-        pytest.param(
-            renamed(lambda name: f"model_1\\{name}".replace("/", "\\")), id="backslashes"
-        ),
+        pytest.param(renamed(lambda name: f"model_1\\{name}".replace("/", "\\")), id="backslashes"),
         pytest.param(renamed(lambda name: name.removesuffix(":0")), id="Keras 3"),
         pytest.param(renamed(_inner_name, "mrcnn.*"), id="inner layers of TimeDistributed"),
         pytest.param(
