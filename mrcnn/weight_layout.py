@@ -139,12 +139,6 @@ def _check(layer: str, array: Array, data: h5py.Dataset) -> None:
         raise ContentError(f"{what} is empty: its shape is {array.shape}")
     if data.is_virtual or data.external:
         raise ContentError(f"{what} lies in another file; a weight file has to hold its arrays")
-    stored = data.id.get_storage_size()
-    wanted = data.nbytes if not data.id.get_create_plist().get_nfilters() else 1
-    if stored < wanted:
-        raise ContentError(
-            f"{what} was never written: {stored:,} of {data.nbytes:,} bytes are in the file"
-        )
 
 
 def _exact_names(groups: Mapping[str, Sequence[Array]]) -> frozenset[str]:

@@ -82,10 +82,8 @@ class WeightFile:
 
             def read(layer: str) -> list[NDArray[np.float32]]:
                 with damage_told(self.path):
-                    return [
-                        _sound(f"layer {layer}: {array.name}", array, file[array.path][()])
-                        for array in self.layers[layer]
-                    ]
+                    arrays = self.layers[layer]
+                    return [_numbers(layer, array, file[array.path]) for array in arrays]
 
             yield read
 
@@ -133,13 +131,17 @@ def _layout(file: h5py.File) -> Layout:
     raise ContentError("an HDF5 file, but not one of Keras weights")
 
 
-def _sound(what: str, array: Array, values: NDArray[np.floating]) -> NDArray[np.float32]:
-    """Return an array's numbers as float32; raises ContentError where they are none to work with.
+def _numbers(layer: str, array: Array, data: h5py.Dataset) -> NDArray[np.float32]:
+    """Read an array; raises ContentError where it holds no numbers to work with.
 
-    Extremes tell it all: they are NaN where one number is, and cost a twentieth of the reading.
+    Its extremes tell that: they are NaN where one number is, and cost little beside the reading.
     """
+    what = f"layer {layer}: {array.name}"
+    stored, is_packed = data.id.get_storage_size(), data.id.get_create_plist().get_nfilters() > 0
+    if stored < (1 if is_packed else data.nbytes):
+        raise ContentError(f"{what} was never written: the file has {stored:,} bytes of it")
     with np.errstate(over="ignore", invalid="ignore"):
-        numbers = np.asarray(values, np.float32)
+        numbers = np.asarray(data[()], np.float32)
         low, high = float(numbers.min()), float(numbers.max())
     if not np.isfinite([low, high]).all():
         nan, infinite = int(np.isnan(numbers).sum()), int(np.isinf(numbers).sum())

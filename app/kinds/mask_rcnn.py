@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from mrcnn.detector import Detector
 
 _BACKGROUND = frozenset({"bg", "background", "__background__", "_background_"})
-# What the models of this kind take of a picture.
-_CHANNELS = {1: "grey", 3: "RGB", 4: "RGBA"}
+#: What models of this kind take of a picture that is sent, by their channels.
+CHANNELS = {1: "grey", 3: "RGB", 4: "RGBA"}
 # What decides an answer; the rest of Matterport's settings is about training.
 _INFERENCE_SETTINGS = (
     "IMAGE_RESIZE_MODE",
@@ -201,8 +201,8 @@ def labels_for(num_classes: int, given: Sequence[str] | None) -> tuple[str, ...]
 
 def _check_channels(file: WeightFile) -> None:
     channels = file.architecture.input_channels
-    if channels not in _CHANNELS:
-        what = ", ".join(f"{count} ({name})" for count, name in _CHANNELS.items())
+    if channels not in CHANNELS:
+        what = ", ".join(f"{count} ({name})" for count, name in CHANNELS.items())
         raise ModelError(
             f"{file.path.name} takes pictures of {channels} channels; a picture that is sent has "
             f"{what}"

@@ -92,9 +92,7 @@ def _write(descriptor: int, data: memoryview) -> None:
         written += os.pwrite(descriptor, data[written:], written)
 
 
-def map_pixels(
-    descriptor: int, height: int, width: int, *, channels: int = 3
-) -> NDArray[np.uint8]:
+def map_pixels(descriptor: int, height: int, width: int, *, channels: int = 3) -> NDArray[np.uint8]:
     """Return the photo behind a descriptor, uint8 [height, width, channels], without copying it.
 
     The descriptor can be closed afterwards. Raises PixelsError.

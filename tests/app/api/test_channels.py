@@ -1,4 +1,4 @@
-"""Models of one, three and four channels, asked over HTTP with pictures of any; and those refused."""
+"""Models of one, three and four channels over HTTP, and files that could not answer."""
 
 from __future__ import annotations
 
@@ -245,9 +245,7 @@ def test_models_show_their_channels(client: FlaskClient, model: str, channels: i
         ),
     ],
 )
-def test_model_that_could_not_answer_is_refused_at_load(
-    client: FlaskClient, model: str, told: str
-):
+def test_model_that_could_not_answer_is_refused_at_load(client: FlaskClient, model: str, told: str):
     shown = state(client, model)
     assert (shown["state"], shown["error"]) == ("failed", told)
 

@@ -1,7 +1,8 @@
 """A small, genuine kind of model, so that serving is tested without TensorFlow.
 
 Its model file is JSON. It finds what is bright in one channel only: red is class 1, green 2,
-blue 3; with a `first_channel` of 1 green is class 1, blue 2, the fourth channel 3. Run as a script, it is the inference process with this kind alone.
+blue 3; with a `first_channel` of 1 green is class 1, blue 2, the fourth channel 3.
+Run as a script, it is the inference process with this kind alone.
 """
 
 from __future__ import annotations
