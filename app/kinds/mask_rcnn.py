@@ -136,8 +136,8 @@ class LoadedMaskRcnn:
         height, width, channels = image.shape
         if channels < self._channels:
             raise PictureError(
-                f"the picture has {channels} channels, red, green and blue; this model takes "
-                f"pictures of {self._channels}, such as a PNG with RGBA"
+                f"the picture has no fourth channel; this model takes pictures of "
+                f"{self._channels}, such as a PNG with RGBA"
             )
         try:
             rows, columns = self._detector.molded_size(height, width)

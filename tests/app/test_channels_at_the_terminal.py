@@ -65,6 +65,6 @@ def test_predict_takes_the_fourth_channel_of_a_file(
     out, err = capsys.readouterr()
     assert status == 1
     assert "four.png: " in out
-    assert "three.png: the picture has 3 channels, red, green and blue; this model takes" in err
+    assert "three.png: the picture has no fourth channel; this model takes pictures of 4" in err
     with Image.open(drawn / "four.png") as overlay:
         assert overlay.mode == "RGB"

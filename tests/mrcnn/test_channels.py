@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -10,13 +11,9 @@ import pytest
 import mrcnn.model as modellib
 from mrcnn.config import Config, ConfigError
 from mrcnn.detector import Detector
-from mrcnn.instances import Instances
 from mrcnn.weights import WeightFile, WeightFileError
-from tests.mrcnn.test_detector import photo, same
-from tests.mrcnn.test_model import TinyConfig
+from tests.mrcnn.test_detector import photo
 from tests.mrcnn.tiny import GREEN_BLUE, GREY, RED_LAST, SETTINGS, with_channels
-
-MEAN = [120.0, 110.0, 100.0]
 
 
 @pytest.fixture(scope="module")
@@ -34,40 +31,9 @@ def four(folder: Path, tiny_file: Path) -> Path:
     return with_channels(tiny_file, folder / "four.h5", RED_LAST)
 
 
-def found(path: Path, image: np.ndarray, mean: list[float]) -> Instances:
-    return Detector.load(path, {**SETTINGS, "MEAN_PIXEL": mean}).detect([image])[0]
-
-
-def alike(one: Instances, other: Instances) -> bool:
-    """Say whether two answers are the same but for what sums in another order differ by."""
-    return (
-        len(one) == len(other) > 0
-        and np.array_equal(one.class_ids, other.class_ids)
-        and np.abs(one.boxes_yxyx - other.boxes_yxyx).max() <= 1
-        and np.abs(one.scores - other.scores).max() <= 1e-3
-    )
-
-
 def test_channels_are_read_off_the_first_kernel(grey: Path, four: Path, tiny_file: Path):
     files = (grey, tiny_file, four)
     assert [WeightFile.open(file).architecture.input_channels for file in files] == [1, 3, 4]
-    described = Detector.load(grey, {**SETTINGS, "MEAN_PIXEL": [1]}).describe()
-    assert described["input_channels"] == 1
-
-
-def test_grey_network_sees_the_one_channel(grey: Path, tiny_file: Path):
-    image = photo(100, 120)[:, :, :1]
-    in_colours = found(tiny_file, image.repeat(3, axis=2), [120.0] * 3)
-    assert alike(found(grey, image, [120.0]), in_colours)
-
-
-def test_fourth_channel_takes_part(four: Path, tiny_file: Path):
-    image = photo(100, 120)
-    behind = np.dstack([np.zeros_like(image[:, :, 0]), image[:, :, 1:], image[:, :, 0]])
-    expected = found(tiny_file, image, MEAN)
-    assert alike(found(four, behind, [0, *MEAN[1:], MEAN[0]]), expected)
-    behind[:, :, 3] = 0
-    assert not same(found(four, behind, [0, *MEAN[1:], MEAN[0]]), expected)
 
 
 def test_network_of_any_number_of_channels_is_warmed_and_asked(folder: Path, tiny_file: Path):
@@ -75,19 +41,10 @@ def test_network_of_any_number_of_channels_is_warmed_and_asked(folder: Path, tin
     detector = Detector.load(path, {**SETTINGS, "MEAN_PIXEL": [0, 0]})
     detector.warm_up()
     assert detector.detect([photo(64, 64)[:, :, :2]])[0].image_size == (64, 64)
-
-
-@pytest.mark.parametrize(
-    ("shape", "wanted"),
-    [
-        pytest.param((8, 8), r"\[height, width, 1\], not \[8, 8\]", id="no axis"),
-        pytest.param((8, 8, 3), r"\[height, width, 1\], not \[8, 8, 3\]", id="colours"),
-    ],
-)
-def test_picture_of_other_channels_is_named(shape: tuple[int, ...], wanted: str, grey: Path):
-    detector = Detector.load(grey, {**SETTINGS, "MEAN_PIXEL": [1]})
-    with pytest.raises(ValueError, match=f"a photo is {wanted}"):
-        detector.detect([np.zeros(shape, np.uint8)])
+    for shape in ((8, 8), (8, 8, 3)):
+        told = rf"a photo is \[height, width, 2\], not {re.escape(str(list(shape)))}"
+        with pytest.raises(ValueError, match=told):
+            detector.detect([np.zeros(shape, np.uint8)])
 
 
 @pytest.mark.parametrize(
@@ -149,12 +106,21 @@ def test_setting_that_the_file_fixes_is_held_against_it(
     assert "\n" not in str(caught.value)
 
 
-class GreyConfig(TinyConfig):
+class ScriptConfig(Config):
+    BACKBONE = "resnet26_narrow"
+    NUM_CLASSES = 1 + 4
+    IMAGE_MIN_DIM = 64
+    IMAGE_MAX_DIM = 128
+    RPN_ANCHOR_SCALES = (8, 16, 32, 64, 128)
+    DETECTION_MIN_CONFIDENCE = 0.25
+
+
+class GreyConfig(ScriptConfig):
     IMAGE_CHANNEL_COUNT = 1
     MEAN_PIXEL = np.array([120.0])
 
 
-class FourConfig(TinyConfig):
+class FourConfig(ScriptConfig):
     IMAGE_CHANNEL_COUNT = 4
     MEAN_PIXEL = np.array([0, 110.0, 100.0, 120.0])
 
@@ -183,7 +149,7 @@ def test_old_scripts_detect_on_pictures_of_their_channels(
 def test_channels_of_an_old_script_are_held_against_the_file(grey: Path, tiny_file: Path):
     for config, path, told in (
         (GreyConfig, tiny_file, "IMAGE_CHANNEL_COUNT is 1, but tiny.h5 has 3"),
-        (TinyConfig, grey, "IMAGE_CHANNEL_COUNT is 3, but grey.h5 has 1"),
+        (ScriptConfig, grey, "IMAGE_CHANNEL_COUNT is 3, but grey.h5 has 1"),
     ):
         model = modellib.MaskRCNN("inference", config(), "logs")
         with pytest.raises(ConfigError, match=told):
@@ -191,7 +157,7 @@ def test_channels_of_an_old_script_are_held_against_the_file(grey: Path, tiny_fi
 
 
 def test_channels_that_a_script_of_2017_sets_by_the_shape_count():
-    class Shaped(TinyConfig):
+    class Shaped(ScriptConfig):
         MEAN_PIXEL = np.zeros(4)
 
         def __init__(self) -> None:
@@ -216,7 +182,7 @@ def test_new_channels_start_anew_when_conv1_is_excluded(tiny_file: Path):
 
 
 def test_mean_of_another_length_is_told_before_anything_is_built():
-    class Forgotten(TinyConfig):
+    class Forgotten(ScriptConfig):
         IMAGE_CHANNEL_COUNT = 4
 
     with pytest.raises(

@@ -151,9 +151,7 @@ def test_network_of_large_numbers_still_answers(tiny_file: Path, tmp_path: Path)
     assert np.isfinite(found.masks).all()
 
 
-@pytest.mark.parametrize(
-    "group", ["fpn_c2p2", "rpn_model", "mrcnn_class_conv2", "mrcnn_mask_deconv"]
-)
+@pytest.mark.parametrize("group", ["fpn_c2p2", "mrcnn_mask_deconv"])
 def test_network_whose_answers_are_no_numbers_is_refused(
     group: str, tiny_file: Path, tmp_path: Path
 ):

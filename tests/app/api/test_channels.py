@@ -163,8 +163,7 @@ def test_model_of_four_channels_says_so_to_other_pictures(client: FlaskClient, p
     assert answer.json["type"] == "/problems/image-not-accepted"
     assert answer.json["field"] == "image"
     assert answer.json["detail"] == (
-        "the picture has 3 channels, red, green and blue; this model takes pictures of 4, such as "
-        "a PNG with RGBA"
+        "the picture has no fourth channel; this model takes pictures of 4, such as a PNG with RGBA"
     )
 
 
