@@ -38,7 +38,10 @@ BACKBONES: dict[str, BackboneSpec] = {
 
 @dataclass(frozen=True)
 class Architecture:
-    """The sizes of a network, background class included in `num_classes`."""
+    """The sizes of a network, background class included in `num_classes`.
+
+    `input_channels` are those of a picture: 1 is grey, 3 RGB, 4 RGB and one more.
+    """
 
     backbone: str
     num_classes: int
@@ -48,6 +51,7 @@ class Architecture:
     classifier_units: int = 1024
     classifier_pool: int = 7
     mask_channels: int = 256
+    input_channels: int = 3
 
     @property
     def backbone_spec(self) -> BackboneSpec:

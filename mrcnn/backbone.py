@@ -65,7 +65,7 @@ class Backbone(keras.layers.Layer):
         folded: see `ConvNorm`.
 
     Call arguments:
-        images: [batch, height, width, 3], mean subtracted; sides are multiples of 64.
+        images: [batch, height, width, channels], mean subtracted; sides are multiples of 64.
         training: see `ConvNorm`.
 
     Returns:

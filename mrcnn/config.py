@@ -19,6 +19,7 @@ SIZE_MULTIPLE = 64
 #: Settings from 0 to 1, and settings of at least 1.
 SHARES = ("DETECTION_MIN_CONFIDENCE", "DETECTION_NMS_THRESHOLD", "RPN_NMS_THRESHOLD")
 COUNTS = (
+    "IMAGE_CHANNEL_COUNT",
     "IMAGE_MAX_DIM",
     "PRE_NMS_LIMIT",
     "POST_NMS_ROIS_INFERENCE",
@@ -102,6 +103,11 @@ class Config:
         self.IMAGE_SHAPE = np.array([side, side, self.IMAGE_CHANNEL_COUNT])
         self.IMAGE_META_SIZE = 1 + 3 + 3 + 4 + 1 + self.NUM_CLASSES
 
+    @property
+    def channels(self) -> int:
+        """Channels of a picture, where the original reads them, whoever has set them there."""
+        return int(self.IMAGE_SHAPE[2])
+
     @classmethod
     def with_values(cls, values: Mapping[str, object]) -> Config:
         """Return a configuration with `values` (setting name -> value) laid over this class.
@@ -117,6 +123,8 @@ class Config:
         changed = {name: _as_type_of(name, getattr(cls, name), v) for name, v in values.items()}
         config: Config = type("Config", (cls,), changed)()
         config.check()
+        if "MEAN_PIXEL" in values:
+            config._check_mean(values["MEAN_PIXEL"])
         return config
 
     @classmethod
@@ -148,6 +156,15 @@ class Config:
         for name in COUNTS:
             if getattr(self, name) < 1:
                 raise ConfigError(f"config: {name} is {getattr(self, name)}; the least is 1")
+        if np.size(self.MEAN_PIXEL) != 1:  # one number stands for all channels, as in numpy
+            self._check_mean(np.asarray(self.MEAN_PIXEL).tolist())
+
+    def _check_mean(self, given: Any) -> None:
+        if len(given) != self.channels:
+            numbers = "1 number" if self.channels == 1 else f"{self.channels} numbers"
+            raise ConfigError(
+                f"config: MEAN_PIXEL is {given}; it must have {numbers}, one a channel"
+            )
 
     def to_dict(self) -> dict[str, Any]:
         """All settings by name, upper-case attributes of scripts' subclasses included."""
@@ -194,7 +211,7 @@ def _as_numbers(name: str, default: Sequence[float] | np.ndarray, value: object)
     if not numbers:
         raise ConfigError(f"config: {name} is {value!r}; it must be a list of numbers")
     if isinstance(default, np.ndarray):
-        if len(entries) != len(default):  # type: ignore[arg-type]
+        if len(entries) != len(default) and name != "MEAN_PIXEL":  # type: ignore[arg-type]
             raise ConfigError(f"config: {name} is {value!r}; it must have {len(default)} numbers")
         return np.array(entries, np.float64)
     return tuple(entries)  # type: ignore[arg-type]

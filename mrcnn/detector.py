@@ -22,13 +22,15 @@ with importing_quietly():
     import tensorflow as tf
 
 from mrcnn.architecture import Architecture
-from mrcnn.config import SIZE_MULTIPLE, Config, ConfigError
+from mrcnn.config import SIZE_MULTIPLE, Config
 from mrcnn.instances import Instances
 from mrcnn.loading import load_weights
-from mrcnn.molding import Molded, PhotoError, mold_image, molded_size
+from mrcnn.molding import Molded, PhotoError, check_channels, mold_image, molded_size
 from mrcnn.network import MaskRCNNNetwork
+from mrcnn.settings import check_settings as check_settings
+from mrcnn.settings import settings_for
 from mrcnn.unmolding import unmold_detections
-from mrcnn.weights import WeightFile
+from mrcnn.weights import WeightFile, WeightFileError
 
 logger = logging.getLogger(__name__)
 
@@ -36,10 +38,9 @@ logger = logging.getLogger(__name__)
 KEPT_GRAPHS = 16
 #: Pixels that may go through a GPU at once: an image of 1024 x 1024 takes 1 GB of feature maps.
 PIXELS_AT_ONCE = 8 * 1024 * 1024
-STRIDES = (4, 8, 16, 32, 64)
 
 Images = Sequence[NDArray[np.uint8]]
-#: (pixels [n, h, w, 3], windows [n, 4], least score) -> (detections, image indices, masks).
+#: (pixels [n, h, w, channels], windows [n, 4], least score) -> (detections, image indices, masks).
 Graph = Callable[[tf.Tensor, tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor, tf.Tensor]]
 
 
@@ -80,6 +81,7 @@ class Detector:
 
         Raises:
             WeightFileError: the file cannot be read, or does not fit; every such layer is listed.
+                Or its numbers are none that give an answer.
             ConfigError: a setting is unknown, impossible, or contradicts the file.
         """
         if threads:
@@ -88,6 +90,11 @@ class Detector:
         settings = settings_for(file.architecture, config or {}, file.path.name)
         network = MaskRCNNNetwork(file.architecture, settings, folded=True)
         load_weights(network, file, allow_partial=allow_partial)
+        if not network.gives_numbers():
+            raise WeightFileError(
+                f"{file.path.name}: its numbers are so large that no picture gives an answer: "
+                "training had diverged when it was saved"
+            )
         return cls(network, settings)
 
     def describe(self) -> dict[str, Any]:
@@ -103,7 +110,8 @@ class Detector:
         elif self.config.IMAGE_RESIZE_MODE == "none":
             side = min(side, 1024)  # the setting is not about photos then, and may be anything
         side = max(64, side // 64 * 64)
-        noise = np.random.default_rng(0).integers(0, 256, (side, side, 3), np.uint8)
+        shape = side, side, self.architecture.input_channels
+        noise = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
         self.detect([noise], min_score=0.0)
 
     def molded_size(self, height: int, width: int) -> tuple[int, int]:
@@ -140,7 +148,8 @@ class Detector:
         """Find the instances of each photo.
 
         Args:
-            images: uint8 [h, w, 3] RGB, any number of any sizes.
+            images: uint8 [h, w, channels], any number of any sizes; RGB where the network has
+                three channels.
             min_score: weaker detections are dropped before any is chosen; DETECTION_MIN_CONFIDENCE
                 unless told.
             max_instances: how many to return for a photo; DETECTION_MAX_INSTANCES at most.
@@ -152,9 +161,12 @@ class Detector:
             ValueError: something is not a photo; PhotoError: the resize mode cannot take its size.
         """
         config = self.config
+        images = [np.asarray(image) for image in images]
+        for image in images:
+            check_channels(image, self.architecture.input_channels)
         molded = [
             mold_image(
-                np.asarray(image),
+                image,
                 mode=config.IMAGE_RESIZE_MODE,
                 min_dim=config.IMAGE_MIN_DIM,
                 max_dim=config.IMAGE_MAX_DIM,
@@ -204,51 +216,13 @@ class Detector:
             return stages.detections, stages.image_indices, stages.masks
 
         signature = (
-            tf.TensorSpec([None, *shape, 3], dtype),
+            tf.TensorSpec([None, *shape, self.architecture.input_channels], dtype),
             tf.TensorSpec([None, 4], tf.float32),
             tf.TensorSpec([], tf.float32),
         )
         logger.debug("building the graph for %d x %d pixels", shape[1], shape[0])
         function = tf.function(run, input_signature=signature, autograph=False)
         return function.get_concrete_function()
-
-
-def settings_for(
-    architecture: Architecture, values: Mapping[str, object], file_name: str
-) -> Config:
-    """Return the settings with what the weights fix; raises ConfigError where `values` differ."""
-    fixed = {
-        "BACKBONE": architecture.backbone,
-        "NUM_CLASSES": architecture.num_classes,
-        "TOP_DOWN_PYRAMID_SIZE": architecture.pyramid_channels,
-        "FPN_CLASSIF_FC_LAYERS_SIZE": architecture.classifier_units,
-        "POOL_SIZE": architecture.classifier_pool,
-    }
-    for name, value in fixed.items():
-        if values.get(name, value) != value:
-            raise ConfigError(
-                f"config: {name} is {values[name]!r}, but {file_name} has {value!r}; leave it out, "
-                "the file says it"
-            )
-    config = Config.with_values({**values, **fixed})
-    check_settings(config, architecture, file_name)
-    return config
-
-
-def check_settings(config: Config, architecture: Architecture, file_name: str) -> None:
-    """Raise ConfigError, naming the setting, where a network with these weights cannot have it."""
-    ratios = len(config.RPN_ANCHOR_RATIOS)
-    if ratios != architecture.anchors_per_location:
-        raise ConfigError(
-            f"config: RPN_ANCHOR_RATIOS has {ratios} entries, but {file_name} has "
-            f"{architecture.anchors_per_location} anchors a location"
-        )
-    if tuple(config.BACKBONE_STRIDES) != STRIDES:
-        raise ConfigError(
-            f"config: BACKBONE_STRIDES is {config.BACKBONE_STRIDES}; the backbones have {STRIDES}"
-        )
-    if config.IMAGE_RESIZE_MODE == "crop":
-        raise ConfigError("config: IMAGE_RESIZE_MODE 'crop' cuts at random, for training only")
 
 
 def use_threads(count: int) -> None:

@@ -30,12 +30,13 @@ _LIGHT_BACKGROUND = 140  # luma from which black text reads better than white
 def draw_instances(
     image: NDArray[np.uint8], instances: Instances, labels: Sequence[str]
 ) -> Image.Image:
-    """Return the photo, uint8 [h, w, 3] RGB, with masks, outlines, boxes, labels and scores.
+    """Return the photo in RGB with masks, outlines, boxes, labels and scores.
 
+    It is uint8 [h, w, channels], of which one is grey and the first three are the colours.
     `labels[0]` names class 1; a class without a name is shown as its number. A class keeps its hue
     from photo to photo, and its instances differ in shade.
     """
-    canvas = Image.fromarray(image)
+    canvas = _canvas(image)
     colors = instance_colors(instances.class_ids)
     areas = np.prod(instances.boxes_yxyx[:, 2:] - instances.boxes_yxyx[:, :2], axis=1)
     for index in np.argsort(-areas, kind="stable"):  # the small ones stay visible on the large
@@ -64,6 +65,12 @@ def instance_colors(class_ids: Sequence[int] | NDArray[np.integer]) -> list[Colo
 def line_width(size: tuple[int, int]) -> int:
     """Return a line's width for a picture of this size: 1 on a thumbnail, 2 at 640 x 480."""
     return max(1, round(min(size) / 260))
+
+
+def _canvas(image: NDArray[np.uint8]) -> Image.Image:
+    if image.shape[2] < 3:
+        return Image.fromarray(image[:, :, 0]).convert("RGB")
+    return Image.fromarray(image[:, :, :3])
 
 
 def _draw_one(

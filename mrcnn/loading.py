@@ -9,13 +9,13 @@ from pathlib import Path
 import h5py
 import keras
 import numpy as np
+from numpy.typing import NDArray
 
 from mrcnn.conv_norm import EPSILON
 from mrcnn.network import MaskRCNNNetwork
-from mrcnn.weights import WeightFile, WeightFileError, fold, mismatches, norm_of
+from mrcnn.weights import RPN_LAYERS, WeightFile, WeightFileError, fold, mismatches, norm_of
 
 logger = logging.getLogger(__name__)
-RPN_LAYERS = ("rpn_conv_shared", "rpn_class_raw", "rpn_bbox_pred")
 
 
 def weighted_layers(network: MaskRCNNNetwork) -> dict[str, keras.layers.Layer]:
@@ -47,7 +47,9 @@ def load_weights(
         The names of the layers loaded.
 
     Raises:
-        WeightFileError: layers do not fit; the message lists every one.
+        WeightFileError: layers do not fit; the message lists every one, and the network is as it
+            was. Or one holds no numbers to work with, which is found while it is read: the layers
+            before it are loaded then.
     """
     excluded = {*exclude, *(RPN_LAYERS if "rpn_model" in exclude else ())}
     layers = weighted_layers(network)
@@ -69,9 +71,22 @@ def load_weights(
             norm = norm_of(name) if network.folded else None
             if name in left_out or norm in left_out:
                 continue
-            layer.set_weights(fold(read(name), read(norm), EPSILON) if norm else read(name))
+            layer.set_weights(_folded(read, name, norm=norm, file=file) if norm else read(name))
             loaded.append(name)
     return loaded
+
+
+def _folded(
+    read: Callable[[str], list[NDArray[np.float32]]], conv: str, *, norm: str, file: WeightFile
+) -> list[NDArray[np.float32]]:
+    try:
+        with np.errstate(over="raise"):
+            return fold(read(conv), read(norm), EPSILON)
+    except FloatingPointError as error:
+        raise WeightFileError(
+            f"{file.path.name}: layers {conv} and {norm}: their product is beyond float32: "
+            f"training had diverged when they were saved"
+        ) from error
 
 
 def _wanted_shapes(layers: Mapping[str, keras.layers.Layer]) -> dict[str, list[tuple[int, ...]]]:

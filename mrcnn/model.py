@@ -31,7 +31,7 @@ from mrcnn.inputs import (
 from mrcnn.instances import Instances
 from mrcnn.loading import load_weights, weighted_layers
 from mrcnn.masks import paste
-from mrcnn.molding import Molded, fit_image
+from mrcnn.molding import Molded, check_channels, fit_image
 from mrcnn.network import MaskRCNNNetwork
 from mrcnn.unmolding import unmold_detections
 from mrcnn.weights import WeightFile
@@ -109,7 +109,7 @@ class MaskRCNN:
         load_weights(network, file, exclude=exclude or ())
 
     def detect(self, images: Sequence[Array], verbose: int = 0) -> list[dict[str, Array]]:
-        """Find the instances on photos [h, w, 3] RGB, any number of any sizes.
+        """Find the instances on photos [h, w, IMAGE_CHANNEL_COUNT], any number of any sizes.
 
         Returns for each photo `rois` int32 [n, 4] y1 x1 y2 x2 in its pixels, `class_ids` int32
         [n], `scores` float32 [n] and `masks` bool [h, w, n].
@@ -136,14 +136,14 @@ class MaskRCNN:
         pixels = np.asarray(molded_images, np.float64) + np.asarray(self.config.MEAN_PIXEL)
         for image, window in zip(pixels, parse_image_meta(image_metas)["window"], strict=True):
             top, left, bottom, right = (int(side) for side in window)
-            inside = (bottom - top, right - left, 3)
+            inside = (bottom - top, right - left, image.shape[2])
             photo = Molded(image, (top, left, bottom, right), 1.0, _NO_PADDING, inside)
             found = detector.detect_molded([photo])[0]
             results.append(_result(found, (image.shape[0], image.shape[1]), (top, left)))
         return results
 
     def mold_inputs(self, images: Sequence[Array]) -> tuple[Array, Array, Array]:
-        """Return molded images [n, h, w, 3] float32, metas and windows; all must mold alike."""
+        """Return molded images [n, h, w, c] float32, metas and windows; all must mold alike."""
         molded = [self._mold(image) for image in images]
         pixels = np.stack([mold_image(photo.pixels, self.config) for photo in molded])
         inactive = np.zeros(self.config.NUM_CLASSES, np.int32)
@@ -229,8 +229,7 @@ class MaskRCNN:
     def _mold(self, image: Array) -> Molded:
         """Mold a photo of any type; floats are kept as they are, as the original kept them."""
         image = np.asarray(image)
-        if image.ndim != 3 or image.shape[2] != 3 or 0 in image.shape:
-            raise ValueError(f"a photo is [height, width, 3] RGB, not {list(image.shape)}")
+        check_channels(image, self.config.channels)
         if image.dtype not in (np.uint8, np.float32):
             image = image.astype(np.float64)
         config = self.config
@@ -262,6 +261,7 @@ def _architecture_of(
         "backbone": config.BACKBONE,
         "num_classes": config.NUM_CLASSES,
         "anchors_per_location": len(config.RPN_ANCHOR_RATIOS),
+        "input_channels": config.channels,
     }
     if file is None:
         return Architecture(**fixed, **sizes)
@@ -274,6 +274,11 @@ def _architecture_of(
         raise ConfigError(
             f"config: NUM_CLASSES is {config.NUM_CLASSES}, but {file.path.name} has "
             f"{has.num_classes}, with the background"
+        )
+    if has.input_channels != config.channels and "conv1" not in exclude:
+        raise ConfigError(
+            f"config: IMAGE_CHANNEL_COUNT is {config.channels}, but {file.path.name} has "
+            f"{has.input_channels}"
         )
     chosen = {f: sizes[f] for name, f in _SIZES.items() if sizes[f] != getattr(Config, name)}
     return replace(has, **fixed, **chosen)

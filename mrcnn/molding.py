@@ -20,6 +20,7 @@ __all__ = [
     "RESIZE_MODES",
     "Molded",
     "PhotoError",
+    "check_channels",
     "compose_image_meta",
     "fit_image",
     "mold_image",
@@ -47,7 +48,7 @@ class PhotoError(ValueError):
 class Molded:
     """A photo in the network's frame, and how it got there.
 
-    `pixels` is [H, W, 3], uint8 for a photo, with the padding in place and the mean not yet
+    `pixels` is [H, W, channels], uint8 for a photo, with the padding in place and the mean not yet
     subtracted; `window` is (y1, x1, y2, x2), the pixels that show the photo; `crop`, in mode
     "crop" only, is (y, x, height, width) in the resized photo.
     """
@@ -69,17 +70,24 @@ def mold_image(
     min_scale: float | None = None,
     rng: np.random.Generator | None = None,
 ) -> Molded:
-    """Bring a photo, uint8 [h, w, 3] RGB, into the network's frame as `fit_image` does.
+    """Bring a photo, uint8 [h, w, channels], into the network's frame as `fit_image` does.
 
     Raises ValueError for any other array, or a mode that lacks its side.
     """
-    if image.ndim != 3 or image.shape[2] != 3 or 0 in image.shape:
-        raise ValueError(f"a photo is [height, width, 3] RGB, not {list(image.shape)}")
+    if image.ndim != 3 or 0 in image.shape:
+        raise ValueError(f"a photo is [height, width, channels], not {list(image.shape)}")
     if image.dtype != np.uint8:
         raise ValueError(f"a photo holds uint8 values, not {image.dtype}")
     return fit_image(
         image, mode=mode, min_dim=min_dim, max_dim=max_dim, min_scale=min_scale, rng=rng
     )
+
+
+def check_channels(image: NDArray[Any], channels: int) -> None:
+    """Raise ValueError unless the array is [h, w, channels] with at least one pixel."""
+    if image.ndim != 3 or image.shape[2] != channels or 0 in image.shape:
+        wanted = f"[height, width, {channels}]{' RGB' if channels == 3 else ''}"
+        raise ValueError(f"a photo is {wanted}, not {list(image.shape)}")
 
 
 def fit_image(

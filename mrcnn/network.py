@@ -29,7 +29,7 @@ from mrcnn.rpn import RegionProposalHead
 class Stages(NamedTuple):
     """Everything that one pass computes, in the order of computing it."""
 
-    molded: tf.Tensor  # [batch, height, width, 3] mean subtracted
+    molded: tf.Tensor  # [batch, height, width, channels] mean subtracted
     maps: list[tf.Tensor]  # C2 .. C5
     levels: list[tf.Tensor]  # P2 .. P6
     rpn_class: tf.Tensor  # [batch, anchors, 2] probabilities
@@ -73,12 +73,27 @@ class MaskRCNNNetwork(keras.Model):
 
     def _create_weights(self) -> None:
         """Run each part once on a tiny input, so that every variable exists."""
-        levels = self.pyramid(self.backbone(tf.zeros([1, 64, 64, 3])))
+        architecture = self.architecture
+        levels = self.pyramid(self.backbone(tf.zeros([1, 64, 64, architecture.input_channels])))
         self.rpn(levels)
-        side, channels = self.architecture.classifier_pool, self.architecture.pyramid_channels
+        side, channels = architecture.classifier_pool, architecture.pyramid_channels
         self.classifier(tf.zeros([1, side, side, channels]))
         self.mask_head(tf.zeros([1, 2, 2, channels]))
         self.built = True
+
+    def gives_numbers(self) -> bool:
+        """Run every part on a small picture of noise; say whether all that comes out is finite."""
+        shape = 64, 64
+        size = (1, *shape, self.architecture.input_channels)
+        noise = np.random.default_rng(0).integers(0, 256, size, np.uint8)
+        _, levels = self.pyramid_of(self.mold(tf.constant(noise)))
+        whole = tf.constant([[[0.0, 0.0, 1.0, 1.0]]])
+        outputs = [
+            *self.rpn(levels),
+            *self.classify(levels, whole, tf.constant(shape)),
+            self.mask_logits(levels, whole[0], tf.zeros([1], tf.int32), tf.constant(shape)),
+        ]
+        return all(bool(tf.reduce_all(tf.math.is_finite(output))) for output in outputs)
 
     def _anchors_of(self, image_shape: tuple[int, int]) -> np.ndarray:
         config = self.config
@@ -92,7 +107,7 @@ class MaskRCNNNetwork(keras.Model):
         return normalize_boxes(boxes, image_shape)
 
     def mold(self, pixels: tf.Tensor) -> tf.Tensor:
-        """Subtract the mean colour: [batch, height, width, 3] uint8 -> float32.
+        """Subtract the mean colour: [batch, height, width, channels] uint8 -> float32.
 
         Computed in float64 as the original does; a float32 mean is one unit in the last place off.
         """
@@ -154,7 +169,7 @@ class MaskRCNNNetwork(keras.Model):
         """Run inference and return every intermediate result.
 
         Args:
-            pixels: [batch, height, width, 3] uint8 molded images; static height and width.
+            pixels: [batch, height, width, channels] uint8 molded images; static height and width.
             windows: [batch, 4] float32 y1 x1 y2 x2 in pixels, the part that is not padding.
             min_confidence: float32 scalar.
         """

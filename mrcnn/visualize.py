@@ -62,7 +62,8 @@ def random_colors(N: int, bright: bool = True) -> list[tuple[float, float, float
 def apply_mask(image: Array, mask: Array, color: Color, alpha: float = 0.5) -> Array:
     """Tint `image` in place where `mask` [h, w] is set; `color` is RGB 0..1. Returns `image`."""
     inside = np.asarray(mask, bool)
-    image[inside] = image[inside] * (1 - alpha) + 255 * alpha * np.asarray(color[:3])
+    colors = image[..., :3]  # a fourth channel stays as it is
+    colors[inside] = colors[inside] * (1 - alpha) + 255 * alpha * np.asarray(color[:3])
     return image
 
 

@@ -14,33 +14,30 @@ from pathlib import Path
 
 import h5py
 import numpy as np
+from numpy.typing import NDArray
 
 from mrcnn.architecture import BACKBONES, Architecture
+from mrcnn.hdf5 import ContentError, WeightFileError, damage_told, member, names, open_hdf5
+from mrcnn.weight_layout import RPN_LAYERS, Array, Layout, layers_named, layout_of, root_of
 
-#: Layers that carry a weight in training checkpoints which is no part of the network.
-NOT_OF_THE_NETWORK = frozenset({"anchors"})
+__all__ = [
+    "RPN_LAYERS",
+    "Array",
+    "Mismatch",
+    "WeightFile",
+    "WeightFileError",
+    "architecture_of",
+    "fold",
+    "looks_like_mask_rcnn",
+    "mismatches",
+    "norm_of",
+]
+
 #: Layers that only a Mask R-CNN of this family has.
 SIGNATURE = ("conv1", "rpn_conv_shared", "mrcnn_class_logits", "mrcnn_mask")
-HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
-
-
-class WeightFileError(ValueError):
-    """A weight file cannot be used; the message is one line that says why."""
-
-
-@dataclass(frozen=True)
-class Array:
-    """One array of a weight file: its name there, shape and type, and the HDF5 path to it."""
-
-    name: str
-    path: str
-    shape: tuple[int, ...]
-    dtype: str
-
-    @property
-    def size(self) -> int:
-        """Numbers in it."""
-        return int(np.prod(self.shape, dtype=np.int64))
+# A variance of nothing, computed in float32, may come out this far below 0.
+_ROUNDING = 1e-6
+_KERAS_3_GROUPS = ("vars", "layers", "_layer_checkpoint_dependencies")
 
 
 class WeightFile:
@@ -48,121 +45,115 @@ class WeightFile:
 
     Attributes:
         path: where it lies.
-        layers: layer name -> its arrays in the order of the file; `rpn_model` is taken apart into
-            its three layers. Layers without weights are left out.
+        layers: layer name -> its arrays in the order of the layer; models within the model, as
+            `rpn_model`, are taken apart into their layers. Layers without weights are left out.
+        nested_in: the groups of models within which the network lies, where it does.
         architecture: the network that fits, worked out from names and shapes.
     """
 
-    def __init__(self, path: Path, layers: dict[str, list[Array]]) -> None:
+    def __init__(
+        self, path: Path, layers: dict[str, list[Array]], nested_in: tuple[str, ...] = ()
+    ) -> None:
         self.path = path
         self.layers = layers
+        self.nested_in = nested_in
         self.architecture = architecture_of(self)
 
     @classmethod
     def open(cls, path: str | Path) -> WeightFile:
         """Read names and shapes of `path`. Raises WeightFileError with one clear line."""
         path = Path(path)
-        with _hdf5(path) as file, _as_weight_file_error(path):
-            layers = dict(_layers(file, path))
-        missing = [name for name in SIGNATURE if name not in layers]
+        with open_hdf5(path) as file, damage_told(path):
+            layout = _layout(file)
+        missing = [name for name in SIGNATURE if name not in layout.layers]
         if missing:
             raise WeightFileError(
                 f"{path.name}: not a Matterport Mask R-CNN: it has no layer {', '.join(missing)}"
             )
-        return cls(path, layers)
+        return cls(path, layout.layers, layout.nested_in)
 
     @contextlib.contextmanager
-    def reading(self) -> Iterator[Callable[[str], list[np.ndarray]]]:
-        """Open the file; yields a function that reads the float32 arrays of one layer."""
-        with _hdf5(self.path) as file, _as_weight_file_error(self.path):
-            yield lambda layer: [
-                np.asarray(file[array.path], np.float32) for array in self.layers[layer]
-            ]
+    def reading(self) -> Iterator[Callable[[str], list[NDArray[np.float32]]]]:
+        """Open the file; yields a function that reads the float32 arrays of one layer.
+
+        That one raises WeightFileError for numbers with which no network gives an answer.
+        """
+        with open_hdf5(self.path) as file:
+
+            def read(layer: str) -> list[NDArray[np.float32]]:
+                with damage_told(self.path):
+                    arrays = self.layers[layer]
+                    return [_numbers(layer, array, file[array.path]) for array in arrays]
+
+            yield read
 
     @property
     def parameter_count(self) -> int:
         """Numbers in all layers."""
         return sum(array.size for arrays in self.layers.values() for array in arrays)
 
-    def kernel(self, layer: str) -> tuple[int, ...]:
-        """Shape of a layer's first array; raises WeightFileError where there is none."""
+    def kernel(self, layer: str, sides: int = 4) -> tuple[int, ...]:
+        """Return the shape of a layer's first array, which must have so many sides.
+
+        Raises WeightFileError.
+        """
         if layer not in self.layers:
             raise WeightFileError(f"{self.path.name}: it has no layer {layer}")
-        return self.layers[layer][0].shape
+        shape = self.layers[layer][0].shape
+        if len(shape) != sides:
+            raise WeightFileError(
+                f"{self.path.name}: layer {layer}: its first array has the shape {shape}; a "
+                f"kernel of {sides} dimensions is wanted"
+            )
+        return shape
 
 
 def looks_like_mask_rcnn(path: str | Path) -> bool:
     """Whether `path` is an HDF5 file with Matterport's layer names. Never raises."""
+    path = Path(path)
     try:
-        with _hdf5(Path(path)) as file:
-            names = set(_names(_root(file), "layer_names"))
-    except (WeightFileError, OSError, KeyError, RuntimeError):
+        with open_hdf5(path) as file, damage_told(path):
+            found = layers_named(root_of(file))
+    except (WeightFileError, OSError):
         return False
-    return {"conv1", "mrcnn_class_logits", "mrcnn_mask"} <= names
+    return {"conv1", "mrcnn_class_logits", "mrcnn_mask"} <= found
 
 
-def _hdf5(path: Path) -> h5py.File:
-    if not path.is_file():
-        raise WeightFileError(f"{path}: there is no such file")
-    try:
-        with path.open("rb") as file:
-            start = file.read(len(HDF5_MAGIC))
-    except OSError as error:
-        raise WeightFileError(f"{path}: cannot be read: {error.strerror}") from error
-    if start != HDF5_MAGIC:
-        size = path.stat().st_size
-        raise WeightFileError(f"{path.name}: not an HDF5 file ({size} bytes, other signature)")
-    try:
-        return h5py.File(path, "r")
-    except OSError as error:
-        raise WeightFileError(f"{path.name}: truncated or damaged HDF5 file: {error}") from error
+def _layout(file: h5py.File) -> Layout:
+    root = root_of(file)
+    if names(root, "layer_names"):
+        return layout_of(root)
+    if any(member(file, group) is not None for group in _KERAS_3_GROUPS):
+        raise ContentError(
+            "in the layout of Keras 3's save_weights; save the network with "
+            "mrcnn.loading.save_weights, which writes Matterport's"
+        )
+    raise ContentError("an HDF5 file, but not one of Keras weights")
 
 
-@contextlib.contextmanager
-def _as_weight_file_error(path: Path) -> Iterator[None]:
-    """Turn what h5py raises for a file with damage inside into one clear line."""
-    try:
-        yield
-    except (OSError, KeyError, RuntimeError, AttributeError, UnicodeError) as error:
-        line = " ".join(str(error).split())
-        raise WeightFileError(f"{path.name}: truncated or damaged HDF5 file: {line}") from error
+def _numbers(layer: str, array: Array, data: h5py.Dataset) -> NDArray[np.float32]:
+    """Read an array; raises ContentError where it holds no numbers to work with.
 
-
-def _root(file: h5py.File) -> h5py.Group:
-    """The group that holds the layers: whole-model saves keep them one level down."""
-    return file.get("model_weights", file)
-
-
-def _names(group: h5py.Group, attribute: str) -> list[str]:
-    """An attribute that is a list of names; Keras splits long ones into name0, name1, ..."""
-    chunks: list[object] = []
-    if attribute in group.attrs:
-        chunks = list(group.attrs[attribute])
-    index = 0
-    while f"{attribute}{index}" in group.attrs:
-        chunks += list(group.attrs[f"{attribute}{index}"])
-        index += 1
-    return [c.decode("utf-8") if isinstance(c, bytes) else str(c) for c in chunks]
-
-
-def _layers(file: h5py.File, path: Path) -> Iterator[tuple[str, list[Array]]]:
-    """Yield (layer, its arrays); a nested model's arrays go to the layers they are named for."""
-    root = _root(file)
-    layer_names = _names(root, "layer_names")
-    if not layer_names:
-        raise WeightFileError(f"{path.name}: an HDF5 file, but not one of Keras weights")
-    for layer in layer_names:
-        if layer in NOT_OF_THE_NETWORK:
-            continue
-        found: dict[str, list[Array]] = {}
-        for name in _names(root[layer], "weight_names") if layer in root else []:
-            data = root[layer].get(name)
-            if not isinstance(data, h5py.Dataset):
-                raise WeightFileError(f"{path.name}: truncated or damaged: no array {layer}/{name}")
-            owner = name.split("/")[-2] if layer == "rpn_model" and "/" in name else layer
-            array = Array(name, data.name, tuple(data.shape), str(data.dtype))
-            found.setdefault(owner, []).append(array)
-        yield from found.items()
+    Its extremes tell that: they are NaN where one number is, and cost little beside the reading.
+    """
+    what = f"layer {layer}: {array.name}"
+    stored, is_packed = data.id.get_storage_size(), data.id.get_create_plist().get_nfilters() > 0
+    if stored < (1 if is_packed else data.nbytes):
+        raise ContentError(f"{what} was never written: the file has {stored:,} bytes of it")
+    with np.errstate(over="ignore", invalid="ignore"):
+        numbers = np.asarray(data[()], np.float32)
+        low, high = float(numbers.min()), float(numbers.max())
+    if not np.isfinite([low, high]).all():
+        nan, infinite = int(np.isnan(numbers).sum()), int(np.isinf(numbers).sum())
+        raise ContentError(
+            f"{what} holds {nan:,} NaN and {infinite:,} infinite among {array.size:,} numbers: "
+            "training had diverged when it was saved"
+        )
+    if array.leaf == "moving_variance" and low < -_ROUNDING:
+        raise ContentError(f"{what} holds {low:g}; no variance is negative")
+    if low == high == 0 and len(array.shape) > 1:
+        raise ContentError(f"{what} is all zeros: the file is damaged, or never was trained")
+    return numbers
 
 
 def architecture_of(file: WeightFile) -> Architecture:
@@ -170,13 +161,14 @@ def architecture_of(file: WeightFile) -> Architecture:
     head = file.kernel("mrcnn_class_conv1")
     return Architecture(
         backbone=_backbone_of(file),
-        num_classes=file.kernel("mrcnn_class_logits")[-1],
+        num_classes=file.kernel("mrcnn_class_logits", 2)[-1],
         pyramid_channels=file.kernel("fpn_c5p5")[-1],
         rpn_channels=file.kernel("rpn_conv_shared")[-1],
         anchors_per_location=file.kernel("rpn_class_raw")[-1] // 2,
         classifier_units=head[-1],
         classifier_pool=head[0],
         mask_channels=file.kernel("mrcnn_mask_conv1")[-1],
+        input_channels=file.kernel("conv1")[2],
     )
 
 
@@ -241,8 +233,8 @@ def norm_of(layer: str) -> str | None:
 
 
 def fold(
-    conv: Sequence[np.ndarray], norm: Sequence[np.ndarray], epsilon: float
-) -> list[np.ndarray]:
+    conv: Sequence[NDArray[np.floating]], norm: Sequence[NDArray[np.floating]], epsilon: float
+) -> list[NDArray[np.float32]]:
     """Multiply a batch normalization into the convolution before it, in float64.
 
     Args:

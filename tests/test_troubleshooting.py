@@ -13,6 +13,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -23,6 +24,7 @@ from app.settings import Settings
 from tests.app.api.server import free_port
 from tests.app.serving.model_folder import Models
 from tests.app.serving.thresholding import Thresholding
+from tests.mrcnn.tiny import Groups, changed
 
 
 @pytest.fixture
@@ -36,6 +38,26 @@ def shown(root: Path) -> Callable[[str], re.Pattern[str]]:
         return re.compile(".+".join(re.escape(part) for part in line.split("…")))
 
     return pattern
+
+
+@pytest.fixture
+def error_of(
+    tmp_path: Path, tiny_file: Path
+) -> Iterator[Callable[[Callable[[Groups], object]], str]]:
+    """Return a function that serves a changed weight file and gives the line of its failure."""
+    started: list[LocalClient] = []
+
+    def serve(change: Callable[[Groups], object]) -> str:
+        (tmp_path / "changed").mkdir()
+        changed(tiny_file, tmp_path / "changed" / "street.h5", change)
+        settings = Settings.from_environment({"MODEL_REPOSITORY": str(tmp_path / "changed")})
+        started.append(LocalClient.start(settings, kinds=[MaskRcnn()]))
+        assert started[-1].wait_until_loaded(60)
+        return started[-1].readiness()[1]
+
+    yield serve
+    for inference in started:
+        inference.close()
 
 
 @pytest.fixture
@@ -57,6 +79,21 @@ def test_a_file_that_is_no_model(client, shown):
     assert expected.fullmatch(client.get("/readyz").get_json()["detail"])
     (version,) = client.get("/v1/models/street").get_json()["versions"]
     assert expected.fullmatch(f"street version 1 failed: {version['error']}")
+
+
+def test_a_model_whose_training_had_diverged(error_of, shown):
+    def diverge(groups: Groups) -> None:
+        groups["conv1"][0][1][0] = np.nan
+
+    assert shown("A model whose training had diverged").fullmatch(error_of(diverge))
+
+
+def test_a_grey_model(error_of, shown):
+    def grey(groups: Groups) -> None:
+        (name, kernel), bias = groups["conv1"]
+        groups["conv1"] = [(name, kernel.sum(axis=2, keepdims=True)), bias]
+
+    assert shown("A grey model, or one of four channels").fullmatch(error_of(grey))
 
 
 def test_another_field_name(client, shown):

@@ -142,7 +142,8 @@ def _response(body: bytes | str, form: AnswerFormat, prediction_ids: list[str]) 
 def _decode(picture: bytes, field: str) -> tuple[NDArray[np.uint8], float]:
     start = time.perf_counter()
     try:
-        image = decode(picture, services().image_limits)
+        # The model, which this process does not know, may take the fourth channel.
+        image = decode(picture, services().image_limits, keep_alpha=True)
     except ImageError as error:
         raise problems.of_image(error, field) from error
     return image, _ms_since(start)

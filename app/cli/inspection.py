@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from app.cli.terminal import CommandError, megabytes, table
+from app.kinds.mask_rcnn import CHANNELS
 from mrcnn.weights import WeightFile, WeightFileError
 
 
@@ -33,7 +34,10 @@ def run(arguments: argparse.Namespace) -> int:
 def _summary(file: WeightFile) -> list[tuple[str, str]]:
     network = file.architecture
     arrays = sum(len(found) for found in file.layers.values())
+    nested = f"in {', '.join(file.nested_in)}, as a wrapper for several GPUs saves it"
     return [
+        *([("nested", nested)] if file.nested_in else []),
+        ("input", _input(network.input_channels)),
         ("backbone", network.backbone),
         ("classes", f"{network.num_classes}: the background and {network.num_classes - 1} more"),
         ("pyramid", f"{network.pyramid_channels} channels"),
@@ -52,6 +56,14 @@ def _summary(file: WeightFile) -> list[tuple[str, str]]:
             f"{file.parameter_count:,} in {arrays} arrays of {len(file.layers)} layers",
         ),
     ]
+
+
+def _input(channels: int) -> str:
+    text = "1 channel" if channels == 1 else f"{channels} channels"
+    if channels not in CHANNELS:
+        return f"{text}, which no picture that is sent has"
+    text += f" ({CHANNELS[channels]})"
+    return text if channels == 3 else f"{text}; model.yaml has to say MEAN_PIXEL"
 
 
 def _layers(file: WeightFile) -> list[tuple[str, str, str, str]]:

@@ -113,7 +113,7 @@ def _predict(
     arguments: argparse.Namespace,
 ) -> None:
     start = time.perf_counter()
-    image = decode(file.read_bytes(), limits)
+    image = decode(file.read_bytes(), limits, keep_alpha=True)
     decode_ms = (time.perf_counter() - start) * 1000
     prediction = client.predict(
         image, model=arguments.model, parameters=Parameters(min_score=arguments.min_score)

@@ -84,7 +84,11 @@ class LoadedModel(Protocol):
     def predict(
         self, images: Sequence[NDArray[np.uint8]], parameters: Sequence[Parameters]
     ) -> list[Instances]:
-        """Return what is on each image (RGB [height, width, 3]), by the parameters of each."""
+        """Return what is on each image, by the parameters of each.
+
+        An image is uint8 RGB [height, width, 3], or [height, width, 4] where the picture has a
+        fourth channel, transparency for one; a kind that has no use for it drops it.
+        """
 
 
 class Kind(Protocol):

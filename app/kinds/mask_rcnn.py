@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from app.kinds.coco import COCO_LABELS
 from app.kinds.kind import LoadedModel, ModelError, ModelSource, Parameters, PictureError
@@ -24,12 +25,15 @@ if TYPE_CHECKING:
     from mrcnn.detector import Detector
 
 _BACKGROUND = frozenset({"bg", "background", "__background__", "_background_"})
+#: What models of this kind take of a picture that is sent, by their channels.
+CHANNELS = {1: "grey", 3: "RGB", 4: "RGBA"}
 # What decides an answer; the rest of Matterport's settings is about training.
 _INFERENCE_SETTINGS = (
     "IMAGE_RESIZE_MODE",
     "IMAGE_MIN_DIM",
     "IMAGE_MAX_DIM",
     "IMAGE_MIN_SCALE",
+    "IMAGE_CHANNEL_COUNT",
     "MEAN_PIXEL",
     "BACKBONE_STRIDES",
     "RPN_ANCHOR_SCALES",
@@ -66,8 +70,9 @@ class MaskRcnn:
     def load(self, source: ModelSource) -> LoadedModel:
         """Build the network that the file asks for; raises ModelError."""
         try:
-            architecture = WeightFile.open(source.path).architecture
-            labels = labels_for(architecture.num_classes, source.labels)
+            file = WeightFile.open(source.path)
+            _check_channels(file)
+            labels = labels_for(file.architecture.num_classes, source.labels)
             # The first import of TensorFlow: labels that do not fit are told before it, and what
             # it would say about the processor is kept out of the log.
             os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -82,7 +87,7 @@ class MaskRcnn:
         except (WeightFileError, ConfigError, OSError) as error:
             raise ModelError(str(error)) from error
         _check_frame(detector.config, source.max_molded_pixels)
-        return LoadedMaskRcnn(detector, labels, source)
+        return LoadedMaskRcnn(detector, labels, source, nested_in=file.nested_in)
 
 
 class LoadedMaskRcnn:
@@ -90,20 +95,33 @@ class LoadedMaskRcnn:
 
     kind = MaskRcnn.name
 
-    def __init__(self, detector: Detector, labels: tuple[str, ...], source: ModelSource) -> None:
+    def __init__(
+        self,
+        detector: Detector,
+        labels: tuple[str, ...],
+        source: ModelSource,
+        *,
+        nested_in: tuple[str, ...] = (),
+    ) -> None:
         self.labels = labels
         self._detector = detector
+        self._channels = detector.architecture.input_channels
+        self._nested_in = nested_in
         self._min_score: float | None = source.options.get("min_score")
         self._max_molded_pixels = source.max_molded_pixels
 
     def describe(self) -> dict[str, Any]:
-        """Return backbone, class count with background, the network's sizes and its settings."""
+        """Return backbone, class count with background, the network's sizes and its settings.
+
+        `nested_in` names the model within which the file holds the network, where it does.
+        """
         architecture = self._detector.architecture
         config = self._detector.config
         return {
             "backbone": architecture.backbone,
             "num_classes": architecture.num_classes,
             "architecture": self._detector.describe(),
+            **({"nested_in": ", ".join(self._nested_in)} if self._nested_in else {}),
             "min_score": self._min_score,
             "limits": {"molded_pixels": self._max_molded_pixels},
             "config": {name: _plain(getattr(config, name)) for name in _INFERENCE_SETTINGS},
@@ -115,7 +133,12 @@ class LoadedMaskRcnn:
 
     def check(self, image: NDArray[np.uint8]) -> None:
         """Raise PictureError where the network cannot take the image, or memory would not do."""
-        height, width = image.shape[:2]
+        height, width, channels = image.shape
+        if channels < self._channels:
+            raise PictureError(
+                f"the picture has no fourth channel; this model takes pictures of "
+                f"{self._channels}, such as a PNG with RGBA"
+            )
         try:
             rows, columns = self._detector.molded_size(height, width)
         except PhotoError as error:
@@ -148,7 +171,7 @@ class LoadedMaskRcnn:
     ) -> list[Instances]:
         asked = parameters.min_score
         found: list[Instances] = self._detector.detect(
-            images,
+            [_in_channels(image, self._channels) for image in images],
             min_score=self._min_score if asked is None else asked,
             max_instances=parameters.max_instances,
         )
@@ -174,6 +197,24 @@ def labels_for(num_classes: int, given: Sequence[str] | None) -> tuple[str, ...]
             f"background, which may be named first"
         )
     return tuple(given)
+
+
+def _check_channels(file: WeightFile) -> None:
+    channels = file.architecture.input_channels
+    if channels not in CHANNELS:
+        what = ", ".join(f"{count} ({name})" for count, name in CHANNELS.items())
+        raise ModelError(
+            f"{file.path.name} takes pictures of {channels} channels; a picture that is sent has "
+            f"{what}"
+        )
+
+
+def _in_channels(image: NDArray[np.uint8], channels: int) -> NDArray[np.uint8]:
+    """Return the channels that a network takes; its one is luminance, as Pillow's mode "L" is."""
+    if channels == 1:
+        colours = Image.fromarray(image[:, :, :3])
+        return np.asarray(colours.convert("L"))[:, :, np.newaxis]
+    return image[:, :, :channels]
 
 
 def _check_frame(config: Config, limit: int) -> None:

@@ -61,7 +61,11 @@ class Turn(Protocol):
         image: NDArray[np.uint8],
         parameters: Parameters = Parameters(),  # noqa: B008 - a frozen value
     ) -> Prediction:
-        """Return what is on `image`, RGB [height, width, 3], once; raises ServingError."""
+        """Return what is on `image`, once; raises ServingError.
+
+        It is uint8 [height, width, 3] RGB, or [height, width, 4] where the picture has a fourth
+        channel.
+        """
 
     def close(self) -> None:
         """Give the place away; may be called again."""
@@ -102,7 +106,7 @@ class InferenceClient(Protocol):
         version: int | None = None,
         parameters: Parameters = Parameters(),  # noqa: B008 - a frozen value
     ) -> Prediction:
-        """Enter and predict: return what is on `image`, RGB [height, width, 3]."""
+        """Enter and predict: return what is on `image`, as `Turn.predict` takes it."""
         with contextlib.closing(self.enter(model=model, version=version)) as turn:
             return turn.predict(image, parameters)
 

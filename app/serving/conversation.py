@@ -74,7 +74,9 @@ class Conversation:
         if message.descriptor is None:
             raise wire.WireError("a request to predict came without its pixels")
         try:
-            image = map_pixels(message.descriptor, request.height, request.width)
+            image = map_pixels(
+                message.descriptor, request.height, request.width, channels=request.channels
+            )
         except PixelsError as error:
             raise wire.WireError(str(error)) from error
         with contextlib.closing(self._turn) as turn:

@@ -17,7 +17,7 @@ import numpy as np
 from pycocotools import mask as coco
 
 from app.images import ImageError, ImageLimits, decode
-from app.kinds.kind import LoadedModel, ModelError, ModelSource, Parameters
+from app.kinds.kind import LoadedModel, ModelError, ModelSource, Parameters, PictureError
 from mrcnn.instances import Instances
 from mrcnn.masks import encode_rle
 
@@ -52,10 +52,12 @@ def reproduce_goldens(model: LoadedModel, source: ModelSource) -> int:
     for golden in goldens:
         try:
             expected = _read_answer(source.folder / golden["output"])
-            image = decode((source.folder / golden["input"]).read_bytes(), _LIMITS)
+            picture = (source.folder / golden["input"]).read_bytes()
+            image = decode(picture, _LIMITS, keep_alpha=True)
+            model.check(image)
             actual = model.predict([image], [Parameters()])[0]
             difference = _difference(expected, actual)
-        except (OSError, ImageError, ValueError) as error:
+        except (OSError, ImageError, PictureError, ValueError) as error:
             raise GoldenError(f"golden {golden['input']}: {error}") from error
         if difference:
             raise GoldenError(f"golden {golden['input']}: {difference}")

@@ -66,6 +66,7 @@ class PredictRequest:
     width: int
     parameters: Parameters
     entry: EnterRequest | None = None
+    channels: int = 3
 
     def header(self) -> dict[str, Any]:
         """Return the message's header."""
@@ -83,6 +84,7 @@ class PredictRequest:
                     max_instances=_optional(header["parameters"]["max_instances"], int),
                 ),
                 entry=_optional(header["entry"], EnterRequest.parse),
+                channels=int(header["channels"]),
             )
         except (KeyError, TypeError, ValueError) as error:
             raise WireError(f"no request to predict: {type(error).__name__} {error}") from error

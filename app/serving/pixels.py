@@ -19,16 +19,20 @@ _SEALS = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW
 # is kept: so many pieces, each for one of up to 832 x 840 pixels.
 _KEPT, _KEPT_BYTES = 8, 2 << 20
 
+# RGB, and a fourth one where the picture has it: which of them a model takes, its kind knows.
+_CHANNELS = (3, 4)
+
 
 class PixelsError(Exception):
     """A descriptor that does not hold the photo announced; its text is one line."""
 
 
 def check_image(image: NDArray[np.uint8]) -> None:
-    """Raise ValueError unless the image is uint8 [height, width, 3] with at least one pixel."""
-    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or not image.size:
+    """Raise ValueError unless the image is uint8 [height, width, 3 or 4] with a pixel in it."""
+    is_bytes = image.dtype == np.uint8 and image.ndim == 3 and image.size
+    if not is_bytes or image.shape[2] not in _CHANNELS:
         raise ValueError(
-            f"an image is uint8 [height, width, 3], not {image.dtype} {list(image.shape)}"
+            f"an image is uint8 [height, width, 3 or 4], not {image.dtype} {list(image.shape)}"
         )
 
 
@@ -88,12 +92,14 @@ def _write(descriptor: int, data: memoryview) -> None:
         written += os.pwrite(descriptor, data[written:], written)
 
 
-def map_pixels(descriptor: int, height: int, width: int) -> NDArray[np.uint8]:
-    """Return the photo behind a descriptor, uint8 [height, width, 3], without copying it.
+def map_pixels(descriptor: int, height: int, width: int, *, channels: int = 3) -> NDArray[np.uint8]:
+    """Return the photo behind a descriptor, uint8 [height, width, channels], without copying it.
 
     The descriptor can be closed afterwards. Raises PixelsError.
     """
-    expected = height * width * 3
+    if channels not in _CHANNELS:
+        raise PixelsError(f"{channels} channels; a photo has 3 or 4")
+    expected = height * width * channels
     try:
         size = os.fstat(descriptor).st_size
         seals = fcntl.fcntl(descriptor, fcntl.F_GET_SEALS)
@@ -104,4 +110,4 @@ def map_pixels(descriptor: int, height: int, width: int) -> NDArray[np.uint8]:
     if seals & _SEALS != _SEALS:
         raise PixelsError("the shared memory is not sealed")
     memory = mmap.mmap(descriptor, expected, flags=mmap.MAP_PRIVATE, prot=mmap.PROT_READ)
-    return np.frombuffer(memory, np.uint8).reshape(height, width, 3)
+    return np.frombuffer(memory, np.uint8).reshape(height, width, channels)

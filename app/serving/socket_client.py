@@ -169,9 +169,9 @@ class SocketTurn:
         """Return what is on the image, once; raises ServingError."""
         check_image(image)
         self._is_used = True
-        height, width = image.shape[:2]
+        height, width, channels = image.shape
         entry = self._entry and replace(self._entry, timeout_s=self._deadline.left_s)
-        request = PredictRequest(height, width, parameters, entry)
+        request = PredictRequest(height, width, parameters, entry, channels)
         return self._client.predict_in_turn(request, image, self._deadline)
 
     def close(self) -> None:

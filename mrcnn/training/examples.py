@@ -10,14 +10,14 @@ from typing import NamedTuple
 import numpy as np
 
 from mrcnn.config import Config
-from mrcnn.molding import mold_image, resize_bilinear
+from mrcnn.molding import check_channels, mold_image, resize_bilinear
 
 
 @dataclass(frozen=True)
 class Example:
     """One labelled picture.
 
-    image: uint8 [h, w, 3] RGB.
+    image: uint8 [h, w, channels], RGB where these are three.
     class_ids: int32 [n], from 1.
     masks: bool [h, w, n].
     """
@@ -30,7 +30,7 @@ class Example:
 class Batch(NamedTuple):
     """Molded pictures of one size with their instances, padded to one count."""
 
-    pixels: np.ndarray  # uint8 [batch, height, width, 3]
+    pixels: np.ndarray  # uint8 [batch, height, width, channels]
     class_ids: np.ndarray  # int32 [batch, instances], 0 is padding
     boxes: np.ndarray  # float32 [batch, instances, 4] y1 x1 y2 x2 pixels, y2 and x2 exclusive
     masks: np.ndarray  # uint8 [batch, instances, height, width], 0 or 1
@@ -47,10 +47,11 @@ def boxes_of(masks: np.ndarray) -> np.ndarray:
 
 
 def mold_example(example: Example, config: Config) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Resize and pad an example: pixels [H, W, 3], class ids [n], masks [n, H, W] uint8.
+    """Resize and pad an example: pixels [H, W, channels], class ids [n], masks [n, H, W] uint8.
 
     Instances that resizing leaves without a pixel are dropped.
     """
+    check_channels(example.image, config.channels)
     molded = mold_image(
         example.image,
         mode=config.IMAGE_RESIZE_MODE,

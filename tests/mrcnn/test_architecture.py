@@ -36,4 +36,5 @@ def test_defaults_are_those_of_the_original():
         "classifier_units": 1024,
         "classifier_pool": 7,
         "mask_channels": 256,
+        "input_channels": 3,
     }

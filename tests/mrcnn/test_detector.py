@@ -132,15 +132,34 @@ def test_what_is_no_photo_is_named(detector: Detector):
         detector.detect([np.zeros((8, 8, 3))])
 
 
-@pytest.mark.parametrize("factor", [1e6, 1e38], ids=["large", "infinite"])
-def test_network_that_overflows_still_answers(factor: float, tiny_file: Path, tmp_path: Path):
-    def explode(groups: Groups) -> None:
-        groups["rpn_model"] = [(name, factor * array) for name, array in groups["rpn_model"]]
+def exploded(group: str, largest: float, tiny_file: Path, folder: Path) -> Path:
+    """Write a copy in which the largest number of a group's kernels is `largest`."""
 
-    path = changed(tiny_file, tmp_path / "odd.h5", explode)
+    def explode(groups: Groups) -> None:
+        groups[group] = [
+            (name, array / np.abs(array).max() * np.float32(largest) if array.ndim > 1 else array)
+            for name, array in groups[group]
+        ]
+
+    return changed(tiny_file, folder / "odd.h5", explode)
+
+
+def test_network_of_large_numbers_still_answers(tiny_file: Path, tmp_path: Path):
+    path = exploded("rpn_model", 1e6, tiny_file, tmp_path)
     found = Detector.load(path, SETTINGS).detect([PHOTOS[0]], min_score=0.0)[0]
     assert np.isfinite(found.scores).all()
     assert np.isfinite(found.masks).all()
+
+
+@pytest.mark.parametrize("group", ["fpn_c2p2", "mrcnn_mask_deconv"])
+def test_network_whose_answers_are_no_numbers_is_refused(
+    group: str, tiny_file: Path, tmp_path: Path
+):
+    path = exploded(group, 1e38, tiny_file, tmp_path)
+    with pytest.raises(WeightFileError) as caught:
+        Detector.load(path, SETTINGS)
+    assert "training had diverged" in str(caught.value)
+    assert str(caught.value).startswith("odd.h5: ")
 
 
 @pytest.mark.parametrize(

@@ -293,3 +293,9 @@ def test_apply_mask_tints_in_place():
     assert visualize.apply_mask(image, mask, (1.0, 0.0, 0.0), alpha=0.25) is image
     assert image[5, 5].tolist() == [159, 96, 96]
     assert image[50, 5].tolist() == [128, 128, 128]
+
+
+def test_apply_mask_leaves_a_fourth_channel_as_it_is():
+    image = np.dstack([GREY, GREY[..., 0]])
+    visualize.apply_mask(image, np.ones((120, 160), bool), (1.0, 0.0, 0.0), alpha=0.25)
+    assert image[5, 5].tolist() == [159, 96, 96, 128]

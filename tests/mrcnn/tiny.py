@@ -93,3 +93,22 @@ def changed(source: Path, target: Path, change: Callable[[Groups], object]) -> P
     groups = read_groups(source)
     change(groups)
     return write_groups(target, groups)
+
+
+def with_channels(source: Path, target: Path, mix: Any) -> Path:
+    """Write a copy of `source` whose channels are mixed of its three: `mix` is [channels, 3]."""
+
+    def change(groups: Groups) -> None:
+        (name, kernel), bias = groups["conv1"]
+        mixed = np.einsum("hwco,nc->hwno", kernel, np.asarray(mix, np.float32))
+        groups["conv1"] = [(name, mixed), bias]
+
+    return changed(source, target, change)
+
+
+#: A network of luminance alone, one that finds red in its fourth channel, and one of two channels.
+GREY, RED_LAST, GREEN_BLUE = (
+    [[1, 1, 1]],
+    [[0, 0, 0], [0, 1, 0], [0, 0, 1], [1, 0, 0]],
+    [[0, 1, 0], [0, 0, 1]],
+)

@@ -64,6 +64,25 @@ def test_a_model_that_gives_its_goldens_serves(answer, status):
     assert model.description["goldens"] == 1
 
 
+def test_a_golden_of_four_channels_is_read_with_its_fourth(
+    models: Models, local_client: Callable[..., LocalClient], photo: np.ndarray, status
+):
+    models.add("colours/1/colours.h5", first_channel=1)
+    behind = np.dstack([photo[..., [1, 1, 2]], photo[..., 0]])
+    golden = as_answer(local_client().predict(behind))
+    assert [instance["class_id"] for instance in golden["instances"]] == [3, 2]
+    Image.fromarray(behind).save(models.write("colours/1/samples/a.png", b""))
+    models.write("colours/1/model.yaml", "golden: [{input: samples/a.png, output: golden/a.json}]")
+    assert status(golden)[0].state == "ready"
+
+
+def test_a_golden_that_the_model_cannot_take_is_told(answer, status, models: Models):
+    models.add("colours/1/colours.h5", max_molded_pixels=100)
+    model, is_ready = status(answer)
+    assert not is_ready
+    assert model.error == "golden samples/a.png: 4800 pixels are more than 100"
+
+
 def test_instances_of_nearly_equal_score_may_swap(answer, status):
     answer["instances"].reverse()
     assert status(answer)[0].state == "ready"

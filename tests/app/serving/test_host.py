@@ -39,13 +39,25 @@ from tests.app.serving.thresholding import Thresholding
 
 @pytest.fixture
 def client(models: Models, host):
-    """Return the client of a process that serves `colours`, and `slow`, which takes 0.8 s."""
+    """Return the client of a process that serves `colours`, and `slow`, which takes 0.8 s.
+
+    `last` looks at the last three of four channels.
+    """
     models.add("colours.h5")
+    models.add("last.h5", first_channel=1)
     models.add("slow.h5", delay_s=0.8)
     models.add("broken.h5", fails=True)
     process = host(DEFAULT_MODEL="colours")
     process.wait_until_ready()
     return process.client
+
+
+def test_a_fourth_channel_comes_to_the_process(client: SocketClient, photo: np.ndarray):
+    with_fourth = np.dstack([photo, photo[..., 0]])
+    with_fourth[..., 0] = 0
+    found = client.predict(with_fourth, model="last").instances
+    assert found.class_ids.tolist() == [3, 2]
+    np.testing.assert_array_equal(found.boxes_yxyx, [[10, 20, 38, 48], [40, 50, 55, 70]])
 
 
 def test_a_prediction_is_the_same_from_the_process_as_from_inside(
@@ -81,7 +93,7 @@ def test_a_photo_of_12_megapixels_passes(client: SocketClient):
 
 
 def test_errors_come_back_as_they_were_raised(client: SocketClient, photo: np.ndarray):
-    with pytest.raises(ModelNotFound, match="there is broken, colours, slow"):
+    with pytest.raises(ModelNotFound, match="there is broken, colours, last, slow"):
         client.predict(photo, model="nobody")
     with pytest.raises(InferenceFailed, match="broken version 1: RuntimeError"):
         client.predict(photo, model="broken")
@@ -94,7 +106,7 @@ def test_the_state_of_the_models_does_not_wait_behind_a_prediction(
     with ThreadPoolExecutor(1) as pool:
         running = pool.submit(client.predict, photo, model="slow")
         time.sleep(0.1)
-        assert [model.name for model in client.models()] == ["broken", "colours", "slow"]
+        assert [model.name for model in client.models()] == ["broken", "colours", "last", "slow"]
         assert client.is_ready()
         assert not running.done()
         running.result(10)

@@ -77,7 +77,7 @@ def test_every_error_of_serving_is_known_to_the_messages():
         pytest.param(EnterRequest("street", None, 2.5), id="enter"),
         pytest.param(PredictRequest(60, 80, Parameters(0.5, 3)), id="predict"),
         pytest.param(
-            PredictRequest(60, 80, Parameters(), EnterRequest("street", 2, 1.5)),
+            PredictRequest(60, 80, Parameters(), EnterRequest("street", 2, 1.5), 4),
             id="predict with its entry",
         ),
     ],

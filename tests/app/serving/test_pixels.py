@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from app.serving.pixels import PixelBuffers, PixelsError, check_image, map_pixels
 
 IMAGE = np.random.default_rng(1).integers(0, 256, (30, 40, 3), np.uint8)
+FOUR = np.random.default_rng(3).integers(0, 256, (30, 40, 4), np.uint8)
 LARGE = np.random.default_rng(2).integers(0, 256, (900, 800, 3), np.uint8)
 
 
@@ -27,12 +28,21 @@ def descriptor(buffers: PixelBuffers) -> Iterator[int]:
     os.close(descriptor)
 
 
-@pytest.mark.parametrize("image", [IMAGE, LARGE, IMAGE[::-1, ::2]], ids=["small", "large", "view"])
+@pytest.mark.parametrize(
+    "image",
+    [
+        pytest.param(IMAGE, id="small"),
+        pytest.param(LARGE, id="large"),
+        pytest.param(IMAGE[::-1, ::2], id="view"),
+        pytest.param(FOUR, id="four channels"),
+    ],
+)
 def test_pixels_are_the_same_on_the_other_side(buffers: PixelBuffers, image: NDArray[np.uint8]):
-    height, width, _ = image.shape
+    height, width, channels = image.shape
     for _ in range(3):
         descriptor = buffers.fill(image)
-        np.testing.assert_array_equal(map_pixels(descriptor, height, width), image)
+        mapped = map_pixels(descriptor, height, width, channels=channels)
+        np.testing.assert_array_equal(mapped, image)
         buffers.keep(descriptor)
 
 
@@ -93,6 +103,12 @@ def test_a_size_that_the_memory_does_not_have_is_refused(descriptor: int, height
         map_pixels(descriptor, height, width)
 
 
+@pytest.mark.parametrize("channels", [0, 1, 5])
+def test_a_count_of_channels_that_no_photo_has_is_refused(descriptor: int, channels: int):
+    with pytest.raises(PixelsError, match=f"{channels} channels; a photo has 3 or 4"):
+        map_pixels(descriptor, 30, 40, channels=channels)
+
+
 def test_memory_that_could_shrink_is_refused():
     descriptor = os.memfd_create("test", os.MFD_ALLOW_SEALING)
     os.write(descriptor, IMAGE.tobytes())
@@ -115,9 +131,9 @@ def test_a_pipe_is_no_shared_memory():
         pytest.param(IMAGE[..., 0], id="grey"),
         pytest.param(IMAGE.astype(np.float32), id="float"),
         pytest.param(IMAGE[:0], id="empty"),
-        pytest.param(np.zeros((3, 4, 4), np.uint8), id="four channels"),
+        pytest.param(np.zeros((3, 4, 5), np.uint8), id="five channels"),
     ],
 )
-def test_only_rgb_bytes_are_an_image(image: np.ndarray):
-    with pytest.raises(ValueError, match=r"uint8 \[height, width, 3\]"):
+def test_only_bytes_of_three_or_four_channels_are_an_image(image: np.ndarray):
+    with pytest.raises(ValueError, match=r"uint8 \[height, width, 3 or 4\]"):
         check_image(image)

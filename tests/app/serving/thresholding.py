@@ -1,7 +1,8 @@
 """A small, genuine kind of model, so that serving is tested without TensorFlow.
 
 Its model file is JSON. It finds what is bright in one channel only: red is class 1, green 2,
-blue 3. Run as a script, it is the inference process with this kind alone.
+blue 3; with a `first_channel` of 1 green is class 1, blue 2, the fourth channel 3.
+Run as a script, it is the inference process with this kind alone.
 """
 
 from __future__ import annotations
@@ -90,6 +91,8 @@ class LoadedThresholding:
 
     def _find(self, image: np.ndarray, parameters: Parameters) -> Instances:
         found = []
+        first = self._values.get("first_channel", 0)
+        image = image[..., first : first + 3]
         bright = image >= self._level
         for channel in range(3):
             only = bright[..., channel] & (bright.sum(axis=2) == 1)
