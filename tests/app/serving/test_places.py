@@ -41,7 +41,8 @@ def test_places_are_counted_over_all_connections(narrow: SocketClient):
         narrow.enter()
     for turn in turns:
         turn.close()
-    narrow.enter().close()
+    # Nobody waits for the answer to a place given away.
+    wait_for(lambda: _entered(narrow), "a place is free")
 
 
 def test_a_place_that_is_given_away_is_free_again(narrow: SocketClient, photo: np.ndarray):
@@ -71,6 +72,7 @@ def test_a_photo_that_asks_for_its_place_itself_is_refused_where_there_is_none(
         late.predict(photo)
     for turn in turns:
         turn.close()
+    wait_for(lambda: _entered(narrow), "a place is free")
     assert len(narrow.predict(photo).instances) == 2
 
 
