@@ -6,8 +6,10 @@ held against it. Training is in `mrcnn.training`.
 
 from __future__ import annotations
 
-import errno
-from collections.abc import Collection, Sequence
+import re
+import threading
+from collections import OrderedDict
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,10 +17,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mrcnn.quiet import importing_quietly
+
+with importing_quietly():
+    import tensorflow  # noqa: F401
+
+from mrcnn import activations, keras2
 from mrcnn.anchors import normalize_boxes, pyramid_anchors
 from mrcnn.architecture import BACKBONES, Architecture
 from mrcnn.config import Config, ConfigError
 from mrcnn.detector import Detector, check_settings
+from mrcnn.eager import eagerly
+from mrcnn.folding import FoldedCopy
+from mrcnn.gone import gone
 from mrcnn.inputs import (
     compose_image_meta,
     compute_backbone_shapes,
@@ -29,10 +40,11 @@ from mrcnn.inputs import (
     unmold_image,
 )
 from mrcnn.instances import Instances
+from mrcnn.keras_model import KerasModel
 from mrcnn.loading import load_weights, weighted_layers
 from mrcnn.masks import paste
 from mrcnn.molding import Molded, fit_image
-from mrcnn.network import MaskRCNNNetwork
+from mrcnn.runs import last_checkpoint, run_of
 from mrcnn.unmolding import unmold_detections
 from mrcnn.weights import WeightFile
 
@@ -57,6 +69,8 @@ _SIZES = {
 }
 _CLASS_LAYER = "mrcnn_class_logits"
 
+keras2.add()
+
 
 class MaskRCNN:
     """A Mask R-CNN as Matterport's scripts build and use it.
@@ -67,34 +81,60 @@ class MaskRCNN:
         model_dir: where `find_last` looks for checkpoints.
 
     Attributes:
-        keras_model: the network; for inference its normalizations are folded into convolutions.
+        keras_model: the network as Keras model. Detection runs a copy of it that follows its
+            weights, with the normalizations folded into the convolutions.
+        epoch, log_dir, checkpoint_path: see `set_log_dir`.
+        anchors: in pixels, those of the last `get_anchors`.
     """
 
     def __init__(self, mode: str, config: Config, model_dir: str | Path) -> None:
         if mode not in ("training", "inference"):
             raise ValueError(f"mode is {mode!r}; it must be 'training' or 'inference'")
+        if type(self).build is not MaskRCNN.build:
+            raise NotImplementedError(
+                f"{type(self).__name__}.build would not be called: the network is built from "
+                "weights; config.BACKBONE and the other settings say what it is"
+            )
         config.check()
         self.mode, self.config, self.model_dir = mode, config, str(model_dir)
-        self.epoch = 0
         self.anchors: Array | None = None
-        self._network: MaskRCNNNetwork | None = None
+        self.set_log_dir()
+        self._network: KerasModel | None = None
         self._detector: Detector | None = None
+        self._replacement: Any = None
+        self._lock = threading.RLock()
         _architecture_of(config)  # tells now what would not work later
 
     @property
-    def keras_model(self) -> MaskRCNNNetwork:
-        return self._network or self._build(_architecture_of(self.config))
+    def keras_model(self) -> Any:
+        return self._replacement or self._built()
 
-    def _build(self, architecture: Architecture) -> MaskRCNNNetwork:
-        folded = self.mode == "inference"
-        self._network = MaskRCNNNetwork(architecture, self.config, folded=folded)
-        self._detector = None
-        return self._network
+    @keras_model.setter
+    def keras_model(self, model: Any) -> None:
+        self._replacement = model
 
+    @eagerly()
+    def build(self, mode: str, config: Config) -> KerasModel:
+        """Return a network of random weights for a config; `keras_model` is another one."""
+        return KerasModel(_architecture_of(config), config, mode=mode)
+
+    @eagerly()
+    def _built(self, architecture: Architecture | None = None) -> KerasModel:
+        """Return the network, built anew where an architecture is wanted that it has not."""
+        with self._lock:
+            network = self._network
+            if architecture is None:
+                architecture = network.architecture if network else _architecture_of(self.config)
+            if network is None or network.architecture != architecture:
+                network = KerasModel(architecture, self.config, mode=self.mode)
+                self._network, self._detector = network, None
+            return network
+
+    @eagerly()
     def load_weights(
         self, filepath: str | Path, by_name: bool = False, exclude: Collection[str] | None = None
     ) -> None:
-        """Fill the network from a Matterport weight file.
+        """Fill the network from a Matterport weight file, and take up its run.
 
         Layers go by their names always, whatever `by_name` says, and every one must fit; those in
         `exclude` stay as they are. Raises WeightFileError or ConfigError, naming what does not fit.
@@ -103,11 +143,10 @@ class MaskRCNN:
         architecture = _architecture_of(self.config, file, exclude or ())
         if self.mode == "inference":
             check_settings(self.config, architecture, file.path.name)
-        network = self._network
-        if network is None or network.architecture != architecture:
-            network = self._build(architecture)
-        load_weights(network, file, exclude=exclude or ())
+        load_weights(self._built(architecture), file, exclude=exclude or ())
+        self.set_log_dir(str(filepath))
 
+    @eagerly()
     def detect(self, images: Sequence[Array], verbose: int = 0) -> list[dict[str, Array]]:
         """Find the instances on photos [h, w, 3] RGB, any number of any sizes.
 
@@ -123,6 +162,7 @@ class MaskRCNN:
                 log("molded image", photo.pixels)
         return [_result(found) for found in detector.detect_molded(molded)]
 
+    @eagerly()
     def detect_molded(
         self, molded_images: Array, image_metas: Array, verbose: int = 0
     ) -> list[dict[str, Array]]:
@@ -190,41 +230,92 @@ class MaskRCNN:
         )
         return normalize_boxes(self.anchors, image_shape)
 
+    def set_log_dir(self, model_path: str | None = None) -> None:
+        """Set `log_dir`, `checkpoint_path` and `epoch`: those of a checkpoint's run, or new ones.
+
+        Nothing is made on disk.
+        """
+        run = run_of(self.model_dir, self.config.NAME or "", model_path)
+        self.log_dir, self.checkpoint_path, self.epoch = run.log_dir, run.checkpoint_path, run.epoch
+        if run.epoch:
+            print(f"Re-starting from epoch {run.epoch}")
+
     def find_last(self) -> str:
         """Return the last checkpoint of the last run of this config's NAME in `model_dir`."""
-        key = (self.config.NAME or "").lower()
-        folder = Path(self.model_dir)
-        runs = sorted(p for p in folder.glob("*") if p.name.startswith(key) and p.is_dir())
-        if not runs:
-            raise FileNotFoundError(errno.ENOENT, f"no folder of a run of {key!r}", str(folder))
-        checkpoints = sorted(runs[-1].glob("mask_rcnn*.h5"))
-        if not checkpoints:
-            raise FileNotFoundError(errno.ENOENT, "no checkpoint", str(runs[-1]))
-        return str(checkpoints[-1])
+        return last_checkpoint(self.model_dir, self.config.NAME or "")
 
+    def find_trainable_layer(self, layer: Any) -> Any:
+        """Return the layer that holds the weights, out of those that wrap it."""
+        return self.find_trainable_layer(layer.layer) if hasattr(layer, "layer") else layer
+
+    @eagerly()
     def get_trainable_layers(self) -> list[Any]:
-        """Return the layers that have weights."""
-        return list(weighted_layers(self.keras_model).values())
+        """Return the layers that have weights, unwrapped; `rpn_model` is one, a model itself."""
+        layers = map(self.find_trainable_layer, self._built().layers)
+        return [layer for layer in layers if layer.weights]
 
-    def get_imagenet_weights(self) -> str:
-        """Say where to begin instead; nothing is downloaded here."""
-        raise RuntimeError(
-            "weights trained on ImageNet are not downloaded by this package; load a Mask R-CNN's "
-            "file, as mask_rcnn_coco.h5, with exclude= for the layers that are to start anew"
-        )
+    @eagerly()
+    def set_trainable(
+        self, layer_regex: str, keras_model: Any = None, indent: int = 0, verbose: int = 1
+    ) -> None:
+        """Let those layers be trained whose whole name matches, and no others."""
+        if verbose and keras_model is None:
+            log("Selecting layers to train")
+        for name, layer in weighted_layers(keras_model or self._built()).items():
+            layer.trainable = bool(re.fullmatch(layer_regex, name))
+            if verbose and layer.trainable:
+                log(f"{' ' * indent}{name:20}   ({type(layer).__name__})")
 
-    def train(self, *args: Any, **kwargs: Any) -> None:
-        """Say where training is."""
-        raise NotImplementedError(
-            "MaskRCNN.train is not there yet; mrcnn.training.trainer.Trainer trains keras_model"
-        )
+    @eagerly()
+    def ancestor(self, tensor: Any, name: str, checked: Any = None) -> Any:
+        """Return the tensor that TensorFlow 1 called `name`, or None; `tensor` plays no part."""
+        return activations.ancestor(self._built(), name)
+
+    @eagerly()
+    def run_graph(
+        self,
+        images: Sequence[Array],
+        outputs: Iterable[tuple[str, Any]],
+        image_metas: Array | None = None,
+    ) -> OrderedDict[str, Array]:
+        """Return the values of `outputs`, (name, `get_layer(...).output`) each, for some pictures.
+
+        With `image_metas` the images are molded already. All must mold alike. Raises ValueError,
+        naming it, for an output that is no tensor of `keras_model`.
+        """
+        if self.mode != "inference":
+            raise ValueError("run_graph needs a model in mode 'inference'")
+        if image_metas is None:
+            molded, metas, _ = self.mold_inputs(images)
+        else:
+            molded, metas = np.asarray(images), image_metas
+        anchors = self.get_anchors(molded.shape[1:])
+        anchors = np.broadcast_to(anchors, (len(molded), *anchors.shape))
+        found = activations.run(self._built(), outputs, [molded, metas, anchors])
+        for name, value in found.items():
+            log(name, value)
+        return found
+
+    get_imagenet_weights = gone(
+        "MaskRCNN.get_imagenet_weights",
+        "load a Mask R-CNN's file, as mask_rcnn_coco.h5, with exclude= for the layers that are to "
+        "start anew; weights trained on ImageNet are not downloaded by this package",
+    )
+    compile = gone("MaskRCNN.compile", "mrcnn.training.trainer.Trainer takes an optimizer")
+    train = gone("MaskRCNN.train", "mrcnn.training.trainer.Trainer trains keras_model")
 
     def _detector_for_inference(self) -> Detector:
         if self.mode != "inference":
             raise ValueError("a model in mode 'training' does not detect; build it for 'inference'")
-        if self._detector is None:
-            self._detector = Detector(self.keras_model, self.config)
-        return self._detector
+        if self._replacement is not None:
+            raise ValueError("keras_model was replaced; detection runs the network it had at first")
+        with self._lock:
+            network = self._built()
+            if self._detector is None:
+                self._copy = FoldedCopy(network)
+                self._detector = Detector(self._copy.network, self.config)
+            self._copy.follow()
+            return self._detector
 
     def _mold(self, image: Array) -> Molded:
         """Mold a photo of any type; floats are kept as they are, as the original kept them."""
