@@ -107,6 +107,7 @@ def save_weights(
         groups: dict[str, list[str]] = {name: [] for name in order}
         for name in layers:
             groups.setdefault("rpn_model" if name in RPN_LAYERS else name, []).append(name)
+        groups["rpn_model"].sort(key=RPN_LAYERS.index)  # read by position, not by name
         file.attrs["layer_names"] = np.array([g.encode() for g in groups])
         file.attrs["backend"] = b"tensorflow"
         file.attrs["keras_version"] = keras.__version__.encode()

@@ -111,7 +111,7 @@ class MaskRCNN:
 
     @keras_model.setter
     def keras_model(self, model: Any) -> None:
-        self._replacement = model
+        self._replacement = None if model is self._network else model
 
     @eagerly()
     def build(self, mode: str, config: Config) -> KerasModel:
