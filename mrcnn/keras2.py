@@ -7,6 +7,7 @@ has none, so that a script's lines around its model go on to work.
 from __future__ import annotations
 
 import functools
+import importlib
 import sys
 import types
 from collections.abc import Callable, Iterator, Sequence
@@ -98,10 +99,10 @@ def add() -> None:
     engine = types.ModuleType("keras.engine", "Keras 2's `keras.engine`, as far as scripts use it.")
     vars(engine).update(Layer=keras.Layer, InputSpec=keras.InputSpec, Model=keras.Model)
     sys.modules["keras.engine"] = keras.engine = engine
+    sys.modules["keras.backend.tensorflow_backend"] = keras.backend
+    keras.backend.tensorflow_backend = keras.backend
     additions = (set_session, get_session, learning_phase, set_learning_phase, function)
-    for backend in (keras.backend, tf.keras.backend):
+    for backend in (keras.backend, importlib.import_module("tensorflow.keras.backend")):
         for addition in additions:
             if not hasattr(backend, addition.__name__):
                 setattr(backend, addition.__name__, addition)
-        sys.modules.setdefault(f"{backend.__name__}.tensorflow_backend", backend)
-        backend.tensorflow_backend = backend

@@ -55,7 +55,7 @@ class KerasModel(MaskRCNNNetwork):
     @functools.cached_property
     def _layout(self) -> Layout:
         with eagerly():
-            layout = inference_layout(self)
+            layout = _training_layout(self) if self.mode == "training" else inference_layout(self)
             layout.model.jit_compile = False  # suppression has no fixed shapes
             return layout
 
@@ -153,3 +153,9 @@ class KerasModel(MaskRCNNNetwork):
     fit = gone("keras_model.fit", _TRAINS)
     fit_generator = gone("keras_model.fit_generator", _TRAINS)
     train_on_batch = gone("keras_model.train_on_batch", _TRAINS)
+
+
+def _training_layout(model: KerasModel) -> Layout:
+    from mrcnn.training.training_layout import training_layout
+
+    return training_layout(model)

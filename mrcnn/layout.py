@@ -71,9 +71,16 @@ def image_inputs(network: MaskRCNNNetwork) -> tuple[Tensor, Tensor]:
     return keras.Input((None, None, channels), name="input_image"), metas
 
 
-def trunk(network: MaskRCNNNetwork, image: Tensor, *, train_bn: bool | None) -> Trunk:
+def parts_of(network: MaskRCNNNetwork) -> build.Parts:
+    """Return the network's own layers by name."""
+    return build.Parts(weighted_layers(network))
+
+
+def trunk(
+    network: MaskRCNNNetwork, image: Tensor, *, parts: build.Parts, train_bn: bool | None
+) -> Trunk:
     """Add backbone, pyramid and region proposal network."""
-    architecture, parts = network.architecture, build.Parts(weighted_layers(network))
+    architecture = network.architecture
     _, *maps = build.resnet_graph(image, architecture.backbone, True, train_bn, parts=parts)
     channels = architecture.pyramid_channels
     top = parts.conv("fpn_c5p5", channels, 1)(maps[3])
@@ -145,7 +152,7 @@ def inference_layout(network: MaskRCNNNetwork) -> Layout:
     config = network.config
     image, metas = image_inputs(network)
     anchors = keras.Input((None, 4), name="input_anchors")
-    found = trunk(network, image, train_bn=False)
+    found = trunk(network, image, parts=parts_of(network), train_bn=False)
     rois, nodes = regions(found, anchors, int(config.POST_NMS_ROIS_INFERENCE))
     _, probabilities, deltas = classifier(found, rois, metas)
     layer = DetectionLayer(config, name="mrcnn_detection")

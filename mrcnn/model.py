@@ -22,7 +22,7 @@ from mrcnn.quiet import importing_quietly
 with importing_quietly():
     import tensorflow  # noqa: F401
 
-from mrcnn import activations, keras2
+from mrcnn import activations, graph, keras2, utils
 from mrcnn.anchors import normalize_boxes, pyramid_anchors
 from mrcnn.architecture import BACKBONES, Architecture
 from mrcnn.config import Config, ConfigError
@@ -30,6 +30,7 @@ from mrcnn.detector import Detector, check_settings
 from mrcnn.eager import eagerly
 from mrcnn.folding import FoldedCopy
 from mrcnn.gone import gone
+from mrcnn.graph import *  # noqa: F403
 from mrcnn.inputs import (
     compose_image_meta,
     compute_backbone_shapes,
@@ -49,6 +50,7 @@ from mrcnn.unmolding import unmold_detections
 from mrcnn.weights import WeightFile
 
 __all__ = [
+    *graph.__all__,
     "MaskRCNN",
     "compose_image_meta",
     "compute_backbone_shapes",
@@ -57,6 +59,7 @@ __all__ = [
     "mold_image",
     "parse_image_meta",
     "unmold_image",
+    "utils",
 ]
 
 Array = NDArray[Any]

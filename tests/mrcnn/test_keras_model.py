@@ -249,5 +249,5 @@ def test_network_of_ones_own_is_refused():
         def build(self, mode, config):
             return None
 
-    with pytest.raises(NotImplementedError, match="Mine.build would not be called"):
+    with pytest.raises(NotImplementedError, match=r"Mine\.build would not be called"):
         Mine("inference", TinyConfig(), "logs")

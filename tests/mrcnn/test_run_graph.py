@@ -194,14 +194,14 @@ def test_what_is_no_tensor_of_a_layer_says_what_to_write(model, given):
 
 def test_tensor_of_another_model_is_told(model):
     other = keras.layers.Dense(1)(keras.Input((3,)))
-    with pytest.raises(ValueError, match="mine: not all are tensors of model.keras_model"):
+    with pytest.raises(ValueError, match="mine: not all are tensors of model"):
         model.run_graph([IMAGE], [("mine", other)])
 
 
 def test_unknown_layer_names_those_that_are_close(model):
-    with pytest.raises(ValueError, match="no layer 'mrcnn_masks' in mode 'inference'; .*mrcnn_mask"):
+    with pytest.raises(ValueError, match=r"no layer 'mrcnn_masks' in mode .* mrcnn_mask\b"):
         model.keras_model.get_layer("mrcnn_masks")
-    with pytest.raises(ValueError, match="keras_model.layers has all"):
+    with pytest.raises(ValueError, match="layers has all"):
         model.keras_model.get_layer("qqq")
 
 
