@@ -92,17 +92,26 @@ class _OnSymbolicTensors(tf.__internal__.dispatch.GlobalOpDispatcher):
 
 
 def add() -> None:
-    """Add the missing names to `keras.backend` and `tensorflow.keras.backend`; once is enough."""
+    """Add the missing modules and the missing names of backends; once is enough."""
     if "keras.engine" in sys.modules:
         return
     _OnSymbolicTensors().register()
     engine = types.ModuleType("keras.engine", "Keras 2's `keras.engine`, as far as scripts use it.")
     vars(engine).update(Layer=keras.Layer, InputSpec=keras.InputSpec, Model=keras.Model)
-    sys.modules["keras.engine"] = keras.engine = engine
-    sys.modules["keras.backend.tensorflow_backend"] = keras.backend
+    keras.engine = engine
     keras.backend.tensorflow_backend = keras.backend
+    v1 = tf.compat.v1.keras
+    modules = {
+        "keras.engine": engine,
+        "keras.engine.topology": engine,
+        "keras.backend.tensorflow_backend": keras.backend,
+        "tensorflow.compat.v1.keras": v1,
+        "tensorflow.compat.v1.keras.backend": v1.backend,
+    }
+    for name, module in modules.items():
+        sys.modules.setdefault(name, module)
     additions = (set_session, get_session, learning_phase, set_learning_phase, function)
-    for backend in (keras.backend, importlib.import_module("tensorflow.keras.backend")):
+    for backend in (keras.backend, v1.backend, importlib.import_module("tensorflow.keras.backend")):
         for addition in additions:
             if not hasattr(backend, addition.__name__):
                 setattr(backend, addition.__name__, addition)

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import keras
-import numpy as np
 from numpy.typing import NDArray
 
 from mrcnn.architecture import Architecture
@@ -80,6 +79,14 @@ class KerasModel(MaskRCNNNetwork):
     input, output = inputs, outputs
 
     @property
+    def input_shape(self) -> list[tuple[int | None, ...]]:
+        return [tuple(tensor.shape) for tensor in self.inputs]
+
+    @property
+    def output_shape(self) -> list[tuple[int | None, ...]]:
+        return [tuple(tensor.shape) for tensor in self.outputs]
+
+    @property
     def input_names(self) -> list[str]:
         return [tensor.name for tensor in self.inputs]
 
@@ -110,10 +117,9 @@ class KerasModel(MaskRCNNNetwork):
         """Return the outputs for molded images, metas and anchors, as `mold_inputs` has them."""
         return self.layout.model.predict(x, *args, **kwargs)
 
-    @eagerly()
     def predict_on_batch(self, x: Any) -> list[NDArray[Any]]:
         """Do as `predict` for one batch."""
-        return [np.asarray(value) for value in self.layout.model.predict_on_batch(x)]
+        return self.predict(x, batch_size=len(x[0]), verbose=0)
 
     @eagerly()
     def get_weights(self) -> list[NDArray[Any]]:
@@ -142,6 +148,8 @@ class KerasModel(MaskRCNNNetwork):
         With `skip_mismatch` what does not fit is logged and left as it is. Raises WeightFileError.
         """
         load_weights(self, WeightFile.open(filepath), allow_partial=skip_mismatch)
+
+    uses_learning_phase = False
 
     def _make_predict_function(self) -> None:
         """Do nothing: any number of threads may share a model."""

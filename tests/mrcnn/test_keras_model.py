@@ -26,8 +26,8 @@ def loaded(path: Path, mode: str = "inference") -> modellib.MaskRCNN:
 
 
 @pytest.fixture(scope="module")
-def model(tiny_file: Path) -> modellib.MaskRCNN:
-    return loaded(tiny_file)
+def model(tiny_model: modellib.MaskRCNN) -> modellib.MaskRCNN:
+    return tiny_model
 
 
 @pytest.fixture(scope="module")
@@ -207,6 +207,7 @@ def test_layers_that_have_weights_are_unwrapped(model):
     assert model.find_trainable_layer(wrapper) is layers["mrcnn_mask"]
 
 
+@pytest.mark.slow
 def test_layers_are_laid_out_once_for_any_number_of_threads():
     model = modellib.MaskRCNN("inference", TinyConfig(), "logs")
     model.keras_model  # noqa: B018

@@ -22,7 +22,7 @@ from PIL import Image
 import mrcnn.model as modellib
 from tests.app.api.server import free_port
 from tests.mrcnn.tiny import read_groups
-from tests.mrcnn.tiny_script import TinyConfig, photo
+from tests.mrcnn.tiny_script import photo
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPTS = ROOT / "tests" / "mrcnn"
@@ -30,11 +30,9 @@ PHOTO = photo(90, 120)
 
 
 @pytest.fixture(scope="module")
-def found(tiny_file: Path) -> dict[str, np.ndarray]:
+def found(tiny_model: modellib.MaskRCNN) -> dict[str, np.ndarray]:
     """Return what a model finds on the photo with nothing around it."""
-    model = modellib.MaskRCNN("inference", TinyConfig(), "logs")
-    model.load_weights(tiny_file, by_name=True)
-    return model.detect([PHOTO])[0]
+    return tiny_model.detect([PHOTO])[0]
 
 
 def png() -> bytes:

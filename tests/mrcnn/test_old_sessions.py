@@ -14,16 +14,15 @@ import pytest
 import tensorflow as tf
 
 import mrcnn.model as modellib
+from mrcnn.eager import eagerly
 from tests.mrcnn.tiny_script import TinyConfig, photo
 
 IMAGE = photo(100, 120)
 
 
 @pytest.fixture(scope="module")
-def model(tiny_file: Path) -> modellib.MaskRCNN:
-    model = modellib.MaskRCNN("inference", TinyConfig(), "logs")
-    model.load_weights(str(tiny_file), by_name=True)
-    return model
+def model(tiny_model: modellib.MaskRCNN) -> modellib.MaskRCNN:
+    return tiny_model
 
 
 @pytest.fixture(scope="module")
@@ -95,15 +94,15 @@ def test_detection_is_the_same_within_anything(model, found, around):
     assert all(np.array_equal(result[key], found[key]) for key in found)
 
 
-@pytest.mark.parametrize("around", [within_a_graph, within_another_thread])
-def test_model_that_was_built_within_a_graph_detects_outside_of_it(tiny_file: Path, found, around):
+@pytest.mark.slow
+def test_model_that_was_built_within_a_graph_detects_outside_of_it(tiny_file: Path, found):
     def build() -> modellib.MaskRCNN:
         model = modellib.MaskRCNN("inference", TinyConfig(), "logs")
         model.load_weights(tiny_file, by_name=True)
         model.keras_model._make_predict_function()
         return model
 
-    result = around(build).detect([IMAGE])[0]
+    result = within_another_thread(build).detect([IMAGE])[0]
     assert np.array_equal(result["rois"], found["rois"])
 
 
@@ -149,7 +148,10 @@ def test_requests_of_many_threads_get_the_same_answer(model, found):
     assert all(np.array_equal(result["masks"], found["masks"]) for result in results)
 
 
-@pytest.mark.parametrize("backend", ["keras.backend", "tensorflow.keras.backend"])
+@pytest.mark.parametrize(
+    "backend",
+    ["keras.backend", "tensorflow.keras.backend", "tensorflow.compat.v1.keras.backend"],
+)
 def test_names_of_keras_2s_backend_do_what_they_can(backend: str):
     module = importlib.import_module(backend)
     assert module.set_session(tf.compat.v1.Session()) is None
@@ -159,7 +161,9 @@ def test_names_of_keras_2s_backend_do_what_they_can(backend: str):
 
 def test_modules_of_keras_2_are_there():
     assert importlib.import_module("keras.backend.tensorflow_backend") is keras.backend
+    assert tf.compat.v1.keras.backend.set_session(None) is None
     engine = importlib.import_module("keras.engine")
+    assert importlib.import_module("keras.engine.topology").Layer is engine.Layer
     assert engine.Layer is keras.layers.Layer
     assert engine.Model is keras.Model
 
@@ -171,6 +175,19 @@ def test_function_of_keras_2_computes_activations(model):
     (p6,) = compute([molded, metas, model.get_anchors(molded[0].shape)[None]])
     assert isinstance(p6, np.ndarray)
     assert p6.shape == (1, 2, 2, 16)
+
+
+def test_one_thread_that_is_done_leaves_the_others_their_shapes():
+    first, second = eagerly(), eagerly()
+    tf.compat.v1.disable_v2_tensorshape()
+    try:
+        with first:
+            second.__enter__()
+        assert isinstance(tf.TensorShape([1])[0], int)
+        second.__exit__(None, None, None)
+        assert not isinstance(tf.TensorShape([1])[0], int)
+    finally:
+        tf.compat.v1.enable_v2_tensorshape()
 
 
 def test_tensorflow_function_on_anything_else_fails_as_ever():

@@ -12,7 +12,7 @@ import tensorflow as tf
 import mrcnn.model as modellib
 from mrcnn import utils
 from tests.mrcnn.tiny import read_groups
-from tests.mrcnn.tiny_script import TinyConfig, photo
+from tests.mrcnn.tiny_script import photo
 
 IMAGE = photo(100, 120)
 ANCHORS, REGIONS, CLASSES = 4092, 100, 5
@@ -60,11 +60,8 @@ ON_THE_WAY = ["pre_nms_anchors", "refined_anchors", "refined_anchors_clipped"]
 
 
 @pytest.fixture(scope="module")
-def model(tiny_file: Path, tmp_path_factory: pytest.TempPathFactory) -> modellib.MaskRCNN:
-    folder = tmp_path_factory.mktemp("logs")
-    model = modellib.MaskRCNN("inference", TinyConfig(), folder)
-    model.load_weights(str(tiny_file), by_name=True)
-    return model
+def model(tiny_model: modellib.MaskRCNN) -> modellib.MaskRCNN:
+    return tiny_model
 
 
 def output(model: modellib.MaskRCNN, layer: str) -> keras.KerasTensor:
