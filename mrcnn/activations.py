@@ -11,6 +11,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from mrcnn.config import SIZE_MULTIPLE
 from mrcnn.keras_model import KerasModel
 
 _SOME = "input_image, conv1 to res5c_out, fpn_p2 to fpn_p6, rpn_class, rpn_bbox, ROI, mrcnn_mask"
@@ -35,8 +36,15 @@ def run(
 ) -> OrderedDict[str, NDArray[Any]]:
     """Return the values of `outputs`, (name, symbolic tensor) each, for the model's `inputs`.
 
-    Raises ValueError, naming it, for what is no tensor of this model.
+    Raises ValueError, naming it, for what is no tensor of this model, and for images of other sizes
+    than the pyramid can halve.
     """
+    height, width = inputs[0].shape[1:3]
+    if height % SIZE_MULTIPLE or width % SIZE_MULTIPLE:
+        raise ValueError(
+            f"the molded images are {width} x {height} pixels; sides must be multiples of "
+            f"{SIZE_MULTIPLE}: see config.IMAGE_RESIZE_MODE"
+        )
     wanted = OrderedDict(outputs)
     for name, tensor in wanted.items():
         if not isinstance(tensor, keras.KerasTensor):

@@ -40,11 +40,10 @@ from mrcnn.inputs import (
     parse_image_meta,
     unmold_image,
 )
-from mrcnn.instances import Instances
 from mrcnn.keras_model import KerasModel
 from mrcnn.loading import load_weights, weighted_layers
-from mrcnn.masks import paste
 from mrcnn.molding import Molded, fit_image
+from mrcnn.results import result_of
 from mrcnn.runs import last_checkpoint, run_of
 from mrcnn.unmolding import unmold_detections
 from mrcnn.weights import WeightFile
@@ -110,7 +109,7 @@ class MaskRCNN:
 
     @property
     def keras_model(self) -> Any:
-        return self._replacement or self._built()
+        return self._built() if self._replacement is None else self._replacement
 
     @keras_model.setter
     def keras_model(self, model: Any) -> None:
@@ -127,7 +126,9 @@ class MaskRCNN:
         with self._lock:
             network = self._network
             if architecture is None:
-                architecture = network.architecture if network else _architecture_of(self.config)
+                architecture = (
+                    _architecture_of(self.config) if network is None else network.architecture
+                )
             if network is None or network.architecture != architecture:
                 network = KerasModel(architecture, self.config, mode=self.mode)
                 self._network, self._detector = network, None
@@ -163,7 +164,7 @@ class MaskRCNN:
             for image, photo in zip(images, molded, strict=True):
                 log("image", np.asarray(image))
                 log("molded image", photo.pixels)
-        return [_result(found) for found in detector.detect_molded(molded)]
+        return [result_of(found) for found in detector.detect_molded(molded)]
 
     @eagerly()
     def detect_molded(
@@ -182,7 +183,7 @@ class MaskRCNN:
             inside = (bottom - top, right - left, 3)
             photo = Molded(image, (top, left, bottom, right), 1.0, _NO_PADDING, inside)
             found = detector.detect_molded([photo])[0]
-            results.append(_result(found, (image.shape[0], image.shape[1]), (top, left)))
+            results.append(result_of(found, (image.shape[0], image.shape[1]), (top, left)))
         return results
 
     def mold_inputs(self, images: Sequence[Array]) -> tuple[Array, Array, Array]:
@@ -218,7 +219,7 @@ class MaskRCNN:
             window=window,
             photo_shape=original_image_shape,
         )
-        result = _result(found)
+        result = result_of(found)
         return result["rois"], result["class_ids"], result["scores"], result["masks"]
 
     def get_anchors(self, image_shape: Sequence[int]) -> NDArray[np.float32]:
@@ -371,21 +372,3 @@ def _architecture_of(
         )
     chosen = {f: sizes[f] for name, f in _SIZES.items() if sizes[f] != getattr(Config, name)}
     return replace(has, **fixed, **chosen)
-
-
-def _result(
-    found: Instances,
-    frame: tuple[int, int] | None = None,
-    corner: tuple[int, int] = (0, 0),
-) -> dict[str, Array]:
-    """Return instances as Matterport has them, in `frame`, where their photo lies at `corner`."""
-    boxes = found.boxes_yxyx + np.array([*corner, *corner], np.int32)
-    masks = np.zeros((*(frame or found.image_size), len(found)), bool)
-    for index, (top, left, bottom, right) in enumerate(boxes):
-        masks[top:bottom, left:right, index] = paste(found.masks[index], (top, left, bottom, right))
-    return {
-        "rois": boxes,
-        "class_ids": found.class_ids,
-        "scores": found.scores,
-        "masks": masks,
-    }

@@ -195,6 +195,12 @@ def test_tensor_of_another_model_is_told(model):
         model.run_graph([IMAGE], [("mine", other)])
 
 
+def test_size_that_the_pyramid_cannot_halve_is_told(model):
+    molded, metas, _ = model.mold_inputs([IMAGE])
+    with pytest.raises(ValueError, match=r"128 x 100 pixels; sides must be multiples of 64"):
+        model.run_graph(molded[:, :100], [("P2", output(model, "fpn_p2"))], image_metas=metas)
+
+
 def test_unknown_layer_names_those_that_are_close(model):
     with pytest.raises(ValueError, match=r"no layer 'mrcnn_masks' in mode .* mrcnn_mask\b"):
         model.keras_model.get_layer("mrcnn_masks")
