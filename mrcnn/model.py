@@ -6,6 +6,7 @@ held against it. Training is in `mrcnn.training`.
 
 from __future__ import annotations
 
+import functools
 import re
 import threading
 from collections import OrderedDict
@@ -86,7 +87,7 @@ class MaskRCNN:
         keras_model: the network as Keras model. Detection runs a copy of it that follows its
             weights, with the normalizations folded into the convolutions.
         epoch, log_dir, checkpoint_path: see `set_log_dir`.
-        anchors: in pixels, those of the last `get_anchors`.
+        anchors: in pixels, those of the molded image seen last.
     """
 
     def __init__(self, mode: str, config: Config, model_dir: str | Path) -> None:
@@ -99,12 +100,14 @@ class MaskRCNN:
             )
         config.check()
         self.mode, self.config, self.model_dir = mode, config, str(model_dir)
-        self.anchors: Array | None = None
+        shape = tuple(int(side) for side in config.IMAGE_SHAPE)
+        self._molded_shape: tuple[int, ...] | None = shape if mode == "training" else None
         self.set_log_dir()
         self._network: KerasModel | None = None
         self._detector: Detector | None = None
         self._replacement: Any = None
         self._lock = threading.RLock()
+        self._anchors_of = functools.lru_cache(maxsize=1)(self._pyramid)
         _architecture_of(config)  # tells now what would not work later
 
     @property
@@ -159,6 +162,7 @@ class MaskRCNN:
         """
         detector = self._detector_for_inference()
         molded = [self._mold(image) for image in images]
+        self._molded_shape = molded[-1].pixels.shape if molded else self._molded_shape
         if verbose:
             log(f"Processing {len(images)} images")
             for image, photo in zip(images, molded, strict=True):
@@ -177,6 +181,7 @@ class MaskRCNN:
             log("molded_images", molded_images)
             log("image_metas", image_metas)
         results = []
+        self._molded_shape = tuple(np.shape(molded_images)[1:])
         pixels = np.asarray(molded_images, np.float64) + np.asarray(self.config.MEAN_PIXEL)
         for image, window in zip(pixels, parse_image_meta(image_metas)["window"], strict=True):
             top, left, bottom, right = (int(side) for side in window)
@@ -223,16 +228,23 @@ class MaskRCNN:
         return result["rois"], result["class_ids"], result["scores"], result["masks"]
 
     def get_anchors(self, image_shape: Sequence[int]) -> NDArray[np.float32]:
-        """Return the normalized anchors of a molded image; `anchors` keeps them in pixels."""
+        """Return the normalized anchors of a molded image; `anchors` has them in pixels."""
+        self._molded_shape = tuple(image_shape)
+        return normalize_boxes(self._anchors_of(self._molded_shape), image_shape)
+
+    @property
+    def anchors(self) -> Array | None:
+        return None if self._molded_shape is None else self._anchors_of(self._molded_shape)
+
+    def _pyramid(self, image_shape: tuple[int, ...]) -> Array:
         config = self.config
-        self.anchors = pyramid_anchors(
+        return pyramid_anchors(
             image_shape,
             config.RPN_ANCHOR_SCALES,
             config.RPN_ANCHOR_RATIOS,
             config.BACKBONE_STRIDES,
             config.RPN_ANCHOR_STRIDE,
         )
-        return normalize_boxes(self.anchors, image_shape)
 
     def set_log_dir(self, model_path: str | None = None) -> None:
         """Set `log_dir`, `checkpoint_path` and `epoch`: those of a checkpoint's run, or new ones.

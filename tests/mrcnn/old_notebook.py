@@ -83,76 +83,58 @@ AP, precisions, recalls, overlaps = utils.compute_ap(
 )
 visualize.plot_precision_recall(AP, precisions, recalls)
 
-# %%
-target_rpn_match, target_rpn_bbox = modellib.build_rpn_targets(
-    image.shape, model.get_anchors(image.shape) * 0 + model.anchors, gt_class_id, gt_bbox, config
-)
-positive_anchors = model.anchors[np.where(target_rpn_match == 1)[0]]
-refined_anchors = utils.apply_box_deltas(
-    positive_anchors, target_rpn_bbox[: positive_anchors.shape[0]] * config.RPN_BBOX_STD_DEV
-)
-visualize.draw_boxes(image, boxes=positive_anchors, refined_boxes=refined_anchors, ax=get_ax())
+# %% what the anchors should have said
+match, shifts = modellib.build_rpn_targets(image.shape, model.anchors, gt_class_id, gt_bbox, config)
+on_object = model.anchors[match == 1]
+moved = utils.apply_box_deltas(on_object, shifts[: len(on_object)] * config.RPN_BBOX_STD_DEV)
+visualize.draw_boxes(image, boxes=on_object, refined_boxes=moved, ax=get_ax())
 
-# %%
-pillar = model.keras_model.get_layer("ROI").output
-nms_node = model.ancestor(pillar, "ROI/rpn_non_max_suppression:0")
-if nms_node is None:
-    nms_node = model.ancestor(pillar, "ROI/rpn_non_max_suppression/NonMaxSuppressionV3:0")
-rpn = model.run_graph(
+# %% what they said
+keras_model = model.keras_model
+roi = keras_model.get_layer("ROI").output
+kept = model.ancestor(roi, "ROI/rpn_non_max_suppression:0")
+if kept is None:
+    kept = model.ancestor(roi, "ROI/rpn_non_max_suppression/NonMaxSuppressionV3:0")
+wanted = [("scores", keras_model.get_layer("rpn_class").output), ("kept", kept), ("rois", roi)]
+for node in ("pre_nms_anchors", "refined_anchors", "refined_anchors_clipped"):
+    wanted.append((node, model.ancestor(roi, f"ROI/{node}:0")))
+rpn = model.run_graph([image], wanted)
+best = rpn["scores"][0, :, 1].argsort()[::-1][:20]
+visualize.draw_boxes(image, boxes=model.anchors[best], ax=get_ax())
+clipped = utils.denorm_boxes(rpn["refined_anchors_clipped"][0], image.shape[:2])
+visualize.draw_boxes(image, refined_boxes=clipped[rpn["kept"][:20]], ax=get_ax())
+
+# %% the heads
+names = {
+    "probs": "mrcnn_class",
+    "deltas": "mrcnn_bbox",
+    "masks": "mrcnn_mask",
+    "detections": "mrcnn_detection",
+}
+heads = model.run_graph(
+    [image], [(key, keras_model.get_layer(name).output) for key, name in names.items()]
+)
+kinds = heads["detections"][0, :, 4].astype(int)
+kinds = kinds[: list(kinds).index(0)]
+boxes = utils.denorm_boxes(heads["detections"][0, :, :4], image.shape[:2])
+full_masks = [
+    utils.unmold_mask(heads["masks"][0, i, :, :, kind], boxes[i], image.shape)
+    for i, kind in enumerate(kinds)
+]
+
+# %% feature maps
+seen = model.run_graph(
     [image],
     [
-        ("rpn_class", model.keras_model.get_layer("rpn_class").output),
-        ("pre_nms_anchors", model.ancestor(pillar, "ROI/pre_nms_anchors:0")),
-        ("refined_anchors", model.ancestor(pillar, "ROI/refined_anchors:0")),
-        ("refined_anchors_clipped", model.ancestor(pillar, "ROI/refined_anchors_clipped:0")),
-        ("post_nms_anchor_ix", nms_node),
-        ("proposals", model.keras_model.get_layer("ROI").output),
+        ("picture", tf.identity(keras_model.get_layer("input_image").output)),
+        ("stage4", keras_model.get_layer("res4b_out").output),
     ],
 )
-limit = 20
-sorted_anchor_ids = np.argsort(rpn["rpn_class"][:, :, 1].flatten())[::-1]
-visualize.draw_boxes(image, boxes=model.anchors[sorted_anchor_ids[:limit]], ax=get_ax())
-refined_clipped = utils.denorm_boxes(rpn["refined_anchors_clipped"][0], image.shape[:2])
-ixs = rpn["post_nms_anchor_ix"][:limit]
-visualize.draw_boxes(image, refined_boxes=refined_clipped[ixs], ax=get_ax())
-h, w = config.IMAGE_SHAPE[:2]
-proposals = rpn["proposals"][0, :limit] * np.array([h, w, h, w])
+picture = modellib.unmold_image(seen["picture"][0], config)
+visualize.display_images(np.moveaxis(seen["stage4"][0, :, :, :4], -1, 0), cols=4)
 
-# %%
-mrcnn = model.run_graph(
-    [image],
-    [
-        ("proposals", model.keras_model.get_layer("ROI").output),
-        ("probs", model.keras_model.get_layer("mrcnn_class").output),
-        ("deltas", model.keras_model.get_layer("mrcnn_bbox").output),
-        ("masks", model.keras_model.get_layer("mrcnn_mask").output),
-        ("detections", model.keras_model.get_layer("mrcnn_detection").output),
-    ],
-)
-det_class_ids = mrcnn["detections"][0, :, 4].astype(np.int32)
-det_count = np.where(det_class_ids == 0)[0][0]
-det_class_ids = det_class_ids[:det_count]
-det_boxes = utils.denorm_boxes(mrcnn["detections"][0, :, :4], image.shape[:2])
-det_mask_specific = np.array([mrcnn["masks"][0, i, :, :, c] for i, c in enumerate(det_class_ids)])
-det_masks = np.array(
-    [utils.unmold_mask(m, det_boxes[i], image.shape) for i, m in enumerate(det_mask_specific)]
-)
-
-# %%
-activations = model.run_graph(
-    [image],
-    [
-        ("input_image", tf.identity(model.keras_model.get_layer("input_image").output)),
-        ("res4b_out", model.keras_model.get_layer("res4b_out").output),
-        ("rpn_bbox", model.keras_model.get_layer("rpn_bbox").output),
-        ("roi", model.keras_model.get_layer("ROI").output),
-    ],
-)
-unmolded = modellib.unmold_image(activations["input_image"][0], config)
-visualize.display_images(np.transpose(activations["res4b_out"][0, :, :, :4], [2, 0, 1]), cols=4)
-
-# %%
+# %% weights
 visualize.display_weight_stats(model)
 layers = model.get_trainable_layers()
-model_path = os.path.join(OUT_DIR, "mask_rcnn_blotch.h5")
-model.keras_model.save_weights(model_path)
+saved = os.path.join(OUT_DIR, "mask_rcnn_blotch.h5")
+keras_model.save_weights(saved)

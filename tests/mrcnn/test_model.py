@@ -207,6 +207,23 @@ def test_anchors_are_normalized_and_kept_in_pixels(model: modellib.MaskRCNN):
     assert np.array_equal(anchors, utils.norm_boxes(model.anchors, (128, 128)))
 
 
+def test_anchors_are_those_of_what_was_seen_last(model: modellib.MaskRCNN):
+    model.detect([photo(64, 64)])
+    anchors = model.anchors
+    assert anchors.shape == (4092, 4)
+    assert anchors is model.anchors
+    model.get_anchors((64, 64, 3))
+    assert model.anchors.shape == (1023, 4)
+    molded, metas, _ = model.mold_inputs([photo(64, 64)])
+    model.detect_molded(molded, metas)
+    assert np.array_equal(model.anchors, anchors)
+
+
+def test_model_has_anchors_once_it_knows_a_size():
+    assert modellib.MaskRCNN("inference", TinyConfig(), "logs").anchors is None
+    assert modellib.MaskRCNN("training", TinyConfig(), "logs").anchors.shape == (4092, 4)
+
+
 def test_mean_is_subtracted_and_added():
     config = TinyConfig()
     image = photo(8, 8)

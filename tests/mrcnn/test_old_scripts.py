@@ -105,17 +105,17 @@ def notebook(tiny_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     return variables
 
 
-def test_notebooks_cells_see_what_detect_found(notebook, tiny_file: Path, capsys):
-    r, count = notebook["r"], notebook["det_count"]
-    assert count == len(r["rois"]) > 10
-    assert np.array_equal(notebook["det_boxes"][:count], r["rois"])
-    assert np.array_equal(notebook["det_class_ids"], r["class_ids"])
-    assert (np.moveaxis(notebook["det_masks"], 0, -1) != r["masks"]).mean() < 1e-3
-    assert np.array_equal(notebook["unmolded"], notebook["image"])
-    assert np.allclose(notebook["refined_anchors"], notebook["gt_bbox"][0], atol=1e-3)
-    kept = notebook["rpn"]["post_nms_anchor_ix"]
-    clipped = notebook["rpn"]["refined_anchors_clipped"][0]
-    assert np.array_equal(clipped[kept], notebook["rpn"]["proposals"][0, : len(kept)])
-    assert notebook["activations"]["res4b_out"].shape == (1, 8, 8, 256)
+def test_notebooks_cells_see_what_detect_found(notebook, tiny_file: Path):
+    r, kinds = notebook["r"], notebook["kinds"]
+    assert len(kinds) == len(r["rois"]) > 10
+    assert np.array_equal(notebook["boxes"][: len(kinds)], r["rois"])
+    assert np.array_equal(kinds, r["class_ids"])
+    assert (np.stack(notebook["full_masks"], axis=-1) != r["masks"]).mean() < 1e-3
+    assert np.array_equal(notebook["picture"], notebook["image"])
+    assert np.allclose(notebook["moved"], notebook["gt_bbox"][0], atol=1e-3)
+    rpn = notebook["rpn"]
+    best = rpn["refined_anchors_clipped"][0][rpn["kept"]]
+    assert np.array_equal(best, rpn["rois"][0, : len(best)])
+    assert notebook["seen"]["stage4"].shape == (1, 8, 8, 256)
     assert len(notebook["layers"]) == sum(map(bool, read_groups(tiny_file).values()))
-    assert Path(notebook["model_path"]).is_file()
+    assert Path(notebook["saved"]).is_file()
