@@ -103,11 +103,6 @@ class Config:
         self.IMAGE_SHAPE = np.array([side, side, self.IMAGE_CHANNEL_COUNT])
         self.IMAGE_META_SIZE = 1 + 3 + 3 + 4 + 1 + self.NUM_CLASSES
 
-    @property
-    def channels(self) -> int:
-        """Channels of a picture, where the original reads them, whoever has set them there."""
-        return int(self.IMAGE_SHAPE[2])
-
     @classmethod
     def with_values(cls, values: Mapping[str, object]) -> Config:
         """Return a configuration with `values` (setting name -> value) laid over this class.
@@ -160,8 +155,8 @@ class Config:
             self._check_mean(np.asarray(self.MEAN_PIXEL).tolist())
 
     def _check_mean(self, given: Any) -> None:
-        if len(given) != self.channels:
-            numbers = "1 number" if self.channels == 1 else f"{self.channels} numbers"
+        if len(given) != channels_of(self):
+            numbers = "1 number" if channels_of(self) == 1 else f"{channels_of(self)} numbers"
             raise ConfigError(
                 f"config: MEAN_PIXEL is {given}; it must have {numbers}, one a channel"
             )
@@ -176,6 +171,11 @@ class Config:
         for name, value in self.to_dict().items():
             print(f"{name:30} {value}")
         print("\n")
+
+
+def channels_of(config: Config) -> int:
+    """Return the channels of a picture, where the original reads them, whoever set them there."""
+    return int(config.IMAGE_SHAPE[2])
 
 
 def _as_type_of(name: str, default: object, value: object) -> object:

@@ -16,7 +16,6 @@ from mrcnn import molding
 from mrcnn.anchors import pyramid_shapes
 from mrcnn.config import Config
 from mrcnn.dataset import Dataset
-from mrcnn.molding import parse_image_meta
 from mrcnn.overlaps import extract_bboxes
 from mrcnn.utils import minimize_mask, resize_image, resize_mask
 
@@ -69,6 +68,11 @@ def compose_image_meta(
         scale=scale,
         active_class_ids=list(active_class_ids),
     )
+
+
+def parse_image_meta(meta: Array) -> dict[str, Array]:
+    """Take metas [batch, 12 + classes] apart into the parts of `compose_image_meta`, by name."""
+    return molding.parse_image_meta(meta)
 
 
 def compute_backbone_shapes(config: Config, image_shape: Sequence[int]) -> NDArray[np.int_]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 
 import h5py
@@ -104,6 +104,8 @@ def save_weights(
     network: MaskRCNNNetwork,
     path: str | Path,
     value_of: Callable[[keras.Variable], np.ndarray] = lambda variable: variable.numpy(),
+    *,
+    order: Sequence[str] = (),
 ) -> None:
     """Write the network's variables in Matterport's layout, which the original reads too.
 
@@ -111,14 +113,16 @@ def save_weights(
         network: built with its normalizations, not folded.
         path: the `.h5` to write; it appears whole or not at all.
         value_of: what to write for a variable; training passes its running averages.
+        order: layers that come first, in this order; one without weights gets an empty group.
     """
     path = Path(path)
     layers = weighted_layers(network)
     partial = path.with_suffix(".partial")
     with h5py.File(partial, "w") as file:
-        groups: dict[str, list[str]] = {}
+        groups: dict[str, list[str]] = {name: [] for name in order}
         for name in layers:
             groups.setdefault("rpn_model" if name in RPN_LAYERS else name, []).append(name)
+        groups["rpn_model"].sort(key=RPN_LAYERS.index)  # read by position, not by name
         file.attrs["layer_names"] = np.array([g.encode() for g in groups])
         file.attrs["backend"] = b"tensorflow"
         file.attrs["keras_version"] = keras.__version__.encode()
@@ -129,5 +133,5 @@ def save_weights(
                 for variable in layers[member].weights:
                     names.append(f"{member}/{variable.name}:0")
                     group.create_dataset(names[-1], data=value_of(variable))
-            group.attrs["weight_names"] = np.array([n.encode() for n in names])
+            group.attrs["weight_names"] = np.array([n.encode() for n in names], "S")
     partial.replace(path)

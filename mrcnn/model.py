@@ -6,8 +6,11 @@ held against it. Training is in `mrcnn.training`.
 
 from __future__ import annotations
 
-import errno
-from collections.abc import Collection, Sequence
+import functools
+import re
+import threading
+from collections import OrderedDict
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,10 +18,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mrcnn.quiet import importing_quietly
+
+with importing_quietly():
+    import tensorflow  # noqa: F401
+
+from mrcnn import activations, graph, keras2, utils
 from mrcnn.anchors import normalize_boxes, pyramid_anchors
 from mrcnn.architecture import BACKBONES, Architecture
-from mrcnn.config import Config, ConfigError
+from mrcnn.config import Config, ConfigError, channels_of
 from mrcnn.detector import Detector, check_settings
+from mrcnn.eager import eagerly
+from mrcnn.folding import FoldedCopy
+from mrcnn.gone import gone
+from mrcnn.graph import *  # noqa: F403
 from mrcnn.inputs import (
     compose_image_meta,
     compute_backbone_shapes,
@@ -28,15 +41,16 @@ from mrcnn.inputs import (
     parse_image_meta,
     unmold_image,
 )
-from mrcnn.instances import Instances
+from mrcnn.keras_model import KerasModel
 from mrcnn.loading import load_weights, weighted_layers
-from mrcnn.masks import paste
 from mrcnn.molding import Molded, check_channels, fit_image
-from mrcnn.network import MaskRCNNNetwork
+from mrcnn.results import result_of
+from mrcnn.runs import last_checkpoint, run_of
 from mrcnn.unmolding import unmold_detections
 from mrcnn.weights import WeightFile
 
 __all__ = [
+    *graph.__all__,
     "MaskRCNN",
     "compose_image_meta",
     "compute_backbone_shapes",
@@ -45,6 +59,7 @@ __all__ = [
     "mold_image",
     "parse_image_meta",
     "unmold_image",
+    "utils",
 ]
 
 Array = NDArray[Any]
@@ -57,6 +72,8 @@ _SIZES = {
 }
 _CLASS_LAYER = "mrcnn_class_logits"
 
+keras2.add()
+
 
 class MaskRCNN:
     """A Mask R-CNN as Matterport's scripts build and use it.
@@ -67,34 +84,64 @@ class MaskRCNN:
         model_dir: where `find_last` looks for checkpoints.
 
     Attributes:
-        keras_model: the network; for inference its normalizations are folded into convolutions.
+        keras_model: the network as Keras model. Detection runs a copy of it that follows its
+            weights, with the normalizations folded into the convolutions.
+        epoch, log_dir, checkpoint_path: see `set_log_dir`.
+        anchors: in pixels, those of the molded image seen last.
     """
 
     def __init__(self, mode: str, config: Config, model_dir: str | Path) -> None:
         if mode not in ("training", "inference"):
             raise ValueError(f"mode is {mode!r}; it must be 'training' or 'inference'")
+        if type(self).build is not MaskRCNN.build:
+            raise NotImplementedError(
+                f"{type(self).__name__}.build would not be called: the network is built from "
+                "weights; config.BACKBONE and the other settings say what it is"
+            )
         config.check()
         self.mode, self.config, self.model_dir = mode, config, str(model_dir)
-        self.epoch = 0
-        self.anchors: Array | None = None
-        self._network: MaskRCNNNetwork | None = None
+        shape = tuple(int(side) for side in config.IMAGE_SHAPE)
+        self._molded_shape: tuple[int, ...] | None = shape if mode == "training" else None
+        self.set_log_dir()
+        self._network: KerasModel | None = None
         self._detector: Detector | None = None
+        self._replacement: Any = None
+        self._lock = threading.RLock()
+        self._anchors_of = functools.lru_cache(maxsize=1)(self._pyramid)
         _architecture_of(config)  # tells now what would not work later
 
     @property
-    def keras_model(self) -> MaskRCNNNetwork:
-        return self._network or self._build(_architecture_of(self.config))
+    def keras_model(self) -> Any:
+        return self._built() if self._replacement is None else self._replacement
 
-    def _build(self, architecture: Architecture) -> MaskRCNNNetwork:
-        folded = self.mode == "inference"
-        self._network = MaskRCNNNetwork(architecture, self.config, folded=folded)
-        self._detector = None
-        return self._network
+    @keras_model.setter
+    def keras_model(self, model: Any) -> None:
+        self._replacement = None if model is self._network else model
 
+    @eagerly()
+    def build(self, mode: str, config: Config) -> KerasModel:
+        """Return a network of random weights for a config; `keras_model` is another one."""
+        return KerasModel(_architecture_of(config), config, mode=mode)
+
+    @eagerly()
+    def _built(self, architecture: Architecture | None = None) -> KerasModel:
+        """Return the network, built anew where an architecture is wanted that it has not."""
+        with self._lock:
+            network = self._network
+            if architecture is None:
+                architecture = (
+                    _architecture_of(self.config) if network is None else network.architecture
+                )
+            if network is None or network.architecture != architecture:
+                network = KerasModel(architecture, self.config, mode=self.mode)
+                self._network, self._detector = network, None
+            return network
+
+    @eagerly()
     def load_weights(
         self, filepath: str | Path, by_name: bool = False, exclude: Collection[str] | None = None
     ) -> None:
-        """Fill the network from a Matterport weight file.
+        """Fill the network from a Matterport weight file, and take up its run.
 
         Layers go by their names always, whatever `by_name` says, and every one must fit; those in
         `exclude` stay as they are. Raises WeightFileError or ConfigError, naming what does not fit.
@@ -103,11 +150,10 @@ class MaskRCNN:
         architecture = _architecture_of(self.config, file, exclude or ())
         if self.mode == "inference":
             check_settings(self.config, architecture, file.path.name)
-        network = self._network
-        if network is None or network.architecture != architecture:
-            network = self._build(architecture)
-        load_weights(network, file, exclude=exclude or ())
+        load_weights(self._built(architecture), file, exclude=exclude or ())
+        self.set_log_dir(str(filepath))
 
+    @eagerly()
     def detect(self, images: Sequence[Array], verbose: int = 0) -> list[dict[str, Array]]:
         """Find the instances on photos [h, w, IMAGE_CHANNEL_COUNT], any number of any sizes.
 
@@ -116,13 +162,15 @@ class MaskRCNN:
         """
         detector = self._detector_for_inference()
         molded = [self._mold(image) for image in images]
+        self._molded_shape = molded[-1].pixels.shape if molded else self._molded_shape
         if verbose:
             log(f"Processing {len(images)} images")
             for image, photo in zip(images, molded, strict=True):
                 log("image", np.asarray(image))
                 log("molded image", photo.pixels)
-        return [_result(found) for found in detector.detect_molded(molded)]
+        return [result_of(found) for found in detector.detect_molded(molded)]
 
+    @eagerly()
     def detect_molded(
         self, molded_images: Array, image_metas: Array, verbose: int = 0
     ) -> list[dict[str, Array]]:
@@ -133,13 +181,14 @@ class MaskRCNN:
             log("molded_images", molded_images)
             log("image_metas", image_metas)
         results = []
+        self._molded_shape = tuple(np.shape(molded_images)[1:])
         pixels = np.asarray(molded_images, np.float64) + np.asarray(self.config.MEAN_PIXEL)
         for image, window in zip(pixels, parse_image_meta(image_metas)["window"], strict=True):
             top, left, bottom, right = (int(side) for side in window)
             inside = (bottom - top, right - left, image.shape[2])
             photo = Molded(image, (top, left, bottom, right), 1.0, _NO_PADDING, inside)
             found = detector.detect_molded([photo])[0]
-            results.append(_result(found, (image.shape[0], image.shape[1]), (top, left)))
+            results.append(result_of(found, (image.shape[0], image.shape[1]), (top, left)))
         return results
 
     def mold_inputs(self, images: Sequence[Array]) -> tuple[Array, Array, Array]:
@@ -175,61 +224,119 @@ class MaskRCNN:
             window=window,
             photo_shape=original_image_shape,
         )
-        result = _result(found)
+        result = result_of(found)
         return result["rois"], result["class_ids"], result["scores"], result["masks"]
 
     def get_anchors(self, image_shape: Sequence[int]) -> NDArray[np.float32]:
-        """Return the normalized anchors of a molded image; `anchors` keeps them in pixels."""
+        """Return the normalized anchors of a molded image; `anchors` has them in pixels."""
+        self._molded_shape = tuple(image_shape)
+        return normalize_boxes(self._anchors_of(self._molded_shape), image_shape)
+
+    @property
+    def anchors(self) -> Array | None:
+        return None if self._molded_shape is None else self._anchors_of(self._molded_shape)
+
+    def _pyramid(self, image_shape: tuple[int, ...]) -> Array:
         config = self.config
-        self.anchors = pyramid_anchors(
+        return pyramid_anchors(
             image_shape,
             config.RPN_ANCHOR_SCALES,
             config.RPN_ANCHOR_RATIOS,
             config.BACKBONE_STRIDES,
             config.RPN_ANCHOR_STRIDE,
         )
-        return normalize_boxes(self.anchors, image_shape)
+
+    def set_log_dir(self, model_path: str | None = None) -> None:
+        """Set `log_dir`, `checkpoint_path` and `epoch`: those of a checkpoint's run, or new ones.
+
+        Nothing is made on disk.
+        """
+        run = run_of(self.model_dir, self.config.NAME or "", model_path)
+        self.log_dir, self.checkpoint_path, self.epoch = run.log_dir, run.checkpoint_path, run.epoch
+        if run.epoch:
+            print(f"Re-starting from epoch {run.epoch}")
 
     def find_last(self) -> str:
         """Return the last checkpoint of the last run of this config's NAME in `model_dir`."""
-        key = (self.config.NAME or "").lower()
-        folder = Path(self.model_dir)
-        runs = sorted(p for p in folder.glob("*") if p.name.startswith(key) and p.is_dir())
-        if not runs:
-            raise FileNotFoundError(errno.ENOENT, f"no folder of a run of {key!r}", str(folder))
-        checkpoints = sorted(runs[-1].glob("mask_rcnn*.h5"))
-        if not checkpoints:
-            raise FileNotFoundError(errno.ENOENT, "no checkpoint", str(runs[-1]))
-        return str(checkpoints[-1])
+        return last_checkpoint(self.model_dir, self.config.NAME or "")
 
+    def find_trainable_layer(self, layer: Any) -> Any:
+        """Return the layer that holds the weights, out of those that wrap it."""
+        return self.find_trainable_layer(layer.layer) if hasattr(layer, "layer") else layer
+
+    @eagerly()
     def get_trainable_layers(self) -> list[Any]:
-        """Return the layers that have weights."""
-        return list(weighted_layers(self.keras_model).values())
+        """Return the layers that have weights, unwrapped; `rpn_model` is one, a model itself."""
+        layers = map(self.find_trainable_layer, self._built().layers)
+        return [layer for layer in layers if layer.weights]
 
-    def get_imagenet_weights(self) -> str:
-        """Say where to begin instead; nothing is downloaded here."""
-        raise RuntimeError(
-            "weights trained on ImageNet are not downloaded by this package; load a Mask R-CNN's "
-            "file, as mask_rcnn_coco.h5, with exclude= for the layers that are to start anew"
-        )
+    @eagerly()
+    def set_trainable(
+        self, layer_regex: str, keras_model: Any = None, indent: int = 0, verbose: int = 1
+    ) -> None:
+        """Let those layers be trained whose whole name matches, and no others."""
+        if verbose and keras_model is None:
+            log("Selecting layers to train")
+        for name, layer in weighted_layers(keras_model or self._built()).items():
+            layer.trainable = bool(re.fullmatch(layer_regex, name))
+            if verbose and layer.trainable:
+                log(f"{' ' * indent}{name:20}   ({type(layer).__name__})")
 
-    def train(self, *args: Any, **kwargs: Any) -> None:
-        """Say where training is."""
-        raise NotImplementedError(
-            "MaskRCNN.train is not there yet; mrcnn.training.trainer.Trainer trains keras_model"
-        )
+    @eagerly()
+    def ancestor(self, tensor: Any, name: str, checked: Any = None) -> Any:
+        """Return the tensor that TensorFlow 1 called `name`, or None; `tensor` plays no part."""
+        return activations.ancestor(self._built(), name)
+
+    @eagerly()
+    def run_graph(
+        self,
+        images: Sequence[Array],
+        outputs: Iterable[tuple[str, Any]],
+        image_metas: Array | None = None,
+    ) -> OrderedDict[str, Array]:
+        """Return the values of `outputs`, (name, `get_layer(...).output`) each, for some pictures.
+
+        With `image_metas` the images are molded already. All must mold alike. Raises ValueError,
+        naming it, for an output that is no tensor of `keras_model`.
+        """
+        if self.mode != "inference":
+            raise ValueError("run_graph needs a model in mode 'inference'")
+        if image_metas is None:
+            molded, metas, _ = self.mold_inputs(images)
+        else:
+            molded, metas = np.asarray(images), image_metas
+        anchors = self.get_anchors(molded.shape[1:])
+        anchors = np.broadcast_to(anchors, (len(molded), *anchors.shape))
+        found = activations.run(self._built(), outputs, [molded, metas, anchors])
+        for name, value in found.items():
+            log(name, value)
+        return found
+
+    get_imagenet_weights = gone(
+        "MaskRCNN.get_imagenet_weights",
+        "load a Mask R-CNN's file, as mask_rcnn_coco.h5, with exclude= for the layers that are to "
+        "start anew; weights trained on ImageNet are not downloaded by this package",
+    )
+    compile = gone("MaskRCNN.compile", "mrcnn.training.trainer.Trainer takes an optimizer")
+    train = gone("MaskRCNN.train", "mrcnn.training.trainer.Trainer trains keras_model")
 
     def _detector_for_inference(self) -> Detector:
         if self.mode != "inference":
             raise ValueError("a model in mode 'training' does not detect; build it for 'inference'")
-        if self._detector is None:
-            self._detector = Detector(self.keras_model, self.config)
-        return self._detector
+        if self._replacement is not None:
+            raise ValueError("keras_model was replaced; detection runs the network it had at first")
+        with self._lock:
+            network = self._built()
+            if self._detector is None:
+                self._copy = FoldedCopy(network)
+                self._detector = Detector(self._copy.network, self.config)
+            self._copy.follow()
+            return self._detector
 
     def _mold(self, image: Array) -> Molded:
         """Mold a photo of any type; floats are kept as they are, as the original kept them."""
         image = np.asarray(image)
-        check_channels(image, self.config.channels)
+        check_channels(image, channels_of(self.config))
         if image.dtype not in (np.uint8, np.float32):
             image = image.astype(np.float64)
         config = self.config
@@ -261,7 +368,7 @@ def _architecture_of(
         "backbone": config.BACKBONE,
         "num_classes": config.NUM_CLASSES,
         "anchors_per_location": len(config.RPN_ANCHOR_RATIOS),
-        "input_channels": config.channels,
+        "input_channels": channels_of(config),
     }
     if file is None:
         return Architecture(**fixed, **sizes)
@@ -275,28 +382,10 @@ def _architecture_of(
             f"config: NUM_CLASSES is {config.NUM_CLASSES}, but {file.path.name} has "
             f"{has.num_classes}, with the background"
         )
-    if has.input_channels != config.channels and "conv1" not in exclude:
+    if has.input_channels != channels_of(config) and "conv1" not in exclude:
         raise ConfigError(
-            f"config: IMAGE_CHANNEL_COUNT is {config.channels}, but {file.path.name} has "
+            f"config: IMAGE_CHANNEL_COUNT is {channels_of(config)}, but {file.path.name} has "
             f"{has.input_channels}"
         )
     chosen = {f: sizes[f] for name, f in _SIZES.items() if sizes[f] != getattr(Config, name)}
     return replace(has, **fixed, **chosen)
-
-
-def _result(
-    found: Instances,
-    frame: tuple[int, int] | None = None,
-    corner: tuple[int, int] = (0, 0),
-) -> dict[str, Array]:
-    """Return instances as Matterport has them, in `frame`, where their photo lies at `corner`."""
-    boxes = found.boxes_yxyx + np.array([*corner, *corner], np.int32)
-    masks = np.zeros((*(frame or found.image_size), len(found)), bool)
-    for index, (top, left, bottom, right) in enumerate(boxes):
-        masks[top:bottom, left:right, index] = paste(found.masks[index], (top, left, bottom, right))
-    return {
-        "rois": boxes,
-        "class_ids": found.class_ids,
-        "scores": found.scores,
-        "masks": masks,
-    }

@@ -54,6 +54,7 @@ __all__ = [
     "generate_anchors",
     "generate_pyramid_anchors",
     "minimize_mask",
+    "mold_mask",
     "non_max_suppression",
     "norm_boxes",
     "resize",
@@ -153,6 +154,10 @@ def expand_mask(bbox: Array, mini_mask: Array, image_shape: Sequence[int]) -> ND
         resized = resize(mini_mask[..., index].astype(float), (bottom - top, right - left))
         masks[top:bottom, left:right, index] = np.around(resized).astype(bool)
     return masks
+
+
+def mold_mask(mask: Array, config: Any) -> None:
+    """Do nothing, as the original's did."""
 
 
 def unmold_mask(mask: Array, bbox: Sequence[int], image_shape: Sequence[int]) -> Array:

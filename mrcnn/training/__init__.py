@@ -1,1 +1,4 @@
-"""Training of a Mask R-CNN: targets, losses and the loop over them. Inference never imports it."""
+"""Training of a Mask R-CNN: targets, losses and the loop over them.
+
+The detector never imports it.
+"""

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mrcnn.config import Config
+from mrcnn.config import Config, channels_of
 from mrcnn.molding import check_channels, mold_image, resize_bilinear
 
 
@@ -51,7 +51,7 @@ def mold_example(example: Example, config: Config) -> tuple[np.ndarray, np.ndarr
 
     Instances that resizing leaves without a pixel are dropped.
     """
-    check_channels(example.image, config.channels)
+    check_channels(example.image, channels_of(config))
     molded = mold_image(
         example.image,
         mode=config.IMAGE_RESIZE_MODE,

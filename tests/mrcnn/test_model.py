@@ -12,30 +12,12 @@ from PIL import Image
 
 import mrcnn.model as modellib
 from mrcnn import utils
-from mrcnn.config import Config, ConfigError
+from mrcnn.config import ConfigError
 from mrcnn.weights import WeightFileError
 from tests.mrcnn.tiny import Groups, changed
+from tests.mrcnn.tiny_script import TinyConfig, photo
 
 ROOT = Path(__file__).resolve().parents[2]
-
-
-class TinyConfig(Config):
-    NAME = "Tiny"
-    BACKBONE = "resnet26_narrow"
-    GPU_COUNT = 1
-    IMAGES_PER_GPU = 1
-    NUM_CLASSES = 1 + 4
-    IMAGE_MIN_DIM = 64
-    IMAGE_MAX_DIM = 128
-    RPN_ANCHOR_SCALES = (8, 16, 32, 64, 128)
-    PRE_NMS_LIMIT = 500
-    POST_NMS_ROIS_INFERENCE = 100
-    DETECTION_MIN_CONFIDENCE = 0.25
-
-
-def photo(height: int, width: int) -> np.ndarray:
-    blotches = np.random.default_rng(4).integers(0, 256, (-(-height // 8), -(-width // 8), 3))
-    return blotches.repeat(8, 0).repeat(8, 1)[:height, :width].astype(np.uint8)
 
 
 @pytest.fixture(scope="module")
@@ -223,6 +205,23 @@ def test_anchors_are_normalized_and_kept_in_pixels(model: modellib.MaskRCNN):
     assert anchors.dtype == np.float32
     assert anchors.shape == model.anchors.shape
     assert np.array_equal(anchors, utils.norm_boxes(model.anchors, (128, 128)))
+
+
+def test_anchors_are_those_of_what_was_seen_last(model: modellib.MaskRCNN):
+    model.detect([photo(64, 64)])
+    anchors = model.anchors
+    assert anchors.shape == (4092, 4)
+    assert anchors is model.anchors
+    model.get_anchors((64, 64, 3))
+    assert model.anchors.shape == (1023, 4)
+    molded, metas, _ = model.mold_inputs([photo(64, 64)])
+    model.detect_molded(molded, metas)
+    assert np.array_equal(model.anchors, anchors)
+
+
+def test_model_has_anchors_once_it_knows_a_size():
+    assert modellib.MaskRCNN("inference", TinyConfig(), "logs").anchors is None
+    assert modellib.MaskRCNN("training", TinyConfig(), "logs").anchors.shape == (4092, 4)
 
 
 def test_mean_is_subtracted_and_added():
