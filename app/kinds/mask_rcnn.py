@@ -5,7 +5,6 @@ TensorFlow is imported by `load` alone, so that listing a repository costs nothi
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +17,7 @@ from app.kinds.kind import LoadedModel, ModelError, ModelSource, Parameters, Pic
 from mrcnn.config import Config, ConfigError
 from mrcnn.instances import Instances
 from mrcnn.molding import PhotoError
+from mrcnn.settings import settings_for
 from mrcnn.weights import WeightFile, WeightFileError, looks_like_mask_rcnn
 
 if TYPE_CHECKING:
@@ -63,16 +63,25 @@ class MaskRcnn:
             return str(error)
         return f"{path.name}: its layer names are not a Mask R-CNN's"
 
-    def load(self, source: ModelSource) -> LoadedModel:
-        """Build the network that the file asks for; raises ModelError."""
+    def examine(self, source: ModelSource) -> dict[str, Any]:
+        """Return backbone and class count with background; raises ModelError."""
         try:
             architecture = WeightFile.open(source.path).architecture
-            labels = labels_for(architecture.num_classes, source.labels)
-            # The first import of TensorFlow: labels that do not fit are told before it, and what
-            # it would say about the processor is kept out of the log.
-            os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-            from mrcnn.detector import Detector
+            settings = source.options.get("config", {})
+            config = settings_for(architecture, settings, source.path.name)
+        except (WeightFileError, ConfigError, OSError) as error:
+            raise ModelError(str(error)) from error
+        labels_for(architecture.num_classes, source.labels)
+        _check_frame(config, source.max_molded_pixels)
+        return {"backbone": architecture.backbone, "num_classes": architecture.num_classes}
 
+    def load(self, source: ModelSource) -> LoadedModel:
+        """Build the network that the file asks for; raises ModelError."""
+        self.examine(source)
+        # The first import of TensorFlow.
+        from mrcnn.detector import Detector
+
+        try:
             detector = Detector.load(
                 source.path,
                 source.options.get("config", {}),
@@ -81,7 +90,7 @@ class MaskRcnn:
             )
         except (WeightFileError, ConfigError, OSError) as error:
             raise ModelError(str(error)) from error
-        _check_frame(detector.config, source.max_molded_pixels)
+        labels = labels_for(detector.architecture.num_classes, source.labels)
         return LoadedMaskRcnn(detector, labels, source)
 
 
