@@ -15,9 +15,9 @@ from app.kinds.registry import KINDS
 from app.serving.entries import Entry, default_entry
 from app.serving.errors import ServingError
 from app.serving.layout import Found, find_models, order
-from app.serving.leftovers import find_versions
+from app.serving.leftovers import find_left_out
 from app.serving.repository import ModelRepository
-from app.serving.vacancy import check_folder, why_empty
+from app.serving.vacancy import check_folder, no_model
 from app.settings import Settings
 
 
@@ -41,7 +41,7 @@ def run(_: argparse.Namespace) -> int:
     repository.examine()
     entries = repository.entries
     if not entries:
-        raise CommandError(no_model(folder))
+        raise CommandError(str(no_model(folder)))
     served = find_models(folder)
     try:
         default: Entry | None = default_entry(
@@ -57,16 +57,9 @@ def run(_: argparse.Namespace) -> int:
     return _tell_failures(entries)
 
 
-def no_model(folder: Path) -> str:
-    """Return the line for a repository that holds no model."""
-    return f"MODEL_REPOSITORY={str(folder)!r} holds no model: {why_empty(folder)}"
-
-
 def _found(repository: Path) -> list[Found]:
     """Return the versions that are served, and what was meant to be."""
-    served = find_models(repository)
-    left_out = [found for found in find_versions(repository) if found.error and not found.version]
-    return sorted(dict.fromkeys((*served, *left_out)), key=order)
+    return sorted((*find_models(repository), *find_left_out(repository)), key=order)
 
 
 def _tell_failures(entries: Sequence[Entry]) -> int:

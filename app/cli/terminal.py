@@ -28,6 +28,15 @@ def table(rows: Sequence[Sequence[object]], *, right: str = "") -> str:
     return "\n".join(line.rstrip() for line in lines)
 
 
+def shortened(text: str, limit: int) -> str:
+    """Return a text on one line, cut off behind a word where it is longer than `limit`."""
+    line = " ".join(text.split())
+    if len(line) <= limit:
+        return line
+    head, _, _ = line[:limit].rpartition(" ")
+    return f"{head or line[: limit - 1]}…"
+
+
 def megabytes(size_bytes: int) -> str:
     """Return a file's size for people."""
     return f"{size_bytes / 1e6:.1f} MB"

@@ -30,10 +30,14 @@ def find_versions(repository: Path) -> list[Found]:
 
     Sorted by name and version; raises OSError.
     """
-    found: list[Found] = []
-    for model in models_in(repository):
-        found += [*model.versions, *_beside_versions(model)]
-    return sorted((*found, *_beside_models(repository)), key=order)
+    versions = (version for model in models_in(repository) for version in model.versions)
+    return sorted((*versions, *find_left_out(repository)), key=order)
+
+
+def find_left_out(repository: Path) -> list[Found]:
+    """Return, as errors, the files that nobody reads; raises OSError."""
+    found = [one for model in models_in(repository) for one in _beside_versions(model)]
+    return [*found, *_beside_models(repository)]
 
 
 def _beside_versions(model: Model) -> Iterator[Found]:

@@ -25,7 +25,7 @@ from app.serving.goldens import GoldenError, check_goldens, reproduce_goldens
 from app.serving.layout import SUFFIXES_TEXT, Find, Found, find_models
 from app.serving.model_options import read_labels, read_options
 from app.serving.strays import no_content
-from app.serving.vacancy import why_empty
+from app.serving.vacancy import no_model
 from app.settings import Settings
 
 
@@ -196,7 +196,7 @@ def _log_vacancy(folder: Path, error: str) -> None:
     """Log why nothing is served. Only the log tells the folder and what lies in it."""
     why = None
     with contextlib.suppress(OSError):
-        why = why_empty(folder)
+        why = no_model(folder)
     log.event("repository_unusable", "ERROR", error=error, why=why, MODEL_REPOSITORY=str(folder))
 
 

@@ -49,8 +49,8 @@ def _no_folder(folder: Path) -> str:
     return "is no folder; name the one that holds the models"
 
 
-def why_empty(folder: Path) -> str | None:
-    """Say why a repository holds no model, and what to do; None where it holds one.
+def no_model(folder: Path) -> str | None:
+    """Say that a repository holds no model, why, and what to do; None where it holds one.
 
     Raises OSError.
     """
@@ -58,11 +58,12 @@ def why_empty(folder: Path) -> str | None:
         return None
     here = folder.absolute()
     if is_model_folder(folder):
-        return (
-            f"it is a model's own folder, with its versions in it; name the folder above: "
-            f"{here.parent}"
-        )
-    return f"{_contents(folder)}; put one there, such as {here / 'balloon.h5'}, and start again"
+        above = f"name the folder above: {here.parent}"
+        why = f"it is a model's own folder, with its versions in it; {above}"
+    else:
+        there = f"put one there, such as {here / 'balloon.h5'}, and start again"
+        why = f"{_contents(folder)}; {there}"
+    return f"MODEL_REPOSITORY={str(folder)!r} holds no model: {why}"
 
 
 def _contents(folder: Path) -> str:

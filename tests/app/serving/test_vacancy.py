@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from app.serving.vacancy import check_folder, why_empty
+from app.serving.vacancy import check_folder, no_model
 from app.settings import SettingsError
 from tests.app.serving.model_folder import Models
 
@@ -88,7 +88,7 @@ def test_a_folder_that_may_not_be_read_is_told_with_the_user(tmp_path: Path, roo
 
 def test_a_repository_with_a_model_is_not_empty_even_where_the_model_fails(models: Models):
     models.write("street/1/notes.txt", "")
-    assert why_empty(models.folder) is None
+    assert no_model(models.folder) is None
 
 
 @pytest.mark.parametrize(
@@ -135,12 +135,16 @@ def test_what_lies_in_it_is_told_and_why_it_is_no_model(
     for place, content in files.items():
         models.write(place, content)
     here = models.folder / "balloon.h5"
-    assert why_empty(models.folder) == f"{why}; put one there, such as {here}, and start again"
+    assert no_model(models.folder) == (
+        f"MODEL_REPOSITORY='{models.folder}' holds no model: {why}; put one there, such as {here}, "
+        "and start again"
+    )
 
 
 def test_a_repository_one_level_too_deep_is_told_with_the_right_one(models: Models):
     models.add("street/1/street.h5")
-    assert why_empty(models.folder / "street") == (
-        "it is a model's own folder, with its versions in it; name the folder above: "
-        f"{models.folder}"
+    told = no_model(models.folder / "street")
+    assert told == (
+        f"MODEL_REPOSITORY='{models.folder}/street' holds no model: it is a model's own folder, "
+        f"with its versions in it; name the folder above: {models.folder}"
     )
