@@ -1,4 +1,4 @@
-"""The command `slipway`: serve, predict, models, inspect, rollout.
+"""The command `slipway`: serve, predict, models, check, inspect, rollout.
 
 What goes wrong is told in one line on stderr. Exit statuses: 1 it did not work, 2 it was asked for
 in a wrong way (arguments, settings).
@@ -20,6 +20,7 @@ _COMMANDS = {
     "serve": "app.cli.serve",
     "predict": "app.cli.predict",
     "models": "app.cli.models",
+    "check": "app.cli.check",
     "inspect": "app.cli.inspection",
     "rollout": "app.cli.rollout",
 }

@@ -12,6 +12,7 @@ from PIL import Image
 from app.cli import main
 from app.cli.terminal import table
 from tests.app.cli.conftest import Run
+from tests.app.serving.model_folder import Models
 
 
 @pytest.mark.usefixtures("models")
@@ -69,6 +70,35 @@ class TestPredict:
         assert "2 instances" in out
         assert [line.count("slipway: ") for line in err.splitlines()] == [1, 1]
         assert "none.png: No such file" in err
+
+    @pytest.mark.parametrize(
+        "arguments", [["--model", "street"], []], ids=["asked for", "the one that a server chooses"]
+    )
+    def test_only_the_model_that_is_asked_is_loaded(
+        self, run: Run, photos: list[Path], models: Models, arguments: list[str]
+    ):
+        models.add("demo.h5")
+        models.write("demo.yaml", "fallback: true")
+        models.write("broken.h5", "nothing")
+        status, _, err = run("predict", *arguments, "--verbose", photos[0])
+        assert status == 0
+        (event,) = map(json.loads, err.splitlines())
+        assert (event["event"], event["model"]) == ("model_ready", "street")
+
+    def test_several_models_and_no_name_are_ambiguous_as_in_the_server(
+        self, run: Run, photos: list[Path], models: Models
+    ):
+        models.add("harbour.h5")
+        status, _, err = run("predict", photos[0])
+        assert (status, err) == (
+            1,
+            f"slipway: {photos[0]}: name a model: there is harbour, street\n",
+        )
+
+    def test_a_score_that_is_none_is_told_in_words(self, run: Run, capsys):
+        with pytest.raises(SystemExit):
+            run("predict", "--min-score", "high", "photo.png")
+        assert "argument --min-score: 'high' is no number from 0 to 1" in capsys.readouterr().err
 
     def test_an_unknown_model_is_one_line(self, run: Run, photos: list[Path]):
         status, _, err = run("predict", "--model", "strete", photos[0])
