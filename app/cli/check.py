@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app import log
-from app.cli.terminal import Columns, CommandError, counted, shortened
+from app.cli.terminal import Columns, CommandError, counted, ending_at_once, shortened
 from app.images import ImageError, ImageLimits, decode
 from app.serving.client import InferenceClient, Prediction
 from app.serving.errors import ModelNotFound, ServingError
@@ -84,13 +84,14 @@ def run(arguments: argparse.Namespace) -> int:
     columns = Columns([_HEADS, *widest], right=_RIGHT)
     print(columns.line(_HEADS), flush=True)
     outcomes: list[_Outcome] = []
-    for number, one in enumerate(found, start=1):
-        what = f"{_title(one)} ({number} of {len(found)})"
-        with _progress(what, is_verbose=arguments.verbose):
-            outcomes.append(_outcome(settings, one))
-        print(columns.line(outcomes[-1].cells()), flush=True)
-        # Networks hold on to themselves in circles: the next one may need the memory.
-        gc.collect()
+    with ending_at_once():
+        for number, one in enumerate(found, start=1):
+            what = f"{_title(one)} ({number} of {len(found)})"
+            with _progress(what, is_verbose=arguments.verbose):
+                outcomes.append(_outcome(settings, one))
+            print(columns.line(outcomes[-1].cells()), flush=True)
+            # Networks hold on to themselves in circles: the next one may need the memory.
+            gc.collect()
     return _conclude(outcomes, None if arguments.names else _default_problem(settings))
 
 

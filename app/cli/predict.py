@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from app import log
 from app.api.answers import PredictAnswer
 from app.api.rendering import instances_as_json, label_of, prediction_as_json
-from app.cli.terminal import CommandError, table
+from app.cli.terminal import CommandError, ending_at_once, table
 from app.ids import new_id
 from app.images import ImageError, ImageLimits, decode
 from app.kinds.kind import Parameters
@@ -53,9 +53,8 @@ def run(arguments: argparse.Namespace) -> int:
     check_folder(settings.model_repository)
     limits = ImageLimits.of(settings)
     log.configure(settings.log_level, sys.stderr if arguments.verbose else io.StringIO())
-    client = _load(settings, arguments.model)
     failures = 0
-    try:
+    with ending_at_once(), contextlib.closing(_load(settings, arguments.model)) as client:
         for file, target in zip(arguments.files, targets, strict=True):
             try:
                 _predict(client, file, target, limits=limits, arguments=arguments)
@@ -63,8 +62,6 @@ def run(arguments: argparse.Namespace) -> int:
                 reason = error.strerror if isinstance(error, OSError) else error
                 print(f"slipway: {file}: {reason}", file=sys.stderr)
                 failures += 1
-    finally:
-        client.close()
     return 1 if failures else 0
 
 
@@ -112,6 +109,7 @@ def _load(settings: Settings, name: str | None) -> InferenceClient:
     if not repository.entries:
         raise CommandError(no_model(folder) or repository.readiness()[1])
     wanted = name or settings.default_model
+    asked_by = "" if name or not wanted else f"DEFAULT_MODEL={wanted!r}: "
     try:
         chosen = (
             default_candidates(repository.entries)
@@ -119,7 +117,7 @@ def _load(settings: Settings, name: str | None) -> InferenceClient:
             else named(repository.entries, wanted)
         )
     except ServingError as error:
-        raise CommandError(str(error)) from error
+        raise CommandError(f"{asked_by}{error}") from error
     client = LocalClient.start(settings, find=lambda _: [entry.found for entry in chosen])
     client.wait_until_loaded()
     return client

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+import os
+import signal
+from collections.abc import Iterator, Sequence
+from types import FrameType
 
 
 class CommandError(Exception):
@@ -11,6 +15,24 @@ class CommandError(Exception):
     def __init__(self, message: str, status: int = 1) -> None:
         super().__init__(message)
         self.status = status
+
+
+@contextlib.contextmanager
+def ending_at_once() -> Iterator[None]:
+    """Have Ctrl-C end the process there and then, while a framework works in it.
+
+    An exception would get lost where it meets a finalizer, and the interpreter's own end would
+    crash in the framework's threads.
+    """
+
+    def end(number: int, frame: FrameType | None) -> None:
+        os._exit(128 + number)
+
+    before = signal.signal(signal.SIGINT, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 class Columns:

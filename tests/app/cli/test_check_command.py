@@ -6,6 +6,7 @@ import json
 import os
 import pty
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -234,6 +235,32 @@ def test_a_person_at_a_terminal_sees_what_it_is_at(models: Models, root: Path):
     assert told.returncode == 1
     # What it is at is wiped away before the row is printed.
     assert seen == "\r\x1b[Kchecking street version 1 (1 of 1)\r\x1b[K"
+
+
+@pytest.mark.slow
+def test_ctrl_c_ends_it_at_once_in_the_midst_of_a_framework(
+    tmp_path: Path, root: Path, tiny_file: Path
+):
+    for version in "123":
+        folder = tmp_path / "tiny" / version
+        folder.mkdir(parents=True)
+        (folder / "tiny.h5").symlink_to(tiny_file)
+        (folder / "model.yaml").write_text(json.dumps({"config": SETTINGS}))
+    checking = subprocess.Popen(
+        [sys.executable, "-m", "app.cli", "check"],
+        cwd=root,
+        env=os.environ | {"MODEL_REPOSITORY": str(tmp_path)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    with checking:
+        assert checking.stdout is not None
+        assert "load s" in checking.stdout.readline()
+        assert "ready" in checking.stdout.readline()
+        checking.send_signal(signal.SIGINT)
+        out, err = checking.communicate(timeout=20)
+    assert (checking.returncode, out, err) == (130, "", "")
 
 
 ANYWHERE = """
