@@ -10,6 +10,7 @@ import contextlib
 import http.client
 import json
 import os
+import re
 import signal
 import socket
 import sys
@@ -96,22 +97,27 @@ def _news(url: str) -> str | None:
     if not is_ready and (states is None or "loading" in [model["state"] for model in states]):
         return None
     models = (_get(f"{url}/v1/models") or {}).get("models", [])
-    failures = [(_name(model), model["error"]) for model in models if model["error"]]
+    failures = [_failure(model) for model in models if model["error"]]
     if is_ready:
         count = sum(model["state"] == "ready" for model in models)
         facts = [f"{count} model{'' if count == 1 else 's'}", _failed(failures)]
         return f"Slipway is ready: open {url}/{_aside(facts) if failures else ''}"
     detail = str(readiness.get("detail"))
-    others = [failure for failure in failures if failure[1] not in detail]
+    others = [
+        _failure(model) for model in models if model["error"] and model["error"] not in detail
+    ]
     told = shortened(detail, 2 * _LONGEST_REASON)
     return f"Slipway runs at {url}/ but is not ready: {told}{_aside([_failed(others)])}"
 
 
-def _name(model: Mapping[str, Any]) -> str:
-    """Return how a person knows a model that failed: by its file, or where it differs its name."""
+def _failure(model: Mapping[str, Any]) -> tuple[str, str]:
+    """Return how a person knows a model that failed, by its file or else its name, and why."""
+    name, version, error = model["name"], model["version"], " ".join(model["error"].split())
     file = model.get("file") or ""
-    name = file if Path(file).stem == model["name"] else model["name"]
-    return f"{name} version {model['version']}" if model["version"] > 1 else str(name)
+    if Path(file).stem == name:
+        name = file
+        error = re.sub(f"^{re.escape(file)} ", "it ", error.removeprefix(f"{file}: "))
+    return f"{name} version {version}" if version > 1 else name, error
 
 
 def _failed(failures: Sequence[tuple[str, str]]) -> str:

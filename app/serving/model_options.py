@@ -47,6 +47,7 @@ def _goldens(value: object) -> bool:
 _ALLOWED: Mapping[str, tuple[Callable[[object], bool], str]] = {
     "kind": (_text, "a kind of model"),
     "labels": (_texts, "a list of names, one a class"),
+    "about": (_text, "a text"),
     "min_score": (_fraction, "a number from 0 to 1"),
     "allow_partial": (_fact, "true or false"),
     "fallback": (_fact, "true or false"),

@@ -28,6 +28,9 @@ from app.serving.strays import no_content
 from app.serving.vacancy import no_model
 from app.settings import Settings
 
+# Options that say nothing about how a model is run, and are shown as they are.
+_TOLD = ("about",)
+
 
 class ModelRepository:
     """The models that `find` finds in the settings' folder, by the kinds given.
@@ -182,7 +185,9 @@ def _entry(found: Found) -> Entry:
         return Entry(found, FAILED, error=found.error)
     description = {"file": found.path.name}
     try:
-        return Entry(found, options=read_options(found.options_path), description=description)
+        options = read_options(found.options_path)
+        told = {key: options[key] for key in _TOLD if key in options}
+        return Entry(found, options=options, description=description | told)
     except ModelError as error:
         return Entry(found, FAILED, description=description, error=str(error))
 

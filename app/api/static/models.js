@@ -60,8 +60,23 @@ export class Models extends EventTarget {
     return failed.length ? `${text}; ${failed.join(", ")} failed` : text;
   }
 
-  /** Why models failed, one a line. */
+  /** The models that failed: `{name, title, reason}`. */
   get faults() {
-    return this.#list.flatMap(({ name, error }) => (error ? `${name}: ${error}` : [])).join("\n");
+    return this.#list.filter(({ error }) => error).map(fault);
   }
+
+  /** What the owner of a model wrote about it, or "". */
+  about(name) {
+    return this.#list.find((model) => model.name === name)?.about ?? "";
+  }
+}
+
+/** A model that failed as a person knows it: by its file where that has its name. */
+function fault({ name, version, file = "", error }) {
+  const isKnownByFile = file.replace(/\.[^.]*$/, "") === name;
+  let reason = error.replace(/\s+/g, " ");
+  if (isKnownByFile && reason.startsWith(`${file}: `)) reason = reason.slice(file.length + 2);
+  if (isKnownByFile && reason.startsWith(`${file} `)) reason = `it${reason.slice(file.length)}`;
+  const title = isKnownByFile ? file : name;
+  return { name, title: version > 1 ? `${title} version ${version}` : title, reason };
 }

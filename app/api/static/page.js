@@ -2,6 +2,7 @@
 
 import { Board } from "./board.js";
 import { Decoder } from "./decoder.js";
+import { showFaults } from "./faults.js";
 import { listenForPictures } from "./files.js";
 import { Filter } from "./filter.js";
 import { Limits } from "./limits.js";
@@ -79,6 +80,7 @@ function show() {
   const pixels = photo && decoder.sourceOf(photo);
   board.show(photo, pixels, { indices, lit, layers: filter.layers });
   panel.show(photo, indices);
+  tellAbout(element("about-result"), indices.length ? "" : answer?.prediction.model);
   list.show(instances, indices, { lit, pinned });
   showShell();
 }
@@ -106,6 +108,12 @@ function tellFormat() {
   const photo = photos.selected;
   const isBlind = photo?.state === "done" && photo.isUndecodable;
   say(isBlind ? "This browser cannot show this format: only the instances are drawn." : "");
+}
+
+/** Tell what the model's owner wrote about it. */
+function tellAbout(place, name) {
+  place.textContent = models.about(name);
+  place.hidden = !place.textContent;
 }
 
 function announce(text) {
@@ -140,7 +148,8 @@ function showModels() {
   const place = element("state");
   place.dataset.state = models.isReady ? "ready" : "loading";
   place.textContent = models.isReady ? models.text : "Not ready";
-  place.title = models.faults;
+  showFaults(models.faults);
+  tellAbout(element("about"), chosen());
   element("board").dataset.server = place.dataset.state;
   element("prompt-hint").textContent = models.isReady ? "or paste one" : sentence(models.reason);
   showShell();
@@ -149,6 +158,7 @@ function showModels() {
 /** Have the photo that is looked at, and those to come, seen by the model that was chosen. */
 function choose() {
   panel.suggest(models.leastScore(chosen()));
+  tellAbout(element("about"), chosen());
   if (photos.selected) photos.ask(photos.selected, chosen());
 }
 

@@ -35,7 +35,7 @@ def test_a_model_that_failed_is_named_with_its_reason_in_the_ready_line(
     models.add("harbour.h5")
     models.write("broken.h5", POINTER)
     assert told()[-1] == (
-        "Slipway is ready: open URL/ (2 models; broken.h5 failed: broken.h5 is a Git LFS pointer, "
+        "Slipway is ready: open URL/ (2 models; broken.h5 failed: it is a Git LFS pointer, "
         "not the file itself; git lfs pull brings it)"
     )
 
@@ -53,7 +53,7 @@ def test_of_many_that_failed_three_are_named_and_long_reasons_are_shortened(
         "Slipway is ready: open URL/ (1 model; a version 3 failed: weights.h5 is empty: it has 0 "
         "bytes; b.h5 failed: kind is 'mask mask"
     )
-    assert line.endswith("…; c.h5 failed: c.h5 is empty: it has 0 bytes; 4 more failed)")
+    assert line.endswith("…; c.h5 failed: it is empty: it has 0 bytes; 4 more failed)")
     assert len(line) < 400
 
 
@@ -64,7 +64,7 @@ def test_a_failed_golden_is_told_with_the_other_models_that_failed(
     models.write("broken.h5", "")
     assert told()[-1] == (
         "Slipway runs at URL/ but is not ready: street version 1 failed: golden a.png: a.json: No "
-        "such file or directory (broken.h5 failed: broken.h5 is empty: it has 0 bytes)"
+        "such file or directory (broken.h5 failed: it is empty: it has 0 bytes)"
     )
 
 

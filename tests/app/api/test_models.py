@@ -32,6 +32,12 @@ def test_a_model_that_failed_says_why_and_the_others_serve(start_app, models: Mo
     assert client.get("/readyz").status_code == 200
 
 
+def test_a_model_says_what_its_owner_wrote_about_it(start_app, models: Models):
+    models.write("street/1/model.yaml", "about: Knows red, green and blue.")
+    client = start_app().test_client()
+    assert client.get("/v1/models").get_json()["models"][0]["about"] == "Knows red, green and blue."
+
+
 def test_where_models_lie_on_the_disk_is_not_told(client: FlaskClient, models: Models):
     assert str(models.folder) not in client.get("/v1/models").text
 
