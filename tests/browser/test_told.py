@@ -42,6 +42,7 @@ def page(open_page: Callable[..., Page], told: Server) -> Page:
 
 
 def test_models_that_failed_are_told_with_their_reasons_without_hovering(page: Page):
+    expect(page.locator("#state")).to_have_text("street is ready; 3 failed")
     expect(page.locator("#faults-title")).to_have_text("3 models failed")
     faults = page.locator("#faults li")
     expect(faults).to_have_count(3)
@@ -84,12 +85,14 @@ def test_a_photo_on_which_nothing_is_found_is_told_what_the_model_knows(page: Pa
     expect(page.locator("#hidden-count")).to_have_text("Nothing was found in this picture.")
     expect(page.locator("#about-result")).to_have_text(ABOUT)
     expect(page.locator("#about-result")).to_be_visible()
+    expect(page.locator("#about-found")).to_be_hidden()
 
 
-def test_what_the_model_knows_gives_way_to_what_it_found(page: Page):
+def test_what_the_model_knows_stands_below_what_it_found(page: Page):
     pick_sample(page)
     expect(page.locator("#count")).to_have_text("2")
     expect(page.locator("#about-result")).to_be_hidden()
+    expect(page.locator("#about-found")).to_have_text(ABOUT)
     move_slider(page, 1)
     expect(page.locator("#count")).to_have_text("0")
     expect(page.locator("#about-result")).to_have_text(ABOUT)

@@ -53,11 +53,10 @@ export class Models extends EventTarget {
   }
 
   get text() {
-    const named = (state) =>
-      this.#list.filter((model) => model.state === state).map(({ name }) => name);
-    const [ready, failed] = [named("ready"), named("failed")];
-    const text = ready.length === 1 ? `${ready[0]} is ready` : "Ready";
-    return failed.length ? `${text}; ${failed.join(", ")} failed` : text;
+    const ready = this.#list.filter(({ state }) => state === "ready");
+    const failed = this.#list.filter(({ state }) => state === "failed").length;
+    const text = ready.length === 1 ? `${ready[0].name} is ready` : "Ready";
+    return failed ? `${text}; ${failed} failed` : text;
   }
 
   /** The models that failed: `{name, title, reason}`. */

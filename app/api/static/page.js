@@ -14,10 +14,11 @@ import { offerSamples } from "./samples.js";
 import { saveJson, savePicture } from "./saving.js";
 import { copy, curlLine } from "./shell.js";
 import { Strip } from "./strip.js";
-import { plural, sentence, summary } from "./words.js";
+import { plural, sentence, shortened, summary } from "./words.js";
 
 const COPIED_MS = 2000;
 const CALM_MS = 500;
+const LONGEST_HINT = 240;
 
 const element = (id) => document.getElementById(id);
 
@@ -80,7 +81,9 @@ function show() {
   const pixels = photo && decoder.sourceOf(photo);
   board.show(photo, pixels, { indices, lit, layers: filter.layers });
   panel.show(photo, indices);
-  tellAbout(element("about-result"), indices.length ? "" : answer?.prediction.model);
+  const model = answer?.prediction.model;
+  tellAbout(element("about-result"), indices.length ? undefined : model);
+  tellAbout(element("about-found"), indices.length ? model : undefined);
   list.show(instances, indices, { lit, pinned });
   showShell();
 }
@@ -108,6 +111,10 @@ function tellFormat() {
   const photo = photos.selected;
   const isBlind = photo?.state === "done" && photo.isUndecodable;
   say(isBlind ? "This browser cannot show this format: only the instances are drawn." : "");
+}
+
+function hint(reason) {
+  return shortened(sentence(reason), LONGEST_HINT);
 }
 
 /** Tell what the model's owner wrote about it. */
@@ -151,7 +158,7 @@ function showModels() {
   showFaults(models.faults);
   tellAbout(element("about"), chosen());
   element("board").dataset.server = place.dataset.state;
-  element("prompt-hint").textContent = models.isReady ? "or paste one" : sentence(models.reason);
+  element("prompt-hint").textContent = models.isReady ? "or paste one" : hint(models.reason);
   showShell();
 }
 
