@@ -44,7 +44,8 @@ def _goldens(value: object) -> bool:
     )
 
 
-_ALLOWED: Mapping[str, tuple[Callable[[object], bool], str]] = {
+#: What a `model.yaml` may hold: whether a value is allowed, and what is.
+ALLOWED: Mapping[str, tuple[Callable[[object], bool], str]] = {
     "kind": (_text, "a kind of model"),
     "labels": (_texts, "a list of names, one a class"),
     "about": (_text, "a text"),
@@ -75,10 +76,10 @@ def read_options(path: Path | None) -> dict[str, Any]:
     if not isinstance(options, dict):
         raise ModelError(f"{path.name}: must be a mapping of keys to values")
     for key, value in options.items():
-        if key not in _ALLOWED:
-            known = ", ".join(_ALLOWED)
+        if key not in ALLOWED:
+            known = ", ".join(ALLOWED)
             raise ModelError(f"{path.name}: there is no key {key!r}; allowed are {known}")
-        is_allowed, allowed = _ALLOWED[key]
+        is_allowed, allowed = ALLOWED[key]
         if not is_allowed(value):
             raise ModelError(f"{path.name}: {key} is {value!r}; it must be {allowed}")
     return options
