@@ -21,7 +21,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from app.cli.terminal import shortened
+from app.cli.terminal import counted, shortened
 from app.serving.leftovers import find_left_out
 from app.serving.vacancy import no_model
 
@@ -76,7 +76,9 @@ def _first_line(repository: Path) -> str:
 
 
 def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
+    # In one piece: the log goes to the same terminal.
+    with contextlib.suppress(OSError):
+        os.write(sys.stderr.fileno(), f"{line}\n".encode(errors="backslashreplace"))
 
 
 def _is_alive(process: int) -> bool:
@@ -100,7 +102,7 @@ def _news(url: str) -> str | None:
     failures = [_failure(model) for model in models if model["error"]]
     if is_ready:
         count = sum(model["state"] == "ready" for model in models)
-        facts = [f"{count} model{'' if count == 1 else 's'}", _failed(failures)]
+        facts = [counted(count, "model"), _failed(failures)]
         return f"Slipway is ready: open {url}/{_aside(facts) if failures else ''}"
     detail = str(readiness.get("detail"))
     others = [
