@@ -40,7 +40,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     """Add the command to the command line."""
     parser = commands.add_parser(
         "check",
-        help="load every model, predict once, reproduce its goldens",
+        help="load every version, ask it once, reproduce its goldens",
         description="Loads every version of every model as a server would, predicts once, on the "
         "model's own sample or else on noise, and reproduces its goldens. Needs no server and "
         "writes nothing. Exit status 1: one of them cannot be served.",

@@ -32,7 +32,7 @@ from mrcnn.drawing import draw_instances
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the command to the command line."""
     parser = commands.add_parser("predict", help="find the instances on photos, without a server")
-    parser.add_argument("files", metavar="FILE", nargs="+", type=Path)
+    parser.add_argument("files", metavar="FILE", nargs="+", type=Path, help="a photo")
     parser.add_argument("--model", help="by default the one that a server would choose")
     parser.add_argument("--min-score", type=_score, metavar="SCORE", help="from 0 to 1")
     parser.add_argument("--json", action="store_true", help="one JSON object a line, with masks")

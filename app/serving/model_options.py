@@ -13,6 +13,7 @@ from typing import Any
 import yaml
 
 from app.kinds.kind import ModelError
+from app.serving.strays import is_pointer, pointer_text
 
 
 def _text(value: object) -> bool:
@@ -90,9 +91,12 @@ def read_labels(path: Path | None) -> tuple[str, ...] | None:
     if path is None:
         return None
     try:
-        lines = [line.strip() for line in path.read_text("utf-8-sig").splitlines()]
+        text = path.read_text("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise ModelError(f"{path.name}: cannot be read: {error}") from error
+    if is_pointer(text.encode()):
+        raise ModelError(pointer_text(path.name))
+    lines = [line.strip() for line in text.splitlines()]
     while lines and not lines[-1]:
         lines.pop()
     if not lines:

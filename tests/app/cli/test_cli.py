@@ -12,7 +12,7 @@ from PIL import Image
 from app.cli import main
 from app.cli.terminal import table
 from tests.app.cli.conftest import Run
-from tests.app.serving.model_folder import Models
+from tests.app.serving.model_folder import POINTER, Models
 
 
 @pytest.mark.usefixtures("models")
@@ -111,6 +111,8 @@ class TestPredict:
     [
         pytest.param(None, "there is no such file", id="absent"),
         pytest.param(b"text", "not an HDF5 file", id="text"),
+        pytest.param(POINTER.encode(), "is a Git LFS pointer", id="pointer"),
+        pytest.param(b"PK\x03\x04", "is a ZIP archive; unpack it", id="archive"),
         pytest.param(b"\x89HDF\r\n\x1a\n" + bytes(100), "truncated or damaged", id="truncated"),
     ],
 )

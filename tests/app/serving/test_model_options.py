@@ -8,6 +8,7 @@ import pytest
 
 from app.kinds.kind import ModelError
 from app.serving.model_options import read_labels, read_options
+from tests.app.serving.model_folder import POINTER
 
 
 @pytest.fixture
@@ -88,6 +89,7 @@ def test_labels_are_the_lines_of_the_file(written):
         pytest.param("\n\n", "labels.txt: holds no label", id="empty"),
         pytest.param("a\n\nb\n", "labels.txt: line 2 is empty; one label a line", id="gap"),
         pytest.param(b"\xff\n", "labels.txt: cannot be read", id="no text"),
+        pytest.param(POINTER, "labels.txt is a Git LFS pointer", id="pointer"),
     ],
 )
 def test_labels_that_cannot_be_used_are_refused(written, content: str | bytes, error: str):
