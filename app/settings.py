@@ -338,7 +338,12 @@ def _parsed(setting: Mapping[str, Any], variable: str, value: str) -> object:
 
 def _run_folder(port: int) -> Path:
     """Return this user's folder for what lives while a server on `port` runs."""
-    return Path(tempfile.gettempdir()) / f"slipway-{os.getuid()}-{port}"
+    try:
+        folder = tempfile.gettempdir()
+    except FileNotFoundError:
+        # Nothing can be written here: who has to write says so.
+        folder = "/tmp"
+    return Path(folder) / f"slipway-{os.getuid()}-{port}"
 
 
 def _loggable(value: object) -> object:

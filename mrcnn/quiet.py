@@ -21,18 +21,28 @@ _REMARK = re.compile(
 _STDERR = 2
 
 
+def _name_temporary_folder() -> None:
+    """Let TensorFlow be imported where nothing can be written: it asks for the name alone."""
+    try:
+        tempfile.gettempdir()
+    except FileNotFoundError:
+        tempfile.tempdir = "/tmp"
+
+
 @contextlib.contextmanager
 def importing_quietly() -> Iterator[None]:
     """Hold stderr back while TensorFlow is imported for the first time."""
     if "tensorflow" in sys.modules:
         yield
         return
+    _name_temporary_folder()
     try:
         original = os.dup(_STDERR)
     except OSError:  # a process without a stderr
         yield
         return
-    with tempfile.TemporaryFile() as held:
+    # In memory: there may be no place that can be written to.
+    with os.fdopen(os.memfd_create("stderr"), "w+b") as held:
         sys.stderr.flush()
         os.dup2(held.fileno(), _STDERR)
         try:

@@ -11,7 +11,10 @@ import pytest
 from app.api import headers, negotiation, parameters, problems
 from app.api.telemetry import Telemetry
 from app.application import create_app
+from app.cli import COMMANDS
+from app.cli.routers import largest_body_in_memory
 from app.serving.client import InferenceClient, ModelStatus
+from app.serving.model_options import ALLOWED
 from app.settings import Settings
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
@@ -89,6 +92,33 @@ def test_every_metric_is_documented_and_no_other(monkeypatch: pytest.MonkeyPatch
     scraped = re.findall(r"^# TYPE (slipway_\w+)", text, re.MULTILINE)
     metrics = {name for name in scraped if not name.endswith("_created")}
     assert _first_cells(_section("Metrics")) == metrics
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        "docs/http.md",
+        "docs/image.md",
+        "docs/troubleshooting.md",
+        "kubernetes/base/deployment.yaml",
+    ],
+)
+def test_how_large_a_body_is_held_in_memory_is_told_alike_everywhere(root: Path, page: str):
+    told = re.findall(
+        r"(?:bodies above|bodies of more than|Uploads above|router, up to) (\d+ [KM]iB)",
+        (root / page).read_text(),
+    )
+    assert told == [f"{largest_body_in_memory() >> 10} KiB"]
+
+
+def test_every_command_is_documented_and_no_other(root: Path):
+    page = (root / "app" / "cli" / "README.md").read_text()
+    assert re.findall(r"^\| `slipway ([a-z]+)", page, re.MULTILINE) == list(COMMANDS)
+
+
+def test_every_key_of_model_yaml_is_documented_and_no_other(root: Path):
+    page = (root / "models" / "README.md").read_text()
+    assert re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE) == list(ALLOWED)
 
 
 @pytest.mark.parametrize("name", ["security", "deployment"])

@@ -58,8 +58,12 @@ def test_readme_names_only_commands_that_exist(command: str):
     if program == "make":
         assert re.search(rf"^{words[0]}:", MAKEFILE, re.MULTILINE)
     elif program.startswith(".venv/bin/"):
-        assert program == ".venv/bin/slipway"
         from app.cli import main
+
+        assert (Path(sys.prefix) / "bin" / Path(program).name).exists()
+        if program == ".venv/bin/python":
+            return
+        assert program == ".venv/bin/slipway"
 
         with pytest.raises(SystemExit) as stop:
             main([words[0], "--help"])
@@ -138,6 +142,19 @@ def test_readme_python_blocks_run(number: int):
         check=False,
     )
     assert ran.returncode == 0, ran.stderr
+
+
+def test_the_python_that_is_installed_finds_mrcnn_from_any_folder(tmp_path: Path):
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    found = subprocess.run(
+        [sys.executable, "-c", "import mrcnn.config; print(mrcnn.config.__file__)"],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert found.stdout.strip() == str(ROOT / "mrcnn" / "config.py")
 
 
 def test_every_makefile_verb_fits_on_one_line_and_there_are_at_most_ten():

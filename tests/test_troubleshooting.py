@@ -20,6 +20,7 @@ from PIL import Image
 from app.application import create_app
 from app.kinds.mask_rcnn import MaskRcnn
 from app.serving.local_client import LocalClient
+from app.serving.vacancy import no_model
 from app.settings import Settings
 from tests.app.api.server import free_port
 from tests.app.serving.model_folder import Models
@@ -122,7 +123,7 @@ def models_app(tmp_path: Path):
     inference.close()
 
 
-def serve(root: Path, *before: str, **variables: str) -> str:
+def serve(root: Path, *before: str, status: int = 1, **variables: str) -> str:
     """Run `slipway serve` where it cannot start, and return the line that it says."""
     outcome = subprocess.run(
         [*before, sys.executable, "-m", "app.cli", "serve"],
@@ -133,9 +134,20 @@ def serve(root: Path, *before: str, **variables: str) -> str:
         timeout=60,
         check=False,
     )
-    assert outcome.returncode == 1, outcome.stderr
+    assert outcome.returncode == status, outcome.stderr
     (line,) = outcome.stderr.splitlines()
     return line
+
+
+def test_no_folder(root: Path, tmp_path: Path, shown):
+    line = serve(root, status=2, MODEL_REPOSITORY=str(tmp_path / "nowhere"))
+    assert shown("The folder of the models is not there").fullmatch(line)
+
+
+def test_an_empty_folder(tmp_path: Path, shown):
+    line = no_model(tmp_path)
+    assert line is not None
+    assert shown("No model in the folder").fullmatch(line)
 
 
 def test_a_port_in_use(root: Path, shown):

@@ -145,6 +145,7 @@ class ModelStatus(ModelState):
     kind: Annotated[str | None, Field(description="Null until it is known.")]
     default: Annotated[bool, Field(description="Whether it answers a request that names none.")]
     loaded_s: Annotated[float | None, Field(ge=0, description="Seconds that it took to load.")]
+    about: NotRequired[Annotated[str, Field(description="What its owner wrote about it.")]]
     labels: NotRequired[Annotated[list[str], Field(description="Class 1's first.")]]
     num_classes: NotRequired[Annotated[int, Field(ge=1, description="With the background.")]]
     config: NotRequired[Annotated[dict[str, Any], Field(description="Its settings.")]]

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from flask import Blueprint, Response, jsonify
 
 from app.api.answers import Alive, Ready
 from app.api.models import state_of
 from app.api.problems import RETRY_AFTER_S, ProblemError
 from app.api.services import services
-from app.serving.client import InferenceClient, ModelStatus
+from app.serving.client import InferenceClient
 from app.serving.errors import ServingError
 
 blueprint = Blueprint("health", __name__)
@@ -31,12 +33,12 @@ def readyz() -> Response:
     if is_ready:
         answer: Ready = {"status": "ready"}
         return jsonify(answer)
-    models = [state_of(model) for model in _known_models(client)]
-    raise ProblemError("not-ready", reason, retry_after_s=RETRY_AFTER_S, models=models)
+    raise ProblemError("not-ready", reason, retry_after_s=RETRY_AFTER_S, **_states(client))
 
 
-def _known_models(client: InferenceClient) -> list[ModelStatus]:
+def _states(client: InferenceClient) -> dict[str, Any]:
+    """Return how far the models have come; nothing where that is not known."""
     try:
-        return client.models()
+        return {"models": [state_of(model) for model in client.models()]}
     except ServingError:
-        return []
+        return {}

@@ -6,6 +6,7 @@ any other host. Its policy lets the browser load and run those files and nothing
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from urllib.parse import quote
 
@@ -17,8 +18,6 @@ from app.api.services import services
 from app.serving.layout import find_models
 
 blueprint = Blueprint("pages", __name__)
-
-SAMPLE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
 
 _POLICY = "; ".join(
     (
@@ -66,21 +65,19 @@ def list_samples() -> Response:
 def show_sample(model: str, name: str) -> Response:
     """Return one sample picture."""
     for path in _samples().get(model, []):
-        if path.name == name:
+        if path.name == name and path.is_file():
             return send_file(path.absolute(), max_age=3600)
     raise ProblemError("sample-not-found", f"there is no sample {name!r} of model {model!r}")
 
 
 def _samples() -> dict[str, list[Path]]:
-    """Return the pictures in each model's folder `samples`; none where nothing can be read."""
-    try:
-        models = find_models(services().settings.model_repository)
-        return {model.name: _pictures(model.folder / "samples") for model in models}
-    except OSError:
-        return {}
+    """Return the pictures in each model's folder `samples`; none where nothing can be read.
 
-
-def _pictures(folder: Path) -> list[Path]:
-    if not folder.is_dir():
-        return []
-    return sorted(path for path in folder.iterdir() if path.suffix.lower() in SAMPLE_SUFFIXES)
+    They are looked for once, as the models are: no request waits for a slow disk.
+    """
+    known = services().samples
+    if not known:
+        with contextlib.suppress(OSError):
+            models = find_models(services().settings.model_repository)
+            known.update({model.name: model.samples() for model in models})
+    return known

@@ -141,7 +141,7 @@ def _log(answered: _Answered) -> None:
         problem = {"problem": answered.problem, "detail": answered.detail}
     log.event(
         "request",
-        _severity(answered.status),
+        _severity(answered),
         request_id=answered.request_id,
         method=answered.method,
         path=answered.path,
@@ -152,10 +152,11 @@ def _log(answered: _Answered) -> None:
     )
 
 
-def _severity(status: int) -> str:
-    if status >= 500:
-        return "ERROR" if status == 500 else "WARNING"
-    return "INFO"
+def _severity(answered: _Answered) -> str:
+    if answered.status < 500 or (answered.is_quiet and answered.status == 503):
+        # That it is not ready yet is what a probe asks; why not has lines of its own.
+        return "INFO"
+    return "ERROR" if answered.status == 500 else "WARNING"
 
 
 def _leave(error: BaseException | None) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import cast
 
 from flask import Flask, current_app
@@ -28,6 +29,8 @@ class Services:
     callers: Callers = field(default_factory=Callers)
     last_answers: dict[str, object] = field(default_factory=dict)
     """What each health path answered last."""
+    samples: dict[str, list[Path]] = field(default_factory=dict)
+    """The sample pictures of each model, once they have been asked for."""
 
     @property
     def image_limits(self) -> ImageLimits:

@@ -1,4 +1,4 @@
-"""The command `slipway`: serve, predict, models, inspect, rollout.
+"""The command `slipway`: serve, predict, models, check, inspect, rollout.
 
 What goes wrong is told in one line on stderr. Exit statuses: 1 it did not work, 2 it was asked for
 in a wrong way (arguments, settings).
@@ -15,11 +15,12 @@ from collections.abc import Sequence
 from app.cli.terminal import CommandError
 from app.settings import SettingsError
 
-# In the order of the help: what each is lies in a module of its own.
-_COMMANDS = {
+#: In the order of the help: what each is lies in a module of its own.
+COMMANDS = {
     "serve": "app.cli.serve",
     "predict": "app.cli.predict",
     "models": "app.cli.models",
+    "check": "app.cli.check",
     "inspect": "app.cli.inspection",
     "rollout": "app.cli.rollout",
 }
@@ -32,8 +33,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser("slipway", description=_DESCRIPTION)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     # Only what is asked for is imported: `serve` stays, and must not hold what others need.
-    for name in given[:1] if given[:1] and given[0] in _COMMANDS else _COMMANDS:
-        importlib.import_module(_COMMANDS[name]).add_parser(commands)
+    for name in given[:1] if given[:1] and given[0] in COMMANDS else COMMANDS:
+        importlib.import_module(COMMANDS[name]).add_parser(commands)
     parsed = parser.parse_args(given)
     try:
         status: int = parsed.run(parsed)

@@ -6,20 +6,29 @@ HTTP, as anyone would, says one line on stderr and ends; it ends too when the se
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import os
+import re
 import signal
 import socket
 import sys
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from app.cli.terminal import counted, shortened
+from app.serving.leftovers import find_left_out
+from app.serving.vacancy import no_model
+
 _POLL_S = 0.3
 _TIMEOUT_S = 5
+_MOST_NAMED = 3
+_LONGEST_REASON = 120
 
 
 def start(listener: socket.socket, repository: Path) -> None:
@@ -44,7 +53,7 @@ def start(listener: socket.socket, repository: Path) -> None:
 
 
 def _announce(url: str, server: int, repository: Path) -> None:
-    _say(f"Slipway is starting with the models in {repository}")
+    _say(_first_line(repository))
     line: str | None = None
     while _is_alive(server):
         time.sleep(_POLL_S)
@@ -55,8 +64,21 @@ def _announce(url: str, server: int, repository: Path) -> None:
             return
 
 
+def _first_line(repository: Path) -> str:
+    """Return what can be said before anything is loaded: what lies there and is no model."""
+    line = f"Slipway is starting with the models in {repository}"
+    with contextlib.suppress(OSError):
+        if nothing := no_model(repository):
+            return f"Slipway is starting, but {nothing}"
+        if told := [str(found.error) for found in find_left_out(repository)]:
+            return f"{line}, but {_some(told, 'more')}"
+    return line
+
+
 def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
+    # In one piece: the log goes to the same terminal.
+    with contextlib.suppress(OSError):
+        os.write(sys.stderr.fileno(), f"{line}\n".encode(errors="backslashreplace"))
 
 
 def _is_alive(process: int) -> bool:
@@ -72,12 +94,47 @@ def _news(url: str) -> str | None:
     readiness = _get(f"{url}/readyz")
     if readiness is None:
         return None
-    if readiness.get("status") == "ready":
-        return f"Slipway is ready: open {url}/"
-    states = {model["state"] for model in readiness.get("models", [])}
-    if "loading" in states or not states:
+    is_ready = readiness.get("status") == "ready"
+    states = readiness.get("models")
+    if not is_ready and (states is None or "loading" in [model["state"] for model in states]):
         return None
-    return f"Slipway runs at {url}/ but is not ready: {readiness.get('detail')}"
+    models = (_get(f"{url}/v1/models") or {}).get("models", [])
+    failures = [_failure(model) for model in models if model["error"]]
+    if is_ready:
+        count = sum(model["state"] == "ready" for model in models)
+        facts = [counted(count, "model"), _failed(failures)]
+        return f"Slipway is ready: open {url}/{_aside(facts) if failures else ''}"
+    detail = str(readiness.get("detail"))
+    others = [
+        _failure(model) for model in models if model["error"] and model["error"] not in detail
+    ]
+    told = shortened(detail, 2 * _LONGEST_REASON)
+    return f"Slipway runs at {url}/ but is not ready: {told}{_aside([_failed(others)])}"
+
+
+def _failure(model: Mapping[str, Any]) -> tuple[str, str]:
+    """Return how a person knows a model that failed, by its file or else its name, and why."""
+    name, version, error = model["name"], model["version"], " ".join(model["error"].split())
+    file = model.get("file") or ""
+    if Path(file).stem == name:
+        name = file
+        error = re.sub(f"^{re.escape(file)} ", "it ", error.removeprefix(f"{file}: "))
+    return f"{name} version {version}" if version > 1 else name, error
+
+
+def _failed(failures: Sequence[tuple[str, str]]) -> str:
+    told = [f"{name} failed: {shortened(why, _LONGEST_REASON)}" for name, why in failures]
+    return _some(told, "more failed")
+
+
+def _some(told: Sequence[str], rest: str) -> str:
+    more = len(told) - _MOST_NAMED
+    return "; ".join([*told[:_MOST_NAMED], *([f"{more} {rest}"] if more > 0 else [])])
+
+
+def _aside(facts: Sequence[str]) -> str:
+    told = "; ".join(fact for fact in facts if fact)
+    return f" ({told})" if told else ""
 
 
 def _get(url: str) -> dict[str, Any] | None:

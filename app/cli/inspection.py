@@ -7,6 +7,7 @@ from pathlib import Path
 
 from app.cli.terminal import CommandError, megabytes, table
 from app.kinds.mask_rcnn import CHANNELS
+from app.serving.strays import no_content
 from mrcnn.weights import WeightFile, WeightFileError
 
 
@@ -20,6 +21,8 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 def run(arguments: argparse.Namespace) -> int:
     """Print what the file is."""
     try:
+        if arguments.file.is_file() and (problem := no_content(arguments.file)):
+            raise CommandError(problem)
         file = WeightFile.open(arguments.file)
         size_bytes = arguments.file.stat().st_size
     except (WeightFileError, OSError) as error:

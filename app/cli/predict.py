@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import io
 import json
-import os
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,12 +17,14 @@ from numpy.typing import NDArray
 from app import log
 from app.api.answers import PredictAnswer
 from app.api.rendering import instances_as_json, label_of, prediction_as_json
-from app.cli.terminal import CommandError, table
+from app.cli.terminal import CommandError, ending_at_once, table
 from app.ids import new_id
 from app.images import ImageError, ImageLimits, decode
 from app.kinds.kind import Parameters
 from app.serving.client import InferenceClient, Prediction
+from app.serving.entries import default_candidates, named
 from app.serving.errors import ServingError
+from app.serving.vacancy import check_folder, no_model
 from app.settings import Settings
 from mrcnn.drawing import draw_instances
 
@@ -31,7 +32,7 @@ from mrcnn.drawing import draw_instances
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the command to the command line."""
     parser = commands.add_parser("predict", help="find the instances on photos, without a server")
-    parser.add_argument("files", metavar="FILE", nargs="+", type=Path)
+    parser.add_argument("files", metavar="FILE", nargs="+", type=Path, help="a photo")
     parser.add_argument("--model", help="by default the one that a server would choose")
     parser.add_argument("--min-score", type=_score, metavar="SCORE", help="from 0 to 1")
     parser.add_argument("--json", action="store_true", help="one JSON object a line, with masks")
@@ -48,11 +49,12 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 def run(arguments: argparse.Namespace) -> int:
     """Print what is on each photo; 1 where one of them could not be taken."""
     targets = _targets(arguments.files, arguments.render)
-    settings = replace(Settings.from_environment(), inference="in_process")
+    settings = Settings.from_environment()
+    check_folder(settings.model_repository)
     limits = ImageLimits.of(settings)
-    client = _load(settings, is_verbose=arguments.verbose)
+    log.configure(settings.log_level, sys.stderr if arguments.verbose else io.StringIO())
     failures = 0
-    try:
+    with ending_at_once(), contextlib.closing(_load(settings, arguments.model)) as client:
         for file, target in zip(arguments.files, targets, strict=True):
             try:
                 _predict(client, file, target, limits=limits, arguments=arguments)
@@ -60,16 +62,14 @@ def run(arguments: argparse.Namespace) -> int:
                 reason = error.strerror if isinstance(error, OSError) else error
                 print(f"slipway: {file}: {reason}", file=sys.stderr)
                 failures += 1
-    finally:
-        client.close()
     return 1 if failures else 0
 
 
 def _score(text: str) -> float:
-    score = float(text)
-    if not 0 <= score <= 1:
-        raise argparse.ArgumentTypeError(f"{text} is not from 0 to 1")
-    return score
+    with contextlib.suppress(ValueError):
+        if 0 <= float(text) <= 1:
+            return float(text)
+    raise argparse.ArgumentTypeError(f"{text!r} is no number from 0 to 1")
 
 
 def _targets(files: list[Path], render: str | None) -> list[Path | None]:
@@ -92,14 +92,33 @@ def _targets(files: list[Path], render: str | None) -> list[Path | None]:
     return list(targets)
 
 
-def _load(settings: Settings, *, is_verbose: bool) -> InferenceClient:
-    """Load the models and wait for them; raises CommandError where none can be used."""
-    # TensorFlow reads it when it is imported, and greets with warnings of no use here.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    from app.serving.local_client import LocalClient
+def _load(settings: Settings, name: str | None) -> InferenceClient:
+    """Load the model that is asked for, and wait for it; raises CommandError where there is none.
 
-    log.configure(settings.log_level, sys.stderr if is_verbose else io.StringIO())
-    client = LocalClient.start(settings)
+    Without a name it is the one that a server would choose: several, where they have to be loaded
+    before one can.
+    """
+    # Here: they bring HDF5, which a help text does without.
+    from app.kinds.registry import KINDS
+    from app.serving.local_client import LocalClient
+    from app.serving.repository import ModelRepository
+
+    folder = settings.model_repository
+    repository = ModelRepository(settings, KINDS)
+    repository.examine()
+    if not repository.entries:
+        raise CommandError(no_model(folder) or repository.readiness()[1])
+    wanted = name or settings.default_model
+    asked_by = "" if name or not wanted else f"DEFAULT_MODEL={wanted!r}: "
+    try:
+        chosen = (
+            default_candidates(repository.entries)
+            if wanted is None
+            else named(repository.entries, wanted)
+        )
+    except ServingError as error:
+        raise CommandError(f"{asked_by}{error}") from error
+    client = LocalClient.start(settings, find=lambda _: [entry.found for entry in chosen])
     client.wait_until_loaded()
     return client
 

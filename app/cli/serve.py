@@ -22,6 +22,7 @@ from app.cli.routers import Routers, StatsSockets, largest_body_in_memory
 from app.cli.terminal import CommandError
 from app.cli.uwsgi_process import Stop, UwsgiProcess
 from app.cli.wills import Wills
+from app.serving.vacancy import check_folder
 from app.settings import (
     LONGEST_SOCKET_PATH,
     METRICS_FOLDER_VARIABLE,
@@ -74,6 +75,7 @@ def run(arguments: argparse.Namespace) -> int:
     settings = Settings.from_environment(environment)
     if settings.inference == "in_process":
         raise CommandError("INFERENCE='in_process': slipway serve needs process", 2)
+    check_folder(settings.model_repository)
     uwsgi = _uwsgi()
     backlog, inner_backlog = _backlog(_WANTED_BACKLOG), _backlog(WANTED_INNER_BACKLOG)
     listener = open_listener(settings.port, backlog)

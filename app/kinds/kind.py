@@ -1,7 +1,7 @@
 """What a kind of model has to do to be served.
 
 The seam between the model repository and the frameworks: importing this module, or asking a kind
-whether it recognises a file, imports no framework; only `Kind.load` does.
+about a file, imports no framework; only `Kind.load` does.
 """
 
 from __future__ import annotations
@@ -103,6 +103,13 @@ class Kind(Protocol):
 
     def refusal(self, path: Path) -> str:
         """Say in one line why the file is not recognised; never raises."""
+
+    def examine(self, source: ModelSource) -> dict[str, Any]:
+        """Return what is known of the model without a framework, as plain JSON values.
+
+        Raises ModelError for all that can be seen to be wrong with the file, the options and the
+        labels; `load` calls it first.
+        """
 
     def load(self, source: ModelSource) -> LoadedModel:
         """Load the model; raises ModelError."""

@@ -5,7 +5,6 @@ TensorFlow is imported by `load` alone, so that listing a repository costs nothi
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +18,7 @@ from app.kinds.kind import LoadedModel, ModelError, ModelSource, Parameters, Pic
 from mrcnn.config import Config, ConfigError
 from mrcnn.instances import Instances
 from mrcnn.molding import PhotoError
+from mrcnn.settings import settings_for
 from mrcnn.weights import WeightFile, WeightFileError, looks_like_mask_rcnn
 
 if TYPE_CHECKING:
@@ -67,17 +67,18 @@ class MaskRcnn:
             return str(error)
         return f"{path.name}: its layer names are not a Mask R-CNN's"
 
+    def examine(self, source: ModelSource) -> dict[str, Any]:
+        """Return backbone and class count with background; raises ModelError."""
+        architecture = _examined(source).architecture
+        return {"backbone": architecture.backbone, "num_classes": architecture.num_classes}
+
     def load(self, source: ModelSource) -> LoadedModel:
         """Build the network that the file asks for; raises ModelError."""
-        try:
-            file = WeightFile.open(source.path)
-            _check_channels(file)
-            labels = labels_for(file.architecture.num_classes, source.labels)
-            # The first import of TensorFlow: labels that do not fit are told before it, and what
-            # it would say about the processor is kept out of the log.
-            os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-            from mrcnn.detector import Detector
+        file = _examined(source)
+        # The first import of TensorFlow.
+        from mrcnn.detector import Detector
 
+        try:
             detector = Detector.load(
                 source.path,
                 source.options.get("config", {}),
@@ -86,7 +87,7 @@ class MaskRcnn:
             )
         except (WeightFileError, ConfigError, OSError) as error:
             raise ModelError(str(error)) from error
-        _check_frame(detector.config, source.max_molded_pixels)
+        labels = labels_for(file.architecture.num_classes, source.labels)
         return LoadedMaskRcnn(detector, labels, source, nested_in=file.nested_in)
 
 
@@ -215,6 +216,19 @@ def _in_channels(image: NDArray[np.uint8], channels: int) -> NDArray[np.uint8]:
         colours = Image.fromarray(image[:, :, :3])
         return np.asarray(colours.convert("L"))[:, :, np.newaxis]
     return image[:, :, :channels]
+
+
+def _examined(source: ModelSource) -> WeightFile:
+    """Return the source's file, with which its options agree; raises ModelError."""
+    try:
+        file = WeightFile.open(source.path)
+        _check_channels(file)
+        config = settings_for(file.architecture, source.options.get("config", {}), file.path.name)
+    except (WeightFileError, ConfigError, OSError) as error:
+        raise ModelError(str(error)) from error
+    labels_for(file.architecture.num_classes, source.labels)
+    _check_frame(config, source.max_molded_pixels)
+    return file
 
 
 def _check_frame(config: Config, limit: int) -> None:

@@ -84,15 +84,22 @@ def default_entry(entries: Sequence[Entry], default_model: str | None) -> Entry:
         return _named(entries, default_model)
     if not entries:
         raise ModelNotReady("the model repository holds no model")
-    # A fallback never answers in the place of a model that failed: the demo's shapes would look
-    # like that model's answer.
-    candidates = [entry for entry in entries if not entry.is_fallback] or list(entries)
-    candidates = [entry for entry in candidates if entry.state != FAILED] or candidates
+    candidates = default_candidates(entries)
     if len(candidates) == 1:
         return candidates[0]
     if all(entry.state == FAILED for entry in candidates):
         raise ModelNotReady("; ".join(entry.state_text for entry in candidates))
     raise ModelAmbiguous([entry.name for entry in candidates])
+
+
+def default_candidates(entries: Sequence[Entry]) -> list[Entry]:
+    """Return the models among which there must be one only for a request that names none.
+
+    A fallback never answers in the place of a model that failed: the demo's shapes would look
+    like that model's answer.
+    """
+    candidates = [entry for entry in entries if not entry.is_fallback] or list(entries)
+    return [entry for entry in candidates if entry.state != FAILED] or candidates
 
 
 def choose(
@@ -130,9 +137,15 @@ def readiness(entries: Sequence[Entry], default_model: str | None) -> tuple[bool
     return True, "ready"
 
 
-def _named(entries: Sequence[Entry], name: str) -> Entry:
-    named = [entry for entry in entries if entry.name == name]
-    if not named:
+def named(entries: Sequence[Entry], name: str) -> list[Entry]:
+    """Return the entries of a name; raises ModelNotFound where there is none."""
+    found = [entry for entry in entries if entry.name == name]
+    if not found:
         raise ModelNotFound(name, [entry.name for entry in entries])
+    return found
+
+
+def _named(entries: Sequence[Entry], name: str) -> Entry:
     # One name twice is an error of layout; the entry that is not the error is the model.
-    return next((entry for entry in named if entry.state != FAILED), named[0])
+    found = named(entries, name)
+    return next((entry for entry in found if entry.state != FAILED), found[0])

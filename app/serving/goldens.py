@@ -6,9 +6,10 @@ must not serve. Tolerances are wide enough for another processor, too narrow for
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,8 +17,9 @@ from typing import Any
 import numpy as np
 from pycocotools import mask as coco
 
-from app.images import ImageError, ImageLimits, decode
+from app.images import ImageError, ImageLimits, decode, measure
 from app.kinds.kind import LoadedModel, ModelError, ModelSource, Parameters, PictureError
+from app.serving.strays import is_pointer, pointer_text
 from mrcnn.instances import Instances
 from mrcnn.masks import encode_rle
 
@@ -43,6 +45,14 @@ class _Golden:
     rle: Mapping[str, Any]
 
 
+def check_goldens(source: ModelSource) -> None:
+    """Raise GoldenError where a golden of the model's options cannot be read."""
+    for golden in source.options.get("golden", []):
+        with _named(golden):
+            _read_answer(source.folder / golden["output"])
+            measure(_read(source.folder / golden["input"]), _LIMITS)
+
+
 def reproduce_goldens(model: LoadedModel, source: ModelSource) -> int:
     """Run every golden of the model's options and return how many there are.
 
@@ -50,23 +60,41 @@ def reproduce_goldens(model: LoadedModel, source: ModelSource) -> int:
     """
     goldens = source.options.get("golden", [])
     for golden in goldens:
-        try:
+        with _named(golden):
             expected = _read_answer(source.folder / golden["output"])
-            picture = (source.folder / golden["input"]).read_bytes()
-            image = decode(picture, _LIMITS, keep_alpha=True)
+            image = decode(_read(source.folder / golden["input"]), _LIMITS, keep_alpha=True)
             model.check(image)
             actual = model.predict([image], [Parameters()])[0]
             difference = _difference(expected, actual)
-        except (OSError, ImageError, PictureError, ValueError) as error:
-            raise GoldenError(f"golden {golden['input']}: {error}") from error
         if difference:
             raise GoldenError(f"golden {golden['input']}: {difference}")
     return len(goldens)
 
 
-def _read_answer(path: Path) -> list[_Golden]:
+@contextlib.contextmanager
+def _named(golden: Mapping[str, str]) -> Iterator[None]:
+    """Say which golden it is that cannot be read."""
     try:
-        answer = json.loads(path.read_bytes())
+        yield
+    except (OSError, ImageError, PictureError, ValueError) as error:
+        raise GoldenError(f"golden {golden['input']}: {error}") from error
+
+
+def _read(path: Path) -> bytes:
+    """Return a file's bytes; raises ValueError, which names it and not where it lies."""
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise ValueError(f"{path.name}: {error.strerror}") from error
+    if is_pointer(content):
+        raise ValueError(pointer_text(path.name))
+    return content
+
+
+def _read_answer(path: Path) -> list[_Golden]:
+    content = _read(path)
+    try:
+        answer = json.loads(content)
         return [_golden(instance) for instance in answer["instances"]]
     except (KeyError, TypeError, ValueError) as error:
         problem = f"{type(error).__name__}: {error}"

@@ -7,14 +7,24 @@ wrong with a place is told in one line, and never keeps the other models from be
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from app.serving import strays
+
 MODEL_SUFFIXES = (".h5", ".hdf5")
+SUFFIXES_TEXT = " or ".join(f"*{suffix}" for suffix in MODEL_SUFFIXES)
+SAMPLE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
 
 # One spelling a number: "01" beside "1" would be the same version twice.
-_VERSION = re.compile(r"[1-9][0-9]{0,17}")
+VERSION = re.compile(r"[1-9][0-9]{0,17}")
+# What file systems and archive tools leave; and what belongs to bare model files.
+_NO_MODELS = frozenset({"lost+found", "__MACOSX", "@eaDir"})
+_BESIDE_BARE_FILES = frozenset({"samples", "golden", "goldens"})
+_PARTS_OF_A_SAVED_MODEL = frozenset({"variables", "assets"})
+# Of a folder with no version, so many entries are looked at for a hint.
+_MOST_LOOKED_AT = 100
 
 
 @dataclass(frozen=True)
@@ -33,93 +43,211 @@ class Found:
     labels_path: Path | None = None
     error: str | None = None
 
+    def samples(self) -> list[Path]:
+        """Return the pictures in the folder `samples` beside the model; raises OSError."""
+        folder = self.folder / "samples"
+        if not folder.is_dir():
+            return []
+        return sorted(path for path in folder.iterdir() if path.suffix.lower() in SAMPLE_SUFFIXES)
+
+
+#: Finds models in a repository's folder; raises OSError.
+Find = Callable[[Path], list[Found]]
+
+
+@dataclass(frozen=True)
+class Model:
+    """One model's bare file or folder, and its versions, the latest last."""
+
+    place: Path
+    versions: tuple[Found, ...]
+
+    @property
+    def latest(self) -> Found:
+        """The version that is served."""
+        return self.versions[-1]
+
 
 def find_models(repository: Path) -> list[Found]:
     """Return the latest version of every model, sorted by name; raises OSError."""
-    entries = sorted(entry for entry in repository.iterdir() if not entry.name.startswith("."))
-    found = list(_bare_models(repository, [entry for entry in entries if _is_model_file(entry)]))
-    found += [_latest_version(entry) for entry in entries if entry.is_dir()]
-    return sorted(_without_doubles(found), key=lambda model: (model.name, model.version))
+    return sorted((model.latest for model in models_in(repository)), key=order)
 
 
-def _is_model_file(path: Path) -> bool:
+def is_model_folder(repository: Path) -> bool:
+    """Say whether the folder is itself a model's: numbered folders that hold a model file each."""
+    folders = [path for path in visible(repository) if path.is_dir()]
+    versions = [path for path in folders if VERSION.fullmatch(path.name) and model_files(path)]
+    return bool(versions) and not any(map(_has_versions, folders))
+
+
+def visible(folder: Path) -> list[Path]:
+    """Return what lies in a folder, sorted, without what is hidden or the system's own."""
+    entries = (path for path in folder.iterdir() if not path.name.startswith("."))
+    return sorted(path for path in entries if path.name not in _NO_MODELS)
+
+
+def order(found: Found) -> tuple[str, int]:
+    """Sort by name and version."""
+    return found.name, found.version
+
+
+def models_in(repository: Path) -> Iterator[Model]:
+    """Yield every model; a second one of a name, bare file beside folder, as an error."""
+    entries = visible(repository)
+    bare = [path for path in entries if is_model_file(path)]
+    places: dict[str, Path] = {}
+    for model in (*_bare_models(repository, bare), *_models_in_folders(repository, entries, bare)):
+        name, version = model.latest.name, model.latest.version
+        other = places.setdefault(name, model.place)
+        if other == model.place:
+            yield model
+        else:
+            this = "a folder" if model.place.is_dir() else model.place.name
+            error = f"{name} is there twice: as {other.name} and as {this}; keep one"
+            yield Model(model.place, (Found(name, version, model.place, error=error),))
+
+
+def _models_in_folders(repository: Path, entries: list[Path], bare: list[Path]) -> Iterator[Model]:
+    if not bare and is_model_folder(repository):
+        return
+    aside: frozenset[str] = _BESIDE_BARE_FILES if bare else frozenset()
+    if (repository / "saved_model.pb").is_file():
+        aside |= _PARTS_OF_A_SAVED_MODEL
+    for path in entries:
+        if path.is_dir() and (path.name not in aside or _versions_in(path)):
+            yield Model(path, _versions(path))
+
+
+def is_model_file(path: Path) -> bool:
+    """Say by its name whether a file is a model's; it may be a link that leads nowhere."""
     return path.suffix.lower() in MODEL_SUFFIXES and not path.is_dir()
 
 
-def _existing(path: Path) -> Path | None:
-    return path if path.is_file() else None
-
-
-def _bare_models(repository: Path, paths: list[Path]) -> Iterator[Found]:
-    """Yield each model file lying directly in the folder, as version 1 of its stem."""
-    shared = [name for name in ("model.yaml", "labels.txt") if (repository / name).is_file()]
-    for path in paths:
-        options_path = _existing(path.with_name(f"{path.stem}.yaml"))
-        labels_path = _existing(path.with_name(f"{path.stem}.labels.txt"))
-        if len(paths) == 1:
-            options_path = options_path or _existing(repository / "model.yaml")
-            labels_path = labels_path or _existing(repository / "labels.txt")
-        elif shared:
-            # Ignoring it would serve the model with other settings than its owner wrote down.
-            error = (
-                f"{shared[0]} beside {len(paths)} model files: name it "
-                f"{path.stem}{'.yaml' if shared[0] == 'model.yaml' else '.labels.txt'}"
-            )
-            yield Found(path.stem, 1, repository, error=error)
-            continue
-        yield Found(path.stem, 1, repository, path, options_path, labels_path)
-
-
-def _latest_version(model: Path) -> Found:
-    """Return the highest numbered version of one model's folder."""
+def _inside(folder: Path) -> list[Path]:
+    """Return what is visible in a folder; nothing where it cannot be read."""
     try:
-        versions = [
-            int(entry.name)
-            for entry in model.iterdir()
-            if _VERSION.fullmatch(entry.name) and entry.is_dir()
-        ]
-        if versions:
-            return _version(model, max(versions))
-        misplaced = [entry.name for entry in sorted(model.iterdir()) if _is_model_file(entry)]
-    except OSError as error:
-        return Found(model.name, 0, model, error=f"cannot be read: {error.strerror}")
-    hint = f"; move {misplaced[0]} to {model.name}/1/" if misplaced else ""
-    return Found(
-        model.name, 0, model, error=f"{model.name}/ holds no numbered version folder{hint}"
-    )
+        return visible(folder)
+    except OSError:
+        return []
+
+
+def model_files(folder: Path) -> list[Path]:
+    """Return the model files in a folder; none where it cannot be read."""
+    return [path for path in _inside(folder) if is_model_file(path)]
+
+
+def _has_versions(folder: Path) -> bool:
+    """Say whether a numbered folder in it holds a model file."""
+    numbered = (path for path in _inside(folder) if VERSION.fullmatch(path.name))
+    return any(model_files(path) for path in numbered if path.is_dir())
+
+
+def _existing(path: Path) -> Path | None:
+    # A link that leads nowhere is there: left out, the model would be served without it.
+    return path if path.is_file() or path.is_symlink() else None
+
+
+def _bare_models(repository: Path, paths: list[Path]) -> Iterator[Model]:
+    """Yield each model file lying directly in the folder, as version 1 of its stem."""
+    for path in paths:
+        yield Model(path, (_bare_model(repository, path, len(paths)),))
+
+
+def _bare_model(repository: Path, path: Path, count: int) -> Found:
+    """Return one of `count` bare model files."""
+    stem = path.stem
+    options_path = _existing(repository / f"{stem}.yaml")
+    labels_path = _existing(repository / f"{stem}.labels.txt")
+    shared = [one for name in ("model.yaml", "labels.txt") if (one := _existing(repository / name))]
+    error = _misnamed(repository, {f"{stem}.yml": f"{stem}.yaml"})
+    if count == 1:
+        options_path = options_path or _existing(repository / "model.yaml")
+        labels_path = labels_path or _existing(repository / "labels.txt")
+        error = error or _misnamed(repository, {"model.yml": "model.yaml"})
+    elif shared:
+        own = f"{stem}{'.yaml' if shared[0].name == 'model.yaml' else '.labels.txt'}"
+        error = f"{shared[0].name} beside {count} model files: name it {own}"
+    if error:
+        return Found(stem, 1, repository, error=error)
+    return Found(stem, 1, repository, path, options_path, labels_path)
+
+
+def _misnamed(folder: Path, names: dict[str, str]) -> str | None:
+    """Say of a file that nobody would read how it has to be named.
+
+    Ignoring it would serve the model with other settings than its owner wrote down.
+    """
+    for wrong, right in names.items():
+        if _existing(folder / wrong):
+            return f"{wrong} is not read; name it {right}"
+    return None
+
+
+def _versions_in(model: Path) -> list[int]:
+    names = (entry.name for entry in model.iterdir() if entry.is_dir())
+    return sorted(int(name) for name in names if VERSION.fullmatch(name))
+
+
+def _versions(model: Path) -> tuple[Found, ...]:
+    """Return the versions of one model's folder, or one error."""
+    try:
+        numbers = _versions_in(model)
+        error = _no_version(model) if not numbers else _read_by_none(model, numbers[-1])
+    except OSError as failure:
+        numbers, error = [], f"{model.name}/ cannot be read: {failure.strerror}"
+    if error:
+        return (Found(model.name, numbers[-1] if numbers else 0, model, error=error),)
+    return tuple(_version(model, number) for number in numbers)
+
+
+def _read_by_none(model: Path, latest: int) -> str | None:
+    """Say of options beside the version folders, where no version reads them, where to put them."""
+    for name in ("model.yaml", "model.yml", "labels.txt"):
+        if _existing(model / name):
+            return f"{model.name}/{name} is read by no version; move it to {model.name}/{latest}/"
+    return None
+
+
+def _no_version(model: Path) -> str:
+    """Say that a folder holds no version, and what it holds that may have been meant as one."""
+    entries = visible(model)[:_MOST_LOOKED_AT]
+    folders = [path for path in entries if path.is_dir()]
+    hint = "".join(f"; {line}" for line in strays.others(entries))
+    if files := model_files(model):
+        hint = f"; move {files[0].name} to {model.name}/1/"
+    elif inside := next(filter(model_files, folders), None):
+        hint = f"; rename {model.name}/{inside.name}/ to {model.name}/1/"
+    elif inside := next(filter(_has_versions, folders), None):
+        hint = f"; it holds models itself, such as {inside.name}: name it as the repository"
+    return f"{model.name}/ holds no numbered version folder{hint}"
 
 
 def _version(model: Path, version: int) -> Found:
-    folder = model / str(version)
-    paths = sorted(entry for entry in folder.iterdir() if _is_model_file(entry))
-    paths = [path for path in paths if not path.name.startswith(".")]
-    place = f"{model.name}/{version}/"
-    if len(paths) != 1:
-        names = ", ".join(path.name for path in paths)
-        suffixes = " or ".join(f"*{suffix}" for suffix in MODEL_SUFFIXES)
-        error = (
-            f"{place} holds {len(paths)} model files ({names}); keep one"
-            if paths
-            else f"{place} holds no model file ({suffixes})"
-        )
+    folder, place = model / str(version), f"{model.name}/{version}/"
+    try:
+        entries = visible(folder)
+    except OSError as failure:
+        unread = f"{place} cannot be read: {failure.strerror}"
+        return Found(model.name, version, folder, error=unread)
+    if error := _wrong_in(folder, entries, place):
         return Found(model.name, version, folder, error=error)
-    return Found(
-        model.name,
-        version,
-        folder,
-        paths[0],
-        _existing(folder / "model.yaml"),
-        _existing(folder / "labels.txt"),
-    )
+    (path,) = filter(is_model_file, entries)
+    options_path = _existing(folder / "model.yaml")
+    labels_path = _existing(folder / "labels.txt")
+    return Found(model.name, version, folder, path, options_path, labels_path)
 
 
-def _without_doubles(found: list[Found]) -> Iterator[Found]:
-    """Yield the models; a second one of a name, bare file beside folder, as an error."""
-    names: dict[str, Path] = {}
-    for model in found:
-        other = names.setdefault(model.name, model.path or model.folder)
-        if other == (model.path or model.folder):
-            yield model
-        else:
-            error = f"{model.name} is there twice: as {other.name} and as a folder; keep one"
-            yield Found(model.name, model.version, model.folder, error=error)
+def _wrong_in(folder: Path, entries: list[Path], place: str) -> str | None:
+    """Say what keeps a version's folder from being served; None where it is as it should be."""
+    paths = [path for path in entries if is_model_file(path)]
+    if len(paths) > 1:
+        names = ", ".join(path.name for path in paths)
+        return f"{place} holds {len(paths)} model files ({names}); keep one"
+    if not paths:
+        told = "".join(f"; {line}" for line in strays.others(entries))
+        return f"{place} holds no model file ({SUFFIXES_TEXT}){told}"
+    stem = paths[0].stem
+    options = dict.fromkeys(("model.yml", f"{stem}.yaml", f"{stem}.yml"), "model.yaml")
+    options.pop("model.yaml", None)
+    error = _misnamed(folder, options | {f"{stem}.labels.txt": "labels.txt"})
+    return f"{place}{error}" if error else None

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from app.kinds.kind import Kind, LoadedModel, Parameters, PictureError
 from app.serving.client import InferenceClient, IsGone, ModelStatus, Prediction
-from app.serving.cores import available_cores
 from app.serving.engine import Engine, Place
 from app.serving.entries import Entry
 from app.serving.errors import PictureRefused
+from app.serving.layout import Find, find_models
 from app.serving.pixels import check_image
 from app.serving.repository import ModelRepository
 from app.settings import Settings
@@ -31,18 +31,18 @@ class LocalClient(InferenceClient):
         self._loader.start()
 
     @classmethod
-    def start(cls, settings: Settings, *, kinds: Sequence[Kind] | None = None) -> LocalClient:
-        """Begin to load the settings' models, and return at once."""
+    def start(
+        cls,
+        settings: Settings,
+        *,
+        kinds: Sequence[Kind] | None = None,
+        find: Find = find_models,
+    ) -> LocalClient:
+        """Begin to load the models that `find` finds, and return at once."""
         # Here: what recognises files reads HDF5, which the HTTP workers do without.
         from app.kinds.registry import KINDS
 
-        repository = ModelRepository(
-            settings.model_repository,
-            KINDS if kinds is None else kinds,
-            default_model=settings.default_model,
-            threads=settings.inference_threads or available_cores(),
-            max_molded_pixels=settings.max_molded_pixels,
-        )
+        repository = ModelRepository(settings, KINDS if kinds is None else kinds, find)
         return cls(repository, Engine(settings.queue_limit), timeout_s=settings.inference_timeout_s)
 
     def wait_until_loaded(self, timeout_s: float | None = None) -> bool:

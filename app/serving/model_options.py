@@ -13,6 +13,7 @@ from typing import Any
 import yaml
 
 from app.kinds.kind import ModelError
+from app.serving.strays import is_pointer, pointer_text
 
 
 def _text(value: object) -> bool:
@@ -44,9 +45,11 @@ def _goldens(value: object) -> bool:
     )
 
 
-_ALLOWED: Mapping[str, tuple[Callable[[object], bool], str]] = {
+#: What a `model.yaml` may hold: whether a value is allowed, and what is.
+ALLOWED: Mapping[str, tuple[Callable[[object], bool], str]] = {
     "kind": (_text, "a kind of model"),
     "labels": (_texts, "a list of names, one a class"),
+    "about": (_text, "a text"),
     "min_score": (_fraction, "a number from 0 to 1"),
     "allow_partial": (_fact, "true or false"),
     "fallback": (_fact, "true or false"),
@@ -74,10 +77,10 @@ def read_options(path: Path | None) -> dict[str, Any]:
     if not isinstance(options, dict):
         raise ModelError(f"{path.name}: must be a mapping of keys to values")
     for key, value in options.items():
-        if key not in _ALLOWED:
-            known = ", ".join(_ALLOWED)
+        if key not in ALLOWED:
+            known = ", ".join(ALLOWED)
             raise ModelError(f"{path.name}: there is no key {key!r}; allowed are {known}")
-        is_allowed, allowed = _ALLOWED[key]
+        is_allowed, allowed = ALLOWED[key]
         if not is_allowed(value):
             raise ModelError(f"{path.name}: {key} is {value!r}; it must be {allowed}")
     return options
@@ -88,9 +91,12 @@ def read_labels(path: Path | None) -> tuple[str, ...] | None:
     if path is None:
         return None
     try:
-        lines = [line.strip() for line in path.read_text("utf-8-sig").splitlines()]
+        text = path.read_text("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise ModelError(f"{path.name}: cannot be read: {error}") from error
+    if is_pointer(text.encode()):
+        raise ModelError(pointer_text(path.name))
+    lines = [line.strip() for line in text.splitlines()]
     while lines and not lines[-1]:
         lines.pop()
     if not lines:

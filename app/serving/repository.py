@@ -1,4 +1,4 @@
-"""The models of one folder: found, loaded, warmed and proven, each on its own.
+"""The models of one folder: found, examined, loaded, warmed and proven, each on its own.
 
 One that fails any of these never serves, and never keeps the others from serving. Requests may
 ask at any time, also while models load.
@@ -6,10 +6,11 @@ ask at any time, also while models load.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,60 +18,56 @@ from typing import Any
 from app import log
 from app.kinds.kind import Kind, LoadedModel, ModelError, ModelSource
 from app.serving.client import ModelStatus
+from app.serving.cores import available_cores
 from app.serving.entries import FAILED, READY, Entry, choose, default_entry, readiness
 from app.serving.errors import ServingError
-from app.serving.goldens import GoldenError, reproduce_goldens
-from app.serving.layout import MODEL_SUFFIXES, Found, find_models
+from app.serving.goldens import GoldenError, check_goldens, reproduce_goldens
+from app.serving.layout import SUFFIXES_TEXT, Find, Found, find_models
 from app.serving.model_options import read_labels, read_options
+from app.serving.strays import no_content
+from app.serving.vacancy import no_model
+from app.settings import Settings
+
+# Options that say nothing about how a model is run, and are shown as they are.
+_TOLD = ("about",)
 
 
 class ModelRepository:
-    """The models in `folder`, by the kinds given. Safe to share between threads."""
+    """The models that `find` finds in the settings' folder, by the kinds given.
 
-    def __init__(
-        self,
-        folder: Path,
-        kinds: Sequence[Kind],
-        *,
-        default_model: str | None = None,
-        threads: int = 0,
-        max_molded_pixels: int = 4_194_304,
-    ) -> None:
-        self._folder = folder
+    Safe to share between threads.
+    """
+
+    def __init__(self, settings: Settings, kinds: Sequence[Kind], find: Find = find_models) -> None:
+        self._settings = settings
+        self._folder = settings.model_repository
+        self._default_model = settings.default_model
         self._kinds = kinds
-        self._default_model = default_model
-        self._threads = threads
-        self._max_molded_pixels = max_molded_pixels
         self._lock = threading.Lock()
         self._error: str | None = None
         self._entries: tuple[Entry, ...] = ()
         try:
-            self._entries = tuple(_entry(found) for found in find_models(folder))
+            self._entries = tuple(_entry(found) for found in find(self._folder))
             if not self._entries:
-                suffixes = " or ".join(f"*{suffix}" for suffix in MODEL_SUFFIXES)
-                self._error = f"there is no model ({suffixes}) in the model repository"
+                self._error = f"there is no model ({SUFFIXES_TEXT}) in the model repository"
         except OSError as error:
             self._error = f"the model repository cannot be read: {error.strerror}"
 
     def load(self) -> None:
         """Load every model, one after the other, and log how each came out."""
         if self._error:
-            # Only the log tells the folder: what the error says is seen over HTTP.
-            log.event(
-                "repository_unusable",
-                "ERROR",
-                error=self._error,
-                MODEL_REPOSITORY=str(self._folder),
-            )
+            _log_vacancy(self._folder, self._error)
         for index, entry in enumerate(self._entries):
             started_at = time.monotonic()
-            loaded = self._load(entry)
+            loaded = self._outcome(entry, self._loaded)
             loaded = replace(loaded, loaded_s=round(time.monotonic() - started_at, 3))
-            with self._lock:
-                entries = list(self._entries)
-                entries[index] = loaded
-                self._entries = tuple(entries)
+            self._put(index, loaded)
             _log_outcome(loaded)
+
+    def examine(self) -> None:
+        """Find out what can be known of every model without a framework; no model is loaded."""
+        for index, entry in enumerate(self._entries):
+            self._put(index, self._outcome(entry, self._examined))
 
     def resolve(self, name: str | None, version: int | None) -> tuple[Entry, LoadedModel]:
         """Return the ready model that a request means; raises ServingError."""
@@ -94,16 +91,27 @@ class ModelRepository:
             return False, self._error
         return readiness(self._snapshot(), self._default_model)
 
+    @property
+    def entries(self) -> tuple[Entry, ...]:
+        """The models, as far as they have come."""
+        return self._snapshot()
+
+    def _put(self, index: int, entry: Entry) -> None:
+        with self._lock:
+            entries = list(self._entries)
+            entries[index] = entry
+            self._entries = tuple(entries)
+
     def _snapshot(self) -> tuple[Entry, ...]:
         with self._lock:
             return self._entries
 
-    def _load(self, entry: Entry) -> Entry:
-        """Return the entry ready, or failed with one clear error."""
+    def _outcome(self, entry: Entry, step: Callable[[Entry, Path], Entry]) -> Entry:
+        """Return the entry after a step, or failed with one clear error."""
         if entry.state == FAILED or entry.found.path is None:
             return entry
         try:
-            return self._loaded(entry, entry.found.path)
+            return step(entry, entry.found.path)
         except GoldenError as error:
             return replace(entry, state=FAILED, error=str(error), has_failed_golden=True)
         except ModelError as error:
@@ -113,7 +121,21 @@ class ModelRepository:
             log.event("model_surprise", "ERROR", model=entry.name, exception=True)
             return replace(entry, state=FAILED, error=f"{type(error).__name__}: {error}")
 
-    def _loaded(self, entry: Entry, path: Path) -> Entry:
+    def _examined(self, entry: Entry, path: Path) -> Entry:
+        kind, source = self._source(entry, path)
+        facts = {**entry.description, **self._facts(kind, source)}
+        return replace(entry, kind=kind.name, description=facts)
+
+    def _facts(self, kind: Kind, source: ModelSource) -> dict[str, Any]:
+        """Return what is known of a model before it is loaded; raises ModelError."""
+        facts = kind.examine(source)
+        check_goldens(source)
+        return {**facts, "bytes": source.path.stat().st_size}
+
+    def _source(self, entry: Entry, path: Path) -> tuple[Kind, ModelSource]:
+        """Return a model's kind and what it is loaded from; raises ModelError."""
+        if problem := no_content(path):
+            raise ModelError(problem)
         found = entry.found
         kind = self._kind_of(path, entry.options)
         listed = entry.options.get("labels")
@@ -124,16 +146,21 @@ class ModelRepository:
             folder=found.folder,
             options=entry.options,
             labels=tuple(listed) if listed else read_labels(found.labels_path),
-            threads=self._threads,
-            max_molded_pixels=self._max_molded_pixels,
+            threads=self._settings.inference_threads or available_cores(),
+            max_molded_pixels=self._settings.max_molded_pixels,
         )
+        return kind, source
+
+    def _loaded(self, entry: Entry, path: Path) -> Entry:
+        kind, source = self._source(entry, path)
+        facts = self._facts(kind, source)
         model = kind.load(source)
         model.warm_up()
         description = {
+            **entry.description,
+            **facts,
             **model.describe(),
             "labels": list(model.labels),
-            "file": path.name,
-            "bytes": path.stat().st_size,
             "sha256": _sha256(path),
             "goldens": reproduce_goldens(model, source),
         }
@@ -154,17 +181,28 @@ class ModelRepository:
 
 def _entry(found: Found) -> Entry:
     """Return a new entry, its options read: a fallback steps aside before it is loaded."""
-    if found.error is not None:
+    if found.path is None:
         return Entry(found, FAILED, error=found.error)
+    description = {"file": found.path.name}
     try:
-        return Entry(found, options=read_options(found.options_path))
+        options = read_options(found.options_path)
+        told = {key: options[key] for key in _TOLD if key in options}
+        return Entry(found, options=options, description=description | told)
     except ModelError as error:
-        return Entry(found, FAILED, error=str(error))
+        return Entry(found, FAILED, description=description, error=str(error))
 
 
 def _sha256(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _log_vacancy(folder: Path, error: str) -> None:
+    """Log why nothing is served. Only the log tells the folder and what lies in it."""
+    why = None
+    with contextlib.suppress(OSError):
+        why = no_model(folder)
+    log.event("repository_unusable", "ERROR", error=error, why=why, MODEL_REPOSITORY=str(folder))
 
 
 def _log_outcome(entry: Entry) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from playwright.sync_api import Page, expect
 
 from tests.app.api.server import Server
@@ -76,6 +77,20 @@ def test_every_instance_is_found_under_its_own_pixels(page: Page, demo: Server, 
         rows.nth(index).hover()
         expect(lit(page)).to_have_count(1)
         assert rows.nth(index).get_attribute("class") == "lit"
+
+
+def test_whoever_drops_a_photograph_on_the_demo_is_told_that_it_knows_none(
+    page: Page, tmp_path: Path
+):
+    told = "The demo model knows ten drawn shapes, as in the samples, and no photographs."
+    expect(page.locator("#about")).to_contain_text(told)
+    expect(page.locator("#about")).to_be_visible()
+    Image.radial_gradient("L").resize((640, 480)).save(tmp_path / "sky.jpg")
+    pick(page, tmp_path / "sky.jpg")
+    expect_result(page)
+    move_slider(page, 1)
+    expect(page.locator("#count")).to_have_text("0")
+    expect(page.locator("#about-result")).to_contain_text(told)
 
 
 def test_all_samples_at_once_are_done(page: Page, root: Path):

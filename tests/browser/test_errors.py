@@ -51,6 +51,7 @@ def test_a_model_that_cannot_be_loaded_is_told_on_arrival(
         page = open_page(server.url)
         expect(page.locator("#state")).to_have_text("Not ready")
         expect(page.locator("#prompt-hint")).to_contain_text("street")
+        expect(page.locator("#faults li")).to_contain_text("street.h5: threshold is 'high'")
         # No wait would help: the photo fails at once.
         pick(page, discs)
         expect_states(page, "failed")

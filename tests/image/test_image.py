@@ -117,6 +117,13 @@ def test_a_user_that_nobody_knows_may_run_it_and_sigterm_ends_it_well(run: Run, 
     assert not server.state()["OOMKilled"]
 
 
+def test_its_models_are_checked_without_a_server_by_any_user_on_a_file_system_to_read(
+    image: BuiltImage,
+):
+    told = image.shell("slipway check", *RESTRICTED, "--user", "54321:0")
+    assert told.splitlines()[-1] == "1 of 1 versions can be served"
+
+
 def test_it_holds_no_compiler_and_no_installer(image: BuiltImage):
     names = "cc gcc g++ c++ clang ld as make pip pip3 uv curl wget git"
     assert image.shell(f"for name in {names}; do command -v $name; done; true") == ""

@@ -53,15 +53,29 @@ export class Models extends EventTarget {
   }
 
   get text() {
-    const named = (state) =>
-      this.#list.filter((model) => model.state === state).map(({ name }) => name);
-    const [ready, failed] = [named("ready"), named("failed")];
-    const text = ready.length === 1 ? `${ready[0]} is ready` : "Ready";
-    return failed.length ? `${text}; ${failed.join(", ")} failed` : text;
+    const ready = this.#list.filter(({ state }) => state === "ready");
+    const failed = this.#list.filter(({ state }) => state === "failed").length;
+    const text = ready.length === 1 ? `${ready[0].name} is ready` : "Ready";
+    return failed ? `${text}; ${failed} failed` : text;
   }
 
-  /** Why models failed, one a line. */
+  /** The models that failed: `{name, title, reason}`. */
   get faults() {
-    return this.#list.flatMap(({ name, error }) => (error ? `${name}: ${error}` : [])).join("\n");
+    return this.#list.filter(({ error }) => error).map(fault);
   }
+
+  /** What the owner of a model wrote about it, or "". */
+  about(name) {
+    return this.#list.find((model) => model.name === name)?.about ?? "";
+  }
+}
+
+/** A model that failed as a person knows it: by its file where that has its name. */
+function fault({ name, version, file = "", error }) {
+  const isKnownByFile = file.replace(/\.[^.]*$/, "") === name;
+  let reason = error.replace(/\s+/g, " ");
+  if (isKnownByFile && reason.startsWith(`${file}: `)) reason = reason.slice(file.length + 2);
+  if (isKnownByFile && reason.startsWith(`${file} `)) reason = `it${reason.slice(file.length)}`;
+  const title = isKnownByFile ? file : name;
+  return { name, title: version > 1 ? `${title} version ${version}` : title, reason };
 }

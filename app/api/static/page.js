@@ -2,6 +2,7 @@
 
 import { Board } from "./board.js";
 import { Decoder } from "./decoder.js";
+import { showFaults } from "./faults.js";
 import { listenForPictures } from "./files.js";
 import { Filter } from "./filter.js";
 import { Limits } from "./limits.js";
@@ -13,10 +14,11 @@ import { offerSamples } from "./samples.js";
 import { saveJson, savePicture } from "./saving.js";
 import { copy, curlLine } from "./shell.js";
 import { Strip } from "./strip.js";
-import { plural, sentence, summary } from "./words.js";
+import { plural, sentence, shortened, summary } from "./words.js";
 
 const COPIED_MS = 2000;
 const CALM_MS = 500;
+const LONGEST_HINT = 240;
 
 const element = (id) => document.getElementById(id);
 
@@ -79,6 +81,9 @@ function show() {
   const pixels = photo && decoder.sourceOf(photo);
   board.show(photo, pixels, { indices, lit, layers: filter.layers });
   panel.show(photo, indices);
+  const model = answer?.prediction.model;
+  tellAbout(element("about-result"), indices.length ? undefined : model);
+  tellAbout(element("about-found"), indices.length ? model : undefined);
   list.show(instances, indices, { lit, pinned });
   showShell();
 }
@@ -106,6 +111,16 @@ function tellFormat() {
   const photo = photos.selected;
   const isBlind = photo?.state === "done" && photo.isUndecodable;
   say(isBlind ? "This browser cannot show this format: only the instances are drawn." : "");
+}
+
+function hint(reason) {
+  return shortened(sentence(reason), LONGEST_HINT);
+}
+
+/** Tell what the model's owner wrote about it. */
+function tellAbout(place, name) {
+  place.textContent = models.about(name);
+  place.hidden = !place.textContent;
 }
 
 function announce(text) {
@@ -140,15 +155,17 @@ function showModels() {
   const place = element("state");
   place.dataset.state = models.isReady ? "ready" : "loading";
   place.textContent = models.isReady ? models.text : "Not ready";
-  place.title = models.faults;
+  showFaults(models.faults);
+  tellAbout(element("about"), chosen());
   element("board").dataset.server = place.dataset.state;
-  element("prompt-hint").textContent = models.isReady ? "or paste one" : sentence(models.reason);
+  element("prompt-hint").textContent = models.isReady ? "or paste one" : hint(models.reason);
   showShell();
 }
 
 /** Have the photo that is looked at, and those to come, seen by the model that was chosen. */
 function choose() {
   panel.suggest(models.leastScore(chosen()));
+  tellAbout(element("about"), chosen());
   if (photos.selected) photos.ask(photos.selected, chosen());
 }
 

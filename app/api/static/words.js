@@ -5,6 +5,12 @@ export function sentence(text) {
   return /[.!?…]$/.test(words) ? words : `${words}.`;
 }
 
+/** A text that is cut off behind a word where it is longer than `limit`. */
+export function shortened(text, limit) {
+  if (text.length <= limit) return text;
+  return `${text.slice(0, limit).replace(/\s+\S*$/, "")}…`;
+}
+
 export function plural(count, noun) {
   return `${count.toLocaleString("en")} ${noun}${count === 1 ? "" : "s"}`;
 }

@@ -51,6 +51,17 @@ def test_each_script_of_the_page_serves_the_demo_model(scripted_server: Server, 
     wait_for(lambda: not any(map(is_running, family)), "every process has ended")
 
 
+@pytest.mark.parametrize("script", [0, 1], ids=["inference process", "one process"])
+def test_a_repository_that_is_not_there_ends_each_script_of_the_page(
+    tmp_path: Path, root: Path, web_server: str, script: int
+):
+    missing = tmp_path / "nowhere"
+    server = Server(tmp_path, missing, root, *in_root(gunicorn_scripts()[script]))
+    assert server.process.wait(30) != 0
+    assert f"MODEL_REPOSITORY='{missing}': there is no folder {missing}" in server.spoken()
+    wait_for(lambda: len(server.family()) == 1, "every process has ended")
+
+
 @pytest.mark.parametrize(
     "stop",
     [

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from flask.testing import FlaskClient
 
 from tests.app.serving.model_folder import Models
@@ -30,6 +32,12 @@ def test_a_model_that_failed_says_why_and_the_others_serve(start_app, models: Mo
     assert broken["state"] == "failed"
     assert "no kind of model recognises" in broken["error"]
     assert client.get("/readyz").status_code == 200
+
+
+def test_a_model_says_what_its_owner_wrote_about_it(start_app, models: Models):
+    models.write("street/1/model.yaml", "about: Knows red, green and blue.")
+    client = start_app().test_client()
+    assert client.get("/v1/models").get_json()["models"][0]["about"] == "Knows red, green and blue."
 
 
 def test_where_models_lie_on_the_disk_is_not_told(client: FlaskClient, models: Models):
@@ -62,6 +70,15 @@ def test_an_empty_repository_is_not_ready_and_says_so(start_app, models: Models)
     response = start_app().test_client().get("/readyz")
     assert response.status_code == 503
     assert "no model" in response.get_json()["detail"]
+
+
+def test_a_probe_that_is_told_not_ready_is_no_warning(start_app, models: Models, log_stream):
+    models.add("street/1/street.h5", load_s=0.3)
+    app = start_app(wait=False)
+    assert app.test_client().get("/readyz").status_code == 503
+    (line,) = [line for line in log_stream.getvalue().splitlines() if '"/readyz"' in line]
+    assert json.loads(line)["severity"] == "INFO"
+    app.extensions["slipway"].client.wait_until_loaded(20)
 
 
 def test_probes_are_logged_only_when_their_answer_changes(start_app, models: Models, log_stream):

@@ -97,6 +97,28 @@ def test_samples_are_the_pictures_beside_a_model(client: FlaskClient, models: Mo
         assert (response.content_type, response.data) == ("image/png", photo)
 
 
+def test_samples_are_looked_for_once_as_models_are(
+    client: FlaskClient, models: Models, photo: bytes
+):
+    first = models.write("street/1/samples/a.png", photo)
+    (sample,) = client.get("/samples").get_json()["samples"]
+    models.write("street/1/samples/b.png", photo)
+    assert client.get("/samples").get_json()["samples"] == [sample]
+    assert client.get("/samples/street/b.png").status_code == 404
+    first.unlink()
+    assert client.get(sample["url"]).status_code == 404
+
+
+def test_a_repository_that_cannot_be_read_is_looked_at_again(
+    client: FlaskClient, models: Models, photo: bytes
+):
+    models.write("street/1/samples/a.png", photo)
+    away = models.folder.rename(models.folder.with_name("away"))
+    assert client.get("/samples").get_json() == {"samples": []}
+    away.rename(models.folder)
+    assert len(client.get("/samples").get_json()["samples"]) == 1
+
+
 def test_there_may_be_no_samples(client: FlaskClient):
     assert client.get("/samples").get_json() == {"samples": []}
 

@@ -6,6 +6,7 @@ import contextlib
 import http.client
 import itertools
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -250,9 +251,14 @@ def test_every_line_of_the_log_is_json(server: Server, photo: bytes):
     assert server.events("request")
 
 
-def test_uwsgis_own_lines_of_the_log_are_json(server: Server):
+def test_uwsgis_own_lines_of_the_log_are_json_and_few(server: Server):
     server.end()
-    assert server.events("server")
+    messages = [event["message"].rpartition(" - ")[2] for event in server.events("server")]
+    assert {re.sub(r"\d+", "N", message) for message in messages} == {
+        "graceful shutdown triggered...",
+        'gateway "uWSGI fastrouter N" has been buried (pid: N)',
+        'gateway "uWSGI http N" has been buried (pid: N)',
+    }
 
 
 def run_serve(root: Path, **variables: str) -> subprocess.CompletedProcess[str]:

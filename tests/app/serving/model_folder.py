@@ -6,6 +6,9 @@ import json
 from pathlib import Path
 from typing import Any
 
+#: What `git clone` leaves of a large file where Git LFS is not installed.
+POINTER = "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 255857617\n"
+
 
 class Models:
     """A model repository's folder, and how to put models into it."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from app.serving.layout import Found, find_models
+from app.serving.layout import Found, find_models, is_model_folder
 from tests.app.serving.model_folder import Models
 
 
@@ -84,7 +84,31 @@ def test_model_yaml_beside_two_bare_files_belongs_to_neither(models: Models):
             id="a file where the version should be",
         ),
         pytest.param(
-            ["street/01/a.h5"], 0, "street/ holds no numbered version folder", id="leading zero"
+            ["street/01/a.h5"],
+            0,
+            "street/ holds no numbered version folder; rename street/01/ to street/1/",
+            id="leading zero",
+        ),
+        pytest.param(
+            ["street/harbour/1/a.h5"],
+            0,
+            "street/ holds no numbered version folder; it holds models itself, such as harbour: "
+            "name it as the repository",
+            id="a repository in a repository",
+        ),
+        pytest.param(
+            ["street/saved_model.pb", "street/variables/data"],
+            0,
+            "street/ holds no numbered version folder; saved_model.pb is a graph of TensorFlow, "
+            "which is not served",
+            id="another format",
+        ),
+        pytest.param(
+            ["street/3/street.keras"],
+            3,
+            "street/3/ holds no model file (*.h5 or *.hdf5); street.keras is a model of Keras 3, "
+            "which is not served",
+            id="a version of another format",
         ),
         pytest.param(
             ["street/3/README.md"], 3, "street/3/ holds no model file (*.h5 or *.hdf5)", id="empty"
@@ -106,11 +130,110 @@ def test_a_wrong_place_is_told_in_one_line(
     assert (found.name, found.version, found.path, found.error) == ("street", version, None, error)
 
 
+@pytest.mark.parametrize(
+    ("options", "version", "error"),
+    [
+        pytest.param(
+            "street/1/model.yml",
+            1,
+            "street/1/model.yml is not read; name it model.yaml",
+            id="another ending",
+        ),
+        pytest.param(
+            "street/1/street.yaml",
+            1,
+            "street/1/street.yaml is not read; name it model.yaml",
+            id="a bare file's name in a folder",
+        ),
+        pytest.param(
+            "street/1/street.labels.txt",
+            1,
+            "street/1/street.labels.txt is not read; name it labels.txt",
+            id="a bare file's labels in a folder",
+        ),
+        pytest.param(
+            "street/model.yaml",
+            1,
+            "street/model.yaml is read by no version; move it to street/1/",
+            id="beside the versions",
+        ),
+        pytest.param(
+            "street/labels.txt",
+            1,
+            "street/labels.txt is read by no version; move it to street/1/",
+            id="labels beside the versions",
+        ),
+    ],
+)
+def test_options_where_nobody_would_read_them_are_told(
+    models: Models, options: str, version: int, error: str
+):
+    models.add("street/1/street.h5")
+    models.write(options, "")
+    found = only(models)
+    assert (found.name, found.version, found.path, found.error) == ("street", version, None, error)
+
+
+@pytest.mark.parametrize(
+    ("name", "error"),
+    [
+        pytest.param("foo.yml", "foo.yml is not read; name it foo.yaml", id="its own"),
+        pytest.param("model.yml", "model.yml is not read; name it model.yaml", id="the only one's"),
+    ],
+)
+def test_options_of_a_bare_file_by_another_ending_are_told(models: Models, name: str, error: str):
+    models.add("foo.h5")
+    models.write(name, "")
+    assert only(models).error == error
+
+
+def test_a_link_to_options_that_leads_nowhere_is_not_passed_over(models: Models):
+    models.add("street/1/street.h5")
+    link = models.folder / "street" / "1" / "model.yaml"
+    link.symlink_to("gone.yaml")
+    assert only(models).options_path == link
+
+
+def test_what_file_systems_leave_and_what_belongs_to_bare_files_is_no_model(models: Models):
+    models.add("foo.h5")
+    for folder in ("lost+found", "__MACOSX", "samples", "golden"):
+        (models.folder / folder).mkdir()
+    assert places(models) == [("foo", 1, "foo.h5")]
+
+
+def test_a_folder_that_is_itself_a_models_holds_no_model(models: Models):
+    models.add("street/1/street.h5")
+    models.add("street/2/street.h5")
+    assert find_models(models.folder / "street") == []
+    assert is_model_folder(models.folder / "street")
+    assert not is_model_folder(models.folder)
+
+
+def test_a_model_may_be_named_by_a_number(models: Models):
+    models.add("2024/1/street.h5")
+    assert places(models) == [("2024", 1, "2024/1/street.h5")]
+
+
+def test_samples_are_the_pictures_in_the_folder_beside_a_model(models: Models):
+    models.add("street/1/street.h5")
+    assert only(models).samples() == []
+    for name in ("b.png", "a.JPG", "notes.txt"):
+        models.write(f"street/1/samples/{name}", "")
+    assert [path.name for path in only(models).samples()] == ["a.JPG", "b.png"]
+
+
 def test_a_name_that_is_there_twice_is_told(models: Models):
     models.add("foo.h5")
     models.add("foo/1/foo.h5")
     errors = {found.error for found in find_models(models.folder)}
     assert errors == {None, "foo is there twice: as foo.h5 and as a folder; keep one"}
+
+
+def test_two_bare_files_of_one_name_are_told(models: Models):
+    models.add("foo.h5")
+    models.add("foo.hdf5")
+    errors = {found.error for found in find_models(models.folder)}
+    assert errors == {None, "foo is there twice: as foo.h5 and as foo.hdf5; keep one"}
 
 
 def test_hidden_and_other_files_are_no_models(models: Models):

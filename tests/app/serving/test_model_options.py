@@ -8,6 +8,7 @@ import pytest
 
 from app.kinds.kind import ModelError
 from app.serving.model_options import read_labels, read_options
+from tests.app.serving.model_folder import POINTER
 
 
 @pytest.fixture
@@ -24,6 +25,7 @@ def test_every_option_is_read(written):
     text = """
     kind: mask_rcnn
     labels: [a, b]
+    about: Knows nothing.
     min_score: 0.5
     allow_partial: true
     fallback: true
@@ -45,8 +47,8 @@ def test_no_file_and_an_empty_file_say_nothing(written):
     [
         pytest.param(
             "min_scor: 0.5",
-            "there is no key 'min_scor'; allowed are kind, labels, min_score, allow_partial, "
-            "fallback, config, golden",
+            "there is no key 'min_scor'; allowed are kind, labels, about, min_score, "
+            "allow_partial, fallback, config, golden",
             id="unknown key",
         ),
         pytest.param(
@@ -58,6 +60,7 @@ def test_no_file_and_an_empty_file_say_nothing(written):
         ),
         pytest.param("labels: a, b", "labels is 'a, b'; it must be a list of names", id="text"),
         pytest.param("labels: [a, 1]", "labels is ['a', 1]; it must be a list of names", id="mix"),
+        pytest.param("about: [a]", "about is ['a']; it must be a text", id="about"),
         pytest.param("config: [A]", "config is ['A']; it must be a mapping", id="config"),
         pytest.param("golden: [a.png]", "it must be a list of {input: FILE", id="golden"),
         pytest.param("- kind", "must be a mapping of keys to values", id="list"),
@@ -86,6 +89,7 @@ def test_labels_are_the_lines_of_the_file(written):
         pytest.param("\n\n", "labels.txt: holds no label", id="empty"),
         pytest.param("a\n\nb\n", "labels.txt: line 2 is empty; one label a line", id="gap"),
         pytest.param(b"\xff\n", "labels.txt: cannot be read", id="no text"),
+        pytest.param(POINTER, "labels.txt is a Git LFS pointer", id="pointer"),
     ],
 )
 def test_labels_that_cannot_be_used_are_refused(written, content: str | bytes, error: str):

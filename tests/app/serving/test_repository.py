@@ -13,7 +13,7 @@ import pytest
 from app import log
 from app.serving.client import ModelStatus
 from app.serving.local_client import LocalClient
-from tests.app.serving.model_folder import Models
+from tests.app.serving.model_folder import POINTER, Models
 
 
 @pytest.fixture
@@ -69,6 +69,25 @@ def test_labels_txt_names_the_classes(models: Models, status):
             {"bad.h5": b"\x00\x01 cut off"},
             "no kind of model recognises the file (thresholding: bad.h5 holds no threshold)",
             id="a file of no kind",
+        ),
+        pytest.param(
+            {"bad.h5": POINTER},
+            "bad.h5 is a Git LFS pointer, not the file itself; git lfs pull brings it",
+            id="a pointer of Git LFS",
+        ),
+        pytest.param({"bad.h5": ""}, "bad.h5 is empty: it has 0 bytes", id="empty"),
+        pytest.param(
+            {"bad.h5": b"PK\x03\x04..."}, "bad.h5 is a ZIP archive; unpack it", id="a ZIP archive"
+        ),
+        pytest.param(
+            {"bad.h5": b"\x1f\x8b\x08..."},
+            "bad.h5 is compressed with gzip; unpack it",
+            id="compressed",
+        ),
+        pytest.param(
+            {"bad.h5": "\n<!DOCTYPE html><title>Sign in</title>"},
+            "bad.h5 is a web page: the download gave that in place of the file",
+            id="a web page",
         ),
         pytest.param({"bad.h5": '{"threshold": "high"}'}, "bad.h5: threshold is 'high'", id="kind"),
         pytest.param({"bad.h5": '{"threshold": 1, "load_s": "x"}'}, "TypeError: ", id="a surprise"),
@@ -135,6 +154,30 @@ def test_a_repository_that_cannot_be_used_says_why(
     client = local_client()
     assert client.models() == []
     assert client.readiness() == (False, error)
+
+
+def test_a_link_that_leads_nowhere_is_told_without_where_it_leads(models: Models, status):
+    (models.folder / "bad.h5").symlink_to("/mnt/weights/bad.h5")
+    assert status("bad").error == "bad.h5 is a link that leads nowhere"
+
+
+def test_one_that_failed_says_of_which_file(models: Models, status):
+    models.write("bad/2/weights.h5", "nothing")
+    assert status("bad").description == {"file": "weights.h5"}
+
+
+def test_what_lies_in_a_repository_without_models_is_in_the_log(
+    models: Models, local_client: Callable[..., LocalClient], monkeypatch: pytest.MonkeyPatch
+):
+    events: list[tuple[str, dict[str, object]]] = []
+    monkeypatch.setattr(log, "event", lambda name, *_, **fields: events.append((name, fields)))
+    models.write("balloon.keras", "")
+    client = local_client()
+    ((name, fields),) = events
+    assert (name, fields["MODEL_REPOSITORY"]) == ("repository_unusable", str(models.folder))
+    assert "balloon.keras is a model of Keras 3, which is not served" in str(fields["why"])
+    # The names of files of a folder that may be any are not shown over HTTP.
+    assert "balloon" not in client.readiness()[1]
 
 
 def test_the_kind_named_in_model_yaml_is_not_guessed(models: Models, status):

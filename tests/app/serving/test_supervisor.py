@@ -155,6 +155,17 @@ def test_a_process_whose_supervisor_was_killed_ends_too(models: Models, supervis
     wait_for(lambda: not is_running(orphan), "the process ends", 5)
 
 
+def test_a_repository_that_is_not_there_ends_the_supervisor_with_one_line(
+    supervisor, models: Models
+):
+    models.folder.rmdir()
+    process = supervisor()
+    assert process.process.wait(10) == 2
+    (event,) = process.events("bad_setting")
+    assert event["error"].startswith(f"MODEL_REPOSITORY='{models.folder}': there is no folder ")
+    assert process.events("inference_started") == []
+
+
 def test_a_bad_setting_ends_the_supervisor_with_one_line(start_process):
     process = start_process("-m", "app.serving.supervisor", PORT="http")
     assert process.process.wait(10) == 2

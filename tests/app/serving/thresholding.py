@@ -37,14 +37,19 @@ class Thresholding:
     def refusal(self, path: Path) -> str:
         return f"{path.name} holds no threshold"
 
-    def load(self, source: ModelSource) -> LoadedThresholding:
+    def examine(self, source: ModelSource) -> dict[str, Any]:
         values = json.loads(source.path.read_bytes())
         if not isinstance(values["threshold"], int):
             raise ModelError(f"{source.path.name}: threshold is {values['threshold']!r}")
+        if len(source.labels or COLOURS) != 3:
+            raise ModelError(f"{len(source.labels or ())} labels for 3 classes")
+        return {"num_classes": 4}
+
+    def load(self, source: ModelSource) -> LoadedThresholding:
+        self.examine(source)
+        values = json.loads(source.path.read_bytes())
         time.sleep(values.get("load_s", 0))
         labels = source.labels or COLOURS
-        if len(labels) != 3:
-            raise ModelError(f"{len(labels)} labels for 3 classes")
         level = source.options.get("config", {}).get("LEVEL", values["threshold"])
         return LoadedThresholding(level, labels, values, source.options.get("min_score", 0.0))
 

@@ -4,56 +4,15 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
 from pathlib import Path
 
-import h5py
-import numpy as np
 import pytest
 from PIL import Image
 
 from app.cli import main
-from app.cli import models as models_command
 from app.cli.terminal import table
-from app.kinds import registry
-from tests.app.serving.model_folder import Models
-from tests.app.serving.thresholding import Thresholding
-
-Run = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Models:
-    """Return a repository with the model `street`, and the kind that reads it."""
-    models = Models(tmp_path / "models")
-    models.add("street/1/street.h5")
-    monkeypatch.setenv("MODEL_REPOSITORY", str(models.folder))
-    for module in (registry, models_command):
-        monkeypatch.setattr(module, "KINDS", (Thresholding(),))
-    return models
-
-
-@pytest.fixture
-def run(capsys: pytest.CaptureFixture[str]) -> Run:
-    """Return a function that runs the command: exit status, stdout, stderr."""
-
-    def run(*arguments: object) -> tuple[int, str, str]:
-        status = main([str(argument) for argument in arguments])
-        return status, *capsys.readouterr()
-
-    return run
-
-
-@pytest.fixture
-def photos(tmp_path: Path) -> list[Path]:
-    """Return two photos: a red rectangle, and a red and a blue one."""
-    image = np.zeros((60, 80, 3), np.uint8)
-    image[10:38, 20:48, 0] = 250
-    paths = [tmp_path / "one.png", tmp_path / "two.png"]
-    Image.fromarray(image).save(paths[0])
-    image[40:55, 50:70, 2] = 200
-    Image.fromarray(image).save(paths[1])
-    return paths
+from tests.app.cli.conftest import Run
+from tests.app.serving.model_folder import POINTER, Models
 
 
 @pytest.mark.usefixtures("models")
@@ -112,35 +71,39 @@ class TestPredict:
         assert [line.count("slipway: ") for line in err.splitlines()] == [1, 1]
         assert "none.png: No such file" in err
 
+    @pytest.mark.parametrize(
+        "arguments", [["--model", "street"], []], ids=["asked for", "the one that a server chooses"]
+    )
+    def test_only_the_model_that_is_asked_is_loaded(
+        self, run: Run, photos: list[Path], models: Models, arguments: list[str]
+    ):
+        models.add("demo.h5")
+        models.write("demo.yaml", "fallback: true")
+        models.write("broken.h5", "nothing")
+        status, _, err = run("predict", *arguments, "--verbose", photos[0])
+        assert status == 0
+        (event,) = map(json.loads, err.splitlines())
+        assert (event["event"], event["model"]) == ("model_ready", "street")
+
+    def test_several_models_and_no_name_are_ambiguous_as_in_the_server(
+        self, run: Run, photos: list[Path], models: Models
+    ):
+        models.add("harbour.h5")
+        status, _, err = run("predict", photos[0])
+        assert (status, err) == (
+            1,
+            f"slipway: {photos[0]}: name a model: there is harbour, street\n",
+        )
+
+    def test_a_score_that_is_none_is_told_in_words(self, run: Run, capsys):
+        with pytest.raises(SystemExit):
+            run("predict", "--min-score", "high", "photo.png")
+        assert "argument --min-score: 'high' is no number from 0 to 1" in capsys.readouterr().err
+
     def test_an_unknown_model_is_one_line(self, run: Run, photos: list[Path]):
         status, _, err = run("predict", "--model", "strete", photos[0])
         assert status == 1
         assert "there is street" in err
-
-
-def test_models_lists_what_is_there_and_what_is_wrong_with_it(run: Run, models: Models):
-    models.write("broken.h5", "nothing")
-    models.write("harbour/2/notes.txt", "nothing")
-    status, out, _ = run("models")
-    assert status == 0
-    heads, broken, harbour, street = out.splitlines()[:4]
-    assert heads.split() == ["model", "version", "kind", "backbone", "classes", "size", "file"]
-    assert street.split()[:4] == ["*", "street", "1", "thresholding"]
-    assert broken.split()[:3] == ["broken", "1", "-"]
-    assert harbour.split()[:2] == ["harbour", "2"]
-    assert "broken version 1 cannot be served: broken.h5 holds no threshold" in out
-    assert "harbour version 2 cannot be served: harbour/2/ holds no model file" in out
-
-
-@pytest.mark.parametrize("folder", ["nowhere", "."], ids=["absent", "empty"])
-def test_a_repository_without_models_is_one_line(
-    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, folder: str
-):
-    monkeypatch.setenv("MODEL_REPOSITORY", str(tmp_path / folder))
-    status, _, err = run("models")
-    assert status == 1
-    assert err.startswith("slipway: MODEL_REPOSITORY=")
-    assert len(err.splitlines()) == 1
 
 
 @pytest.mark.parametrize(
@@ -148,6 +111,8 @@ def test_a_repository_without_models_is_one_line(
     [
         pytest.param(None, "there is no such file", id="absent"),
         pytest.param(b"text", "not an HDF5 file", id="text"),
+        pytest.param(POINTER.encode(), "is a Git LFS pointer", id="pointer"),
+        pytest.param(b"PK\x03\x04", "is a ZIP archive; unpack it", id="archive"),
         pytest.param(b"\x89HDF\r\n\x1a\n" + bytes(100), "truncated or damaged", id="truncated"),
     ],
 )
@@ -163,62 +128,12 @@ def test_inspect_tells_in_one_line_what_a_file_is_not(
     assert len(err.splitlines()) == 1
 
 
-@pytest.fixture
-def weight_file(tmp_path: Path) -> Path:
-    """Write a file with the layers by which a narrow network is told, and nothing else."""
-    widths = {2: 16, 3: 32, 4: 64, 5: 96}
-    shapes: dict[str, tuple[int, ...]] = {
-        "conv1": (7, 7, 3, 16),
-        **{
-            f"res{stage}{block}_branch2a": (1, 1, 16, width)
-            for stage, width in widths.items()
-            for block in "ab"
-        },
-        "fpn_c5p5": (1, 1, 384, 64),
-        "rpn_conv_shared": (3, 3, 64, 128),
-        "rpn_class_raw": (1, 1, 128, 6),
-        "mrcnn_class_conv1": (7, 7, 64, 256),
-        "mrcnn_class_logits": (256, 11),
-        "mrcnn_mask_conv1": (3, 3, 64, 64),
-        "mrcnn_mask": (1, 1, 64, 11),
-    }
-    path = tmp_path / "narrow.h5"
-    with h5py.File(path, "w") as file:
-        file.attrs["layer_names"] = [layer.encode() for layer in shapes]
-        for layer, shape in shapes.items():
-            name = f"{layer}/kernel:0"
-            file.create_group(layer).attrs["weight_names"] = [name.encode()]
-            file[layer].create_dataset(name, shape, "float32")
-    return path
-
-
 def test_inspect_tells_what_a_file_is_layer_by_layer(run: Run, weight_file: Path):
     status, out, _ = run("inspect", weight_file)
     assert status == 0
     assert "backbone    resnet26_narrow" in out
     assert "classes     11: the background and 10 more" in out
     assert re.search(r"^rpn_conv_shared +kernel +3 x 3 x 64 x 128 float32 +73,728$", out, re.M)
-
-
-def test_models_tells_the_backbone_of_a_weight_file(
-    run: Run, weight_file: Path, monkeypatch: pytest.MonkeyPatch
-):
-    monkeypatch.setenv("MODEL_REPOSITORY", str(weight_file.parent))
-    weight_file.with_name("narrow.labels.txt").write_text("one\ntwo\n")
-    status, out, _ = run("models")
-    assert status == 1
-    assert "narrow version 1 cannot be served: 2 labels for 10 classes" in out
-    weight_file.with_name("narrow.labels.txt").unlink()
-    status, out, _ = run("models")
-    assert status == 0
-    assert out.splitlines()[1].split()[:6] == [
-        "*",
-        "narrow",
-        "1",
-        "mask_rcnn",
-        "resnet26_narrow",
-        "10",
-    ]
 
 
 def test_a_bad_setting_is_one_line_and_exit_status_2(run: Run, monkeypatch: pytest.MonkeyPatch):

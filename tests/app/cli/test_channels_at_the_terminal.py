@@ -68,3 +68,18 @@ def test_predict_takes_the_fourth_channel_of_a_file(
     assert "three.png: the picture has no fourth channel; this model takes pictures of 4" in err
     with Image.open(drawn / "four.png") as overlay:
         assert overlay.mode == "RGB"
+
+
+@pytest.mark.parametrize("mix", [GREY, RED_LAST], ids=["grey", "four channels"])
+def test_check_asks_a_model_what_it_can_take(
+    mix, tiny_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
+):
+    (tmp_path / "models").mkdir()
+    with_channels(tiny_file, tmp_path / "models" / "other.h5", mix)
+    channels = 1 if mix is GREY else 4
+    config = SETTINGS | {"MEAN_PIXEL": [110] * channels, "IMAGE_RESIZE_MODE": "none"}
+    (tmp_path / "models" / "other.yaml").write_text(json.dumps({"config": config}))
+    monkeypatch.setenv("MODEL_REPOSITORY", str(tmp_path / "models"))
+    monkeypatch.setenv("MAX_MOLDED_PIXELS", "4096")
+    assert main(["check"]) == 0
+    assert "1 of 1 versions can be served" in capsys.readouterr().out

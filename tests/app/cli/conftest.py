@@ -1,0 +1,82 @@
+"""The command `slipway` in this process, over repositories of small genuine models."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+from PIL import Image
+
+from app.cli import main
+from app.cli import models as models_command
+from app.kinds import registry
+from tests.app.serving.model_folder import Models
+from tests.app.serving.thresholding import Thresholding
+
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Models:
+    """Return a repository with the model `street`, and the kind that reads it."""
+    models = Models(tmp_path / "models")
+    models.add("street/1/street.h5")
+    monkeypatch.setenv("MODEL_REPOSITORY", str(models.folder))
+    for module in (registry, models_command):
+        monkeypatch.setattr(module, "KINDS", (Thresholding(),))
+    return models
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str]) -> Run:
+    """Return a function that runs the command: exit status, stdout, stderr."""
+
+    def run(*arguments: object) -> tuple[int, str, str]:
+        status = main([str(argument) for argument in arguments])
+        return status, *capsys.readouterr()
+
+    return run
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> list[Path]:
+    """Return two photos: a red rectangle, and a red and a blue one."""
+    image = np.zeros((60, 80, 3), np.uint8)
+    image[10:38, 20:48, 0] = 250
+    paths = [tmp_path / "one.png", tmp_path / "two.png"]
+    Image.fromarray(image).save(paths[0])
+    image[40:55, 50:70, 2] = 200
+    Image.fromarray(image).save(paths[1])
+    return paths
+
+
+@pytest.fixture
+def weight_file(tmp_path: Path) -> Path:
+    """Write a file with the layers by which a narrow network is told, and nothing else."""
+    widths = {2: 16, 3: 32, 4: 64, 5: 96}
+    shapes: dict[str, tuple[int, ...]] = {
+        "conv1": (7, 7, 3, 16),
+        **{
+            f"res{stage}{block}_branch2a": (1, 1, 16, width)
+            for stage, width in widths.items()
+            for block in "ab"
+        },
+        "fpn_c5p5": (1, 1, 384, 64),
+        "rpn_conv_shared": (3, 3, 64, 128),
+        "rpn_class_raw": (1, 1, 128, 6),
+        "mrcnn_class_conv1": (7, 7, 64, 256),
+        "mrcnn_class_logits": (256, 11),
+        "mrcnn_mask_conv1": (3, 3, 64, 64),
+        "mrcnn_mask": (1, 1, 64, 11),
+    }
+    path = tmp_path / "narrow.h5"
+    with h5py.File(path, "w") as file:
+        file.attrs["layer_names"] = [layer.encode() for layer in shapes]
+        for layer, shape in shapes.items():
+            name = f"{layer}/kernel:0"
+            file.create_group(layer).attrs["weight_names"] = [name.encode()]
+            file[layer].create_dataset(name, shape, "float32")
+    return path

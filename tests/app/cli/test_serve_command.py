@@ -1,0 +1,54 @@
+"""`slipway serve` where it cannot start: one line, and nothing has been started."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.app.api.server import free_port
+
+
+def serve(root: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "app.cli", "serve", *arguments],
+        cwd=root,
+        env=os.environ | {"PORT": str(free_port())} | variables,
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=False,
+    )
+
+
+def _nothing(path: Path) -> None:
+    pass
+
+
+@pytest.mark.parametrize(
+    ("make", "problem"),
+    [
+        pytest.param(_nothing, "there is no folder ", id="absent"),
+        pytest.param(Path.touch, "is a file; name the folder that it lies in: ", id="file"),
+        pytest.param(
+            lambda path: path.symlink_to("/gone"),
+            "is a link to /gone, which is not there",
+            id="link",
+        ),
+    ],
+)
+@pytest.mark.parametrize("is_option", [False, True], ids=["variable", "option"])
+def test_a_repository_that_is_no_folder_stops_the_start_with_one_line(
+    root: Path, tmp_path: Path, make: Callable[[Path], None], problem: str, is_option: bool
+):
+    path = tmp_path / "models"
+    make(path)
+    arguments = ["--models", str(path)] if is_option else []
+    told = serve(root, *arguments, MODEL_REPOSITORY="models" if is_option else str(path))
+    assert (told.returncode, told.stdout) == (2, "")
+    (line,) = told.stderr.splitlines()
+    assert line.startswith(f"slipway: MODEL_REPOSITORY='{path}': {problem}")
