@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from google.cloud.container_v1 import Cluster
 
 _TIMEOUT_S = 20
-_TRIES_FOR_S = 0.5
+_TRIES_FOR_S = 1.5
 
 
 @dataclass(frozen=True)
@@ -46,8 +46,8 @@ def _cluster(apis: GoogleApis, endpoint: str, name: str) -> Cluster:
     options = {"api_endpoint": endpoint}
     again = retry.Retry(
         retry.if_exception_type(exceptions.ServerError, OSError),
-        initial=0.2,
-        multiplier=2,
+        initial=0.1,
+        multiplier=3,
         timeout=_TRIES_FOR_S,
     )
     credentials = apis.credentials(endpoint)

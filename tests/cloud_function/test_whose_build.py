@@ -190,9 +190,16 @@ OTHERS = {
 
 
 def _delivered(
-    document: dict[str, Any], build_api: BuildApi, server: ApiServer, folder: Path
+    document: dict[str, Any],
+    build_api: BuildApi,
+    server: ApiServer,
+    folder: Path,
+    claim: dict[str, str] | None = None,
 ) -> list[str]:
-    """Deliver a build's message; return what Slack is told."""
+    """Deliver a build's message; return what Slack is told.
+
+    `claim` is what the message says otherwise than Cloud Build's API.
+    """
     build_api.add(document)
     with (
         Border(build_api.answer) as cloud_build,
@@ -206,7 +213,7 @@ def _delivered(
             "CLOUD_BUILD_ENDPOINT": cloud_build.url,
             "SLACK_WEBHOOK_URL": f"{slack.url}/services/T/B/hush",
         }
-        Delivery(Settings.from_environment(environment)).take(push(document))
+        Delivery(Settings.from_environment(environment)).take(push(document | (claim or {})))
     return [request.body["text"] for request in slack.requests]
 
 
@@ -229,3 +236,14 @@ def test_a_build_of_ours_that_failed_is_told_to_all(build_api: BuildApi, tmp_pat
     (text,) = _delivered(build_document(**FAILED), build_api, server, tmp_path)
     assert "build-failed: build build-a" in text
     assert [event["reason"] for event in server.events] == ["BuildFailed"]
+
+
+def test_a_success_that_only_the_message_claims_is_not_believed(
+    build_api: BuildApi, tmp_path: Path
+):
+    server = ApiServer({"ml-model": deployment()})
+    cancelled = build_document(**FAILED) | {"status": "CANCELLED"}
+    claim = build_document()
+    (text,) = _delivered(cancelled, build_api, server, tmp_path, claim)
+    assert "build-failed: build build-a" in text
+    assert "ended as CANCELLED" in text
