@@ -52,7 +52,7 @@ def _cluster(apis: GoogleApis, endpoint: str, name: str) -> Cluster:
     )
     credentials = apis.credentials(endpoint)
     try:
-        # Over gRPC the first answer takes longer: docs/benchmarks.md has both.
+        # Over gRPC it takes as long and more memory: docs/benchmarks.md.
         with ClusterManagerClient(
             credentials=credentials, transport="rest", client_options=options
         ) as client:

@@ -104,6 +104,14 @@ def test_where_an_init_container_alone_has_our_image_the_only_container_is_not_o
     assert named == Containers("m0", (), ("m0",))
 
 
+def test_a_container_put_in_to_debug_is_never_chosen():
+    found = deployment("eu.gcr.io/p/web:v1")
+    debugger = {"name": "debugger", "image": image("a")}
+    found["spec"]["template"]["spec"]["ephemeralContainers"] = [debugger]
+    assert Snapshot(found).containers(a_target(), REPOSITORY) is None
+    assert Snapshot(found).containers(a_target(CONTAINER="debugger"), REPOSITORY) is None
+
+
 def test_resuming_takes_over_what_stands_in_the_container_that_had_our_image():
     found = _with_init("eu.gcr.io/p/theirs:v1")
     found["metadata"]["annotations"] |= rolled_out("b").deployment["metadata"]["annotations"]

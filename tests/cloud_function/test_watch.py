@@ -140,3 +140,9 @@ def test_pods_that_an_admission_policy_forbids_are_trouble_with_its_words():
     }
     progress = _assessed(conditions=[denied], updatedReplicas=0)
     assert progress == Progress(Verdict.TROUBLED, "FailedCreate", denied["message"])
+
+
+def test_a_container_put_in_to_debug_is_no_trouble_of_the_rollouts():
+    pod = waiting_pod({"reason": "InvalidImageName"})
+    pod["status"]["ephemeralContainerStatuses"] = pod["status"].pop("containerStatuses")
+    assert _assessed(pod, availableReplicas=2).verdict == Verdict.ROLLING
