@@ -4,6 +4,8 @@
 REGISTRY and PUBSUB_EMULATOR_HOST (tests/cluster/README.md). It watches the Deployment itself, not
 what the function says: when its image changes, when the last new pod is available, when the
 annotation says that it is live. What lies between the first two is Kubernetes' and the pods'.
+`--under-load` has the manifests' own times and clients that count each request that is lost; the
+exit status is 1 if one is.
 """
 
 from __future__ import annotations
@@ -26,10 +28,11 @@ from bench.machine import Load, watched
 from bench.report import show
 from rollout.state import PREFIX
 from tests.cloud_function.border import BuildApi
+from tests.cloud_function.images import compiled
 from tests.cloud_function.namespace import NAME
-from tests.cluster.images import compiled
 from tests.cluster.site import QUICK, Site
 from tests.cluster.stage import Stage
+from tests.cluster.under_load import roll_out_under_load
 
 _LIMIT_S = 120
 VARIABLES = ("KUBECONFIG", "REGISTRY", "PUBSUB_EMULATOR_HOST")
@@ -60,6 +63,7 @@ class Moments:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rollouts", type=int, default=10)
+    parser.add_argument("--under-load", action="store_true")
     arguments = parser.parse_args()
     if missing := [name for name in VARIABLES if not os.environ.get(name)]:
         sys.exit(f"{', '.join(missing)} must be set: see tests/cluster/README.md")
@@ -71,14 +75,45 @@ def main() -> None:
         # The tests look at rollouts more often than the function does by default.
         asked = {"POLL_INTERVAL_S": ""}
         stage = Stage(images, os.environ["PUBSUB_EMULATOR_HOST"], BuildApi(), folder, asked)
-        with stage(QUICK) as site:
-            # The function's first message finds it without a connection to anything.
-            first = _roll_out(site, 0)
-            with watched(beside):
-                took = [_roll_out(site, number) for number in range(1, arguments.rollouts + 1)]
-    loads = {"the rollouts": beside}
-    rows = [_row(name, [one[name] for one in took], cold) for name, cold in first.items()]
-    show("rollout", rows, vars(arguments), loads)
+        measure = _under_load if arguments.under_load else _times
+        with watched(beside):
+            rows = measure(stage, arguments.rollouts)
+    name = "rollout-load" if arguments.under_load else "rollout"
+    show(name, rows, vars(arguments), {"the rollouts and their pods": beside})
+    if failed := sum(int(str(row.get("failed", 0))) for row in rows):
+        sys.exit(f"{failed} requests failed in {arguments.rollouts} rollouts")
+
+
+def _times(stage: Stage, rollouts: int) -> list[dict[str, object]]:
+    """Return how long each part took, one after the other."""
+    with stage(QUICK) as site:
+        # The function's first message finds it without a connection to anything.
+        first, *took = [_roll_out(site, number) for number in range(rollouts + 1)]
+    return [_row(name, [one[name] for one in took], cold) for name, cold in first.items()]
+
+
+def _under_load(stage: Stage, rollouts: int) -> list[dict[str, object]]:
+    """Return what clients counted, by where they ask and whether they keep their connection."""
+    reports = roll_out_under_load(stage, stage.images, stage.folder, rollouts=rollouts)
+    for report in reports.values():
+        for counts in report.values():
+            print("\n".join(counts["failures"]), end="\n" if counts["failures"] else "")
+    rows: list[dict[str, object]] = [
+        {
+            f"{rollouts} rollouts": where,
+            "connections": way,
+            "answered": counts["answered"],
+            "failed": counts["failed"],
+            "p50, ms": counts["p50_ms"],
+            "p99, ms": counts["p99_ms"],
+            "longest, ms": counts["longest_ms"],
+        }
+        for where, report in reports.items()
+        for way, counts in sorted(report.items())
+    ]
+    answered, failed = (sum(int(str(row[name])) for row in rows) for name in ("answered", "failed"))
+    print(f"{rollouts} rollouts, {answered} requests answered, {failed} failed\n")
+    return rows
 
 
 def _roll_out(site: Site, number: int) -> dict[str, float]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -26,7 +26,8 @@ _STATUSES = {
 FAILURES = frozenset({"FAILURE", "INTERNAL_ERROR", "TIMEOUT", "CANCELLED", "EXPIRED"})
 
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
-_BUILD_NAME = re.compile(r"projects/[^/]+/locations/([a-z0-9-]+)/builds/[^/]+")
+_BUILD_NAME = re.compile(r"projects/([^/]+)/locations/([a-z0-9-]+)/builds/[^/]+")
+_VARIABLE = re.compile(r"\$(?:\{(\w+)\}|(\w+))")
 _MOMENT = re.compile(r"(\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?([Zz]|[+-]\d\d:\d\d)")
 
 
@@ -51,6 +52,7 @@ class Build:
     created_ns: int
     images: tuple[Image, ...]
     requested_images: tuple[str, ...]
+    pushed_by_steps: tuple[str, ...]
     substitutions: Mapping[str, str]
     trigger_id: str
     log_url: str
@@ -90,24 +92,38 @@ class Build:
         """Tell whether a pull request was built: a stranger's code, perhaps."""
         return any(self.substitutions.get(name) for name in ("_PR_NUMBER", "_HEAD_REPO_URL"))
 
+    @property
+    def repositories(self) -> frozenset[str]:
+        """Return where it pushed to or was to push to: what a failed build too tells of itself."""
+        names = (*self.requested_images, *self.pushed_by_steps)
+        return frozenset(map(repository_of, names)) | {image.repository for image in self.images}
 
-def parse(document: Mapping[str, Any]) -> Build:
+
+def parse(document: object) -> Build:
     """Read Cloud Build's JSON, leniently. Raises BadEventError for what is missing."""
+    if not isinstance(document, Mapping):
+        raise BadEventError("the build is no object")
     build_id = document.get("id")
     if not isinstance(build_id, str) or not build_id:
         raise BadEventError("the build has no id")
-    substitutions = document.get("substitutions")
+    given = document.get("substitutions")
+    substitutions = {
+        str(name): str(value)
+        for name, value in (given if isinstance(given, Mapping) else {}).items()
+    }
+    variables = _built_in(document) | substitutions
+    artifacts = document.get("artifacts")
+    listed = (document, artifacts if isinstance(artifacts, Mapping) else {})
+    requested = dict.fromkeys(name for each in listed for name in _texts(each.get("images")))
     return Build(
         id=build_id,
         location=location(document),
         status=status(document.get("status")),
         created_ns=_created_ns(build_id, document.get("createTime")),
         images=_images(document),
-        requested_images=tuple(str(name) for name in document.get("images") or ()),
-        substitutions={
-            str(name): str(value)
-            for name, value in (substitutions if isinstance(substitutions, Mapping) else {}).items()
-        },
+        requested_images=tuple(_expanded(name, variables) for name in requested),
+        pushed_by_steps=tuple(_expanded(name, variables) for name in _pushed_by_steps(document)),
+        substitutions=substitutions,
         trigger_id=str(document.get("buildTriggerId") or ""),
         log_url=str(document.get("logUrl") or ""),
     )
@@ -125,7 +141,7 @@ def status(value: object) -> str:
 def location(document: Mapping[str, Any]) -> str:
     """Return the region that a build ran in by its name; empty where it has no such name."""
     match = _BUILD_NAME.fullmatch(str(document.get("name") or ""))
-    return match[1] if match else ""
+    return match[2] if match else ""
 
 
 def repository_of(image: str) -> str:
@@ -161,6 +177,38 @@ def _created_ns(build_id: str, created: object) -> int:
         return nanoseconds(created if isinstance(created, str) else "")
     except ValueError:
         raise BadEventError(f"build {build_id}: createTime={created!r} is not a moment") from None
+
+
+def _texts(value: object) -> tuple[str, ...]:
+    return tuple(item for item in value if isinstance(item, str)) if isinstance(value, list) else ()
+
+
+def _built_in(document: Mapping[str, Any]) -> dict[str, str]:
+    """Return the substitutions that Cloud Build knows without being told."""
+    match = _BUILD_NAME.fullmatch(str(document.get("name") or ""))
+    return {
+        "PROJECT_ID": str(document.get("projectId") or ""),
+        "BUILD_ID": str(document.get("id") or ""),
+        "PROJECT_NUMBER": match[1] if match else "",
+        "LOCATION": match[2] if match else "",
+    }
+
+
+def _expanded(text: str, variables: Mapping[str, str]) -> str:
+    """Return a text with its substitutions; one that nobody knows stays as it is."""
+    return _VARIABLE.sub(lambda found: variables.get(found[1] or found[2]) or found[0], text)
+
+
+def _pushed_by_steps(document: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what steps push themselves, which Cloud Build does not report: docker, kaniko, pack."""
+    steps = document.get("steps")
+    for step in steps if isinstance(steps, list) else ():
+        words = _texts(step.get("args")) if isinstance(step, Mapping) else ()
+        is_push = not {"push", "--push", "--publish"}.isdisjoint(words)
+        for word in words:
+            name = word.removeprefix("--destination=")
+            if is_push or name != word:
+                yield name
 
 
 def _images(document: Mapping[str, Any]) -> tuple[Image, ...]:

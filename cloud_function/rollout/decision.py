@@ -60,6 +60,19 @@ TOLD = frozenset(
     }
 )
 
+#: For these a build is none of the target's: nobody is told of it, however it ended.
+FOREIGN = frozenset(
+    {
+        "pull-request",
+        "no-trigger",
+        "other-trigger",
+        "other-ref",
+        "other-source",
+        "other-image",
+        "other-build",
+    }
+)
+
 
 def decide(
     build: Build, snapshot: Snapshot, target: Target, circumstances: Circumstances
@@ -67,6 +80,9 @@ def decide(
     """Return what to do about `build` on the Deployment in `snapshot`."""
     if not circumstances.force and (unfit := _unfit(build, target, circumstances)):
         return unfit
+    if build.status in FAILURES and not circumstances.force:
+        failed = _skip("build-failed", f"build {build.id} ended as {build.status}")
+        return _foreign(build, snapshot, target) or failed
     if build.status != "SUCCESS":
         return _skip("not-successful", f"build {build.id} is {build.status}")
     image = _image(build, snapshot, target)
@@ -116,8 +132,6 @@ def _unfit(build: Build, target: Target, circumstances: Circumstances) -> Decisi
         return _skip("other-ref", f"{build.ref or 'no ref'} matches none of REFS")
     if target.sources and build.source not in target.sources:
         return _skip("other-source", f"source {build.source!r} is not in SOURCE_REPOSITORIES")
-    if build.status in FAILURES:
-        return _skip("build-failed", f"build {build.id} ended as {build.status}")
     return None
 
 
@@ -126,28 +140,56 @@ def is_fit(build: Build, target: Target, circumstances: Circumstances) -> bool:
     return build.status == "SUCCESS" and _unfit(build, target, circumstances) is None
 
 
+def _repositories(snapshot: Snapshot, target: Target) -> set[str]:
+    """Return which repositories' images are the target's, also where a person has put another."""
+    if target.repository:
+        return {target.repository}
+    images = snapshot.images()
+    of = [images[target.container]] if target.container in images else list(images.values())
+    return {repository_of(image) for image in (*of, snapshot.state.image) if image}
+
+
+def _foreign(build: Build, snapshot: Snapshot, target: Target) -> Decision | None:
+    """Return why a build that pushed nothing is another's; None where it is the target's.
+
+    It is the target's by a trigger of TRIGGERS, which was looked at before; by the images it was to
+    push; and where it names none, by the trigger of the build that was rolled out last.
+    """
+    wanted = _repositories(snapshot, target)
+    if target.triggers or build.repositories & wanted:
+        return None
+    if build.repositories:
+        return _other_image(build, wanted)
+    if build.trigger_id and build.trigger_id == snapshot.state.trigger_id:
+        return None
+    return _skip(
+        "other-build",
+        f"build {build.id} is {build.status} and names no image, and nothing is known to be of its "
+        f"trigger {build.trigger or build.trigger_id!r}: if it is to be followed, TRIGGERS says so",
+    )
+
+
+def _other_image(build: Build, wanted: set[str]) -> Decision:
+    pushed, ours = (", ".join(sorted(each)) for each in (build.repositories, wanted))
+    return _skip("other-image", f"build {build.id} is of {pushed}, not of {ours}")
+
+
 def _image(build: Build, snapshot: Snapshot, target: Target) -> Image | Decision:
     """Return the image to roll out, or the decision that there is none."""
     if not build.images:
         asked = ", ".join(build.requested_images) or "none"
-        return _refuse(
+        return _foreign(build, snapshot, target) or _refuse(
             "no-image",
             f"build {build.id} reports no pushed image (asked for: {asked}): list the image under "
             "`images:` at the top level of cloudbuild.yaml, a `docker push` step is not reported",
         )
-    images = snapshot.images()
-    if target.container and target.container not in images:
-        known = ", ".join(images)
-        return _refuse("no-container", f"no container {target.container!r}; there are {known}")
-    if target.repository:
-        wanted = {target.repository}
-    else:
-        of = [images[target.container]] if target.container else list(images.values())
-        wanted = {repository_of(image) for image in of}
+    wanted = _repositories(snapshot, target)
     found = [image for image in build.images if image.repository in wanted]
     if not found:
-        pushed = ", ".join(sorted({image.repository for image in build.images}))
-        return _skip("other-image", f"pushed {pushed}, not {', '.join(sorted(wanted))}")
+        return _other_image(build, wanted)
+    known = ", ".join(snapshot.images())
+    if target.container and target.container not in snapshot.images():
+        return _refuse("no-container", f"no container {target.container!r}; there are {known}")
     if len(found) > 1:
         several = ", ".join(str(image) for image in found)
         return _refuse(
@@ -155,9 +197,10 @@ def _image(build: Build, snapshot: Snapshot, target: Target) -> Image | Decision
             f"build {build.id} pushed {several}: set IMAGE_REPOSITORY, and push one digest to it",
         )
     if snapshot.containers(target, found[0].repository) is None:
-        return _refuse(
+        by_hand = _by_hand(snapshot, target) if target.on_manual_change == "hold" else None
+        return by_hand or _refuse(
             "no-container",
-            f"no container uses {found[0].repository}: set CONTAINER to one of {', '.join(images)}",
+            f"no container uses {found[0].repository}: set CONTAINER to one of {known}",
         )
     return found[0]
 

@@ -13,9 +13,9 @@ from concurrent.futures import ThreadPoolExecutor
 from rollout import build as builds
 from rollout import event, log, notify
 from rollout.build import FAILURES, Build
-from rollout.cloud_build import CloudBuild
+from rollout.cloud_build import CloudBuild, NewestBuilds
 from rollout.cluster import Cluster, connect
-from rollout.decision import Circumstances, is_fit
+from rollout.decision import FOREIGN, Circumstances, decide, is_fit
 from rollout.errors import BadEventError, PermanentError, TransientError
 from rollout.event import BuildReport, Command
 from rollout.execution import Execution, Options, Outcome
@@ -24,8 +24,8 @@ from rollout.settings import Settings
 from rollout.state import Phase
 from rollout.targets import Target
 
-# Of these a fit build may follow further down the list: other services are built there too.
-_NOT_OURS = frozenset({"other-image", "no-image"})
+# Behind these a fit build may follow in the list: other services are built there too.
+_PASSED_OVER = FOREIGN | {"no-image"}
 
 
 class Delivery:
@@ -55,7 +55,7 @@ class Delivery:
 
     def roll_out(self, build: Build, options: Options | None = None) -> list[Outcome]:
         """Roll a build out on every target that takes it."""
-        return self.on_each(self.targets, lambda each: each.run(build, options))
+        return self.on_each(self.targets, lambda each: each.run(build, options), build.id)
 
     def reconcile(self, options: Options | None = None) -> list[Outcome]:
         """Find what was missed and what has drifted, and repair it if that is wanted."""
@@ -74,7 +74,7 @@ class Delivery:
         return self.on_each(self.targets, lambda each: each.approve(build))
 
     def on_each(
-        self, targets: Sequence[Target], action: Callable[[Execution], Outcome]
+        self, targets: Sequence[Target], action: Callable[[Execution], Outcome], build_id: str = ""
     ) -> list[Outcome]:
         """Act on all targets at once; none waits for or fails with another."""
         transient: list[str] = []
@@ -102,6 +102,7 @@ class Delivery:
                 "outcome",
                 outcome.detail,
                 target=outcome.target,
+                build=build_id,
                 result=outcome.result,
                 reason=outcome.reason,
                 image=outcome.image,
@@ -130,7 +131,7 @@ class Delivery:
         log.event("command", f"a message asks to {command.action}", build=command.build_id)
         return self.reconcile() if command.action == "reconcile" else self.approve(command.build_id)
 
-    def _sweep(self, execution: Execution, newest: list[Build], options: Options) -> Outcome:
+    def _sweep(self, execution: Execution, newest: NewestBuilds, options: Options) -> Outcome:
         snapshot = execution.read()
         state, pending = snapshot.state, snapshot.state.pending
         is_still = options.report_only or options.dry_run or self._settings.dry_run
@@ -141,13 +142,14 @@ class Delivery:
             return execution.run(self.builds.fetch(pending.build_id), options)
         circumstances = Circumstances(0, self._settings.allow_manual_builds)
         for build in newest:
-            if is_fit(build, execution.target, circumstances):
-                _, decision = execution.plan(build)
-                if decision.reason not in _NOT_OURS:
-                    found = execution.run(build, options)
-                    # What came of a rollout left alone is news; that nothing else is due is not.
-                    is_news = left.reason != "no-build" and found.result in ("skipped", "refused")
-                    return left if is_news else found
+            if not is_fit(build, execution.target, circumstances):
+                continue
+            if decide(build, snapshot, execution.target, circumstances).reason in _PASSED_OVER:
+                continue
+            found = execution.run(build, options)
+            # What came of a rollout left alone is news; that nothing else is due is not.
+            is_news = left.reason != "no-build" and found.result in ("skipped", "refused")
+            return left if is_news else found
         return left
 
     def _execution(self, target: Target) -> Execution:

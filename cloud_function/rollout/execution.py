@@ -15,7 +15,7 @@ from typing import TypeVar
 from rollout import log, patch
 from rollout.build import Build, Image, digest_of
 from rollout.cluster import Cluster
-from rollout.decision import TOLD, Action, Circumstances, Decision, decide
+from rollout.decision import FOREIGN, TOLD, Action, Circumstances, Decision, decide
 from rollout.errors import ConflictError, TransientError
 from rollout.notify import Announcer, Transition
 from rollout.settings import Settings
@@ -97,7 +97,8 @@ class Execution:
 
     def _step(self, build: Build, options: Options) -> Outcome:
         snapshot, decision = self.plan(build, force=options.force)
-        self._log_decision(build, decision)
+        if decision.reason not in FOREIGN:
+            self._log_decision(build, decision)
         if decision.action in (Action.SKIP, Action.REFUSE):
             if decision.reason in TOLD and not options.is_silent:
                 self._announce(snapshot, decision.reason, build, decision.detail)
@@ -208,10 +209,12 @@ class Execution:
         """Bring back what was good before, remember what was not, and say why."""
         failed = snapshot.state
         reason = f"{progress.reason}: {progress.message}"
-        body, good = patch.restore(snapshot, self.target, reason)
+        is_images_fault = progress.is_images_fault
+        body, good = patch.restore(snapshot, self.target, reason, is_images_fault=is_images_fault)
         changed = Snapshot(self._cluster.patch(snapshot, body))
         if good:
-            kind, detail = "rolled-back", f"{good} is back, {digest_of(failed.image)} is refused"
+            fate = "is refused" if is_images_fault else "is not to blame and may come again"
+            kind, detail = "rolled-back", f"{good} is back, {digest_of(failed.image)} {fate}"
         else:
             kind, detail = "failed", f"{failed.image} stays, since nothing good before it is known"
             if self.target.on_failure == "report":

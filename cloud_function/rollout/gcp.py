@@ -1,4 +1,7 @@
-"""Google's APIs over REST: the one place that knows google-auth. Tokens leave only over TLS."""
+"""Google's APIs over REST: the one place that knows google-auth. Tokens leave only over TLS.
+
+What an API's answer leads to, whoever asks it, is decided here.
+"""
 
 from __future__ import annotations
 
@@ -9,13 +12,15 @@ from typing import Any
 from urllib.parse import urlencode
 
 import google.auth
+import google.auth.credentials
 import google.auth.exceptions
 import google.auth.transport.urllib3
 import urllib3
 
-from rollout.errors import PermanentError, TransientError
+from rollout.errors import PermanentError, RolloutError, TransientError
 from rollout.values import is_loopback
 
+AuthError = google.auth.exceptions.GoogleAuthError
 # GKE maps a caller to its e-mail address, which RBAC names, only with the second.
 _SCOPES = (
     "https://www.googleapis.com/auth/cloud-platform",
@@ -42,9 +47,17 @@ class GoogleApis:
                     self._credentials, _ = google.auth.default(scopes=_SCOPES, request=transport)
                 if not self._credentials.valid:
                     self._credentials.refresh(transport)
-            except google.auth.exceptions.GoogleAuthError as error:
+            except AuthError as error:
                 raise TransientError(f"no Google credentials: {error}") from error
             return str(self._credentials.token)
+
+    def credentials(self, url: str) -> google.auth.credentials.Credentials:
+        """Return valid credentials, or nobody's for this machine. Raises TransientError."""
+        if is_loopback(url):
+            return google.auth.credentials.AnonymousCredentials()  # type: ignore[no-untyped-call]
+        self.token()
+        found: google.auth.credentials.Credentials = self._credentials
+        return found
 
     def get(self, url: str, parameters: Mapping[str, str] | None = None) -> dict[str, Any]:
         """Return the JSON at `url`. Raises PermanentError for 400 and 404, else TransientError."""
@@ -59,8 +72,7 @@ class GoogleApis:
         except urllib3.exceptions.HTTPError as error:
             raise TransientError(f"{url} cannot be asked: {error}") from error
         if response.status != 200:
-            failure = PermanentError if response.status in (400, 404) else TransientError
-            raise failure(f"{url} answers {response.status}: {_words(response.data)}")
+            raise failure(url, response.status, response.data)
         try:
             document = json.loads(response.data)
         except ValueError:
@@ -68,6 +80,12 @@ class GoogleApis:
         if not isinstance(document, dict):
             raise TransientError(f"{url} answers with something other than a JSON object")
         return document
+
+
+def failure(url: str, status: int, body: bytes) -> RolloutError:
+    """Return what an answer that is none leads to: 400 and 404 would be the same for ever."""
+    kind = PermanentError if status in (400, 404) else TransientError
+    return kind(f"{url} answers {status}: {' '.join(_words(body).split())}")
 
 
 def _words(body: bytes) -> str:

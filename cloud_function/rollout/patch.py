@@ -56,15 +56,18 @@ def note(snapshot: Snapshot, state: State) -> Patch:
     }
 
 
-def restore(snapshot: Snapshot, target: Target, reason: str) -> tuple[Patch, str]:
+def restore(
+    snapshot: Snapshot, target: Target, reason: str, *, is_images_fault: bool = True
+) -> tuple[Patch, str]:
     """Return the patch that brings back what was good before, and what that is.
 
-    The digest that failed is quarantined. With nothing good known, only that is in the patch, and
-    the image returned is empty.
+    The digest that failed is quarantined if it is its own fault. With nothing good known, only that
+    is in the patch, and the image returned is empty.
     """
     state = snapshot.state
-    failed = state.quarantine(digest_of(state.image)) if digest_of(state.image) else state
-    failed = replace(failed, reason=reason)
+    failed = replace(state, reason=reason)
+    if is_images_fault and digest_of(state.image):
+        failed = failed.quarantine(digest_of(state.image))
     containers = _containers(snapshot, target, repository_of(state.image))
     images = _previous_images(snapshot, failed, containers)
     good = images.get(containers.main, "")
@@ -83,7 +86,7 @@ def adopt(snapshot: Snapshot, target: Target, digest: str = "") -> Patch:
     state = snapshot.state
     live = snapshot.live_image(target, repository_of(state.image)) if state.image else ""
     if state.image and not live:
-        live = next(iter(snapshot.images().values()))
+        live = _successor(snapshot)
     is_other = live != state.image
     others = tuple(known for known in state.quarantined if known != digest)
     return note(
@@ -98,6 +101,16 @@ def adopt(snapshot: Snapshot, target: Target, digest: str = "") -> Patch:
             quarantined=others,
         ),
     )
+
+
+def _successor(snapshot: Snapshot) -> str:
+    """Return the image that somebody set in place of ours, by the container that had it."""
+    images = snapshot.images()
+    for found in snapshot.by_revision():
+        for name, image in snapshot.images(found).items():
+            if image == snapshot.state.image and name in images:
+                return images[name]
+    return next(iter(images.values()))
 
 
 def _previous_images(snapshot: Snapshot, state: State, containers: Containers) -> dict[str, str]:
@@ -140,11 +153,12 @@ def _patch(
 ) -> Patch:
     patch = note(snapshot, state)
     patch["metadata"]["annotations"][states.CHANGE_CAUSE] = _short(cause)
-    spec = {"containers": [{"name": name, "image": images[name]} for name in containers.names]}
-    if containers.init_names:
-        spec["initContainers"] = [
-            {"name": name, "image": images[name]} for name in containers.init_names
-        ]
+    of_kind = {"containers": containers.names, "initContainers": containers.init_names}
+    spec = {
+        kind: [{"name": name, "image": images[name]} for name in names]
+        for kind, names in of_kind.items()
+        if names
+    }
     patch["spec"] = {"template": {"spec": spec}}
     return patch
 

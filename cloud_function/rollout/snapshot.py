@@ -83,22 +83,34 @@ class Snapshot:
         return {**self._of("containers", template_of), **self._of("initContainers", template_of)}
 
     def containers(self, target: Target, repository: str) -> Containers | None:
-        """Return which containers take an image of `repository`; None where there is no such."""
+        """Return which containers take an image of `repository`; None where there is no such.
+
+        One of ours among the init containers, a native sidecar too, is as good as any.
+        """
         plain, init = self._of("containers"), self._of("initContainers")
-        init_names = tuple(name for name, image in init.items() if _is_of(image, repository))
-        if target.container:
-            if target.container not in plain:
-                return None
-            return Containers(target.container, (target.container,), init_names)
         names = tuple(name for name, image in plain.items() if _is_of(image, repository))
-        if not names and target.repository == repository and len(plain) == 1:
+        init_names = tuple(name for name, image in init.items() if _is_of(image, repository))
+        if target.container in plain:
+            return Containers(target.container, (target.container,), init_names)
+        if target.container in init:
+            return Containers(target.container, (), (target.container,))
+        if target.container:
+            return None
+        if not names and not init_names and target.repository == repository and len(plain) == 1:
             names = tuple(plain)
-        return Containers(names[0], names, init_names) if names else None
+        main = next(iter(names + init_names), None)
+        return Containers(main, names, init_names) if main else None
 
     def live_image(self, target: Target, repository: str) -> str:
         """Return the image that the Deployment asks for now; empty where it has none of ours."""
         found = self.containers(target, repository)
-        return self._of("containers")[found.main] if found else ""
+        return self.images()[found.main] if found else ""
+
+    @property
+    def rolled_out_names(self) -> frozenset[str]:
+        """Return the containers, init containers too, that have the image last rolled out."""
+        ours = self.state.image
+        return frozenset(name for name, image in self.images().items() if image == ours)
 
     def is_changed(self, target: Target) -> bool:
         """Tell whether somebody has set another image than the one that was rolled out."""

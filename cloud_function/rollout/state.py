@@ -52,6 +52,7 @@ class State:
     phase: Phase = Phase.NONE
     build_id: str = ""
     created_ns: int = 0
+    trigger_id: str = ""
     commit: str = ""
     ref: str = ""
     source: str = ""
@@ -82,6 +83,7 @@ class State:
             phase=Phase.ROLLING,
             build_id=build.id,
             created_ns=build.created_ns,
+            trigger_id=build.trigger_id,
             commit=build.commit,
             ref=build.ref,
             source=build.source,
@@ -108,6 +110,7 @@ def read(annotations: Mapping[str, str]) -> State:
         phase=Phase(phase) if phase in list(Phase) else Phase.NONE,
         build_id=text("build-id"),
         created_ns=_nanoseconds(text("build-time")),
+        trigger_id=text("trigger"),
         commit=text("commit"),
         ref=text("ref"),
         source=text("source"),
@@ -131,6 +134,7 @@ def written(state: State) -> dict[str, str | None]:
         "state": str(state.phase),
         "build-id": state.build_id,
         "build-time": moment(state.created_ns) if state.created_ns else "",
+        "trigger": state.trigger_id,
         "commit": state.commit,
         "ref": state.ref,
         "source": state.source,

@@ -66,7 +66,10 @@ FIELDS: dict[str, TargetField] = {
     "namespace": TargetField("NAMESPACE", "default", values.name, "The Deployment's namespace."),
     "deployment": TargetField("DEPLOYMENT", "", values.name, "The Deployment's name."),
     "container": TargetField(
-        "CONTAINER", "", values.name, "The container; by default those whose repository is built."
+        "CONTAINER",
+        "",
+        values.name,
+        "The container, or init container; by default those whose repository is built.",
     ),
     "repository": TargetField(
         "IMAGE_REPOSITORY",
@@ -75,7 +78,10 @@ FIELDS: dict[str, TargetField] = {
         "The only image repository to deploy from; by default the one that the Deployment uses.",
     ),
     "triggers": TargetField(
-        "TRIGGERS", "", values.words, "Names or ids of the build triggers to follow; empty is any."
+        "TRIGGERS",
+        "",
+        values.words,
+        "Names or ids of the build triggers to follow, whose failures are told; empty is any.",
     ),
     "refs": TargetField(
         "REFS",

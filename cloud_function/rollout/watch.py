@@ -1,7 +1,7 @@
 """How far a rollout is, as `kubectl rollout status` judges, and sooner where pods tell. No I/O.
 
 What cannot heal (a missing image, a crash loop) is FAILED at once; what may (a registry that does
-not answer, a quota) is TROUBLED, and becomes a failure only if it lasts.
+not answer or lets nobody in, a quota) is TROUBLED, and becomes a failure only if it lasts.
 """
 
 from __future__ import annotations
@@ -12,13 +12,16 @@ from enum import StrEnum
 from typing import Any
 
 from rollout.snapshot import Json, Snapshot
+from rollout.start_errors import blames_image
 
-_NEVER_PULLED = ("not found", "notfound", "manifest unknown", "denied", "unauthorized", "forbidden")
-_HOPELESS = frozenset({"InvalidImageName", "ErrImageNeverPull"})
-_MAY_HEAL = frozenset(
+_TROUBLES = frozenset(
     {
+        "InvalidImageName",
+        "ErrImageNeverPull",
         "ErrImagePull",
         "ImagePullBackOff",
+        "ImageInspectError",
+        "SignatureValidationFailed",
         "RegistryUnavailable",
         "CreateContainerConfigError",
         "CreateContainerError",
@@ -41,11 +44,15 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True)
 class Progress:
-    """A verdict, its reason as Kubernetes calls it, and a sentence with the pod's own words."""
+    """A verdict, its reason as Kubernetes calls it, and a sentence with the pod's own words.
+
+    `is_images_fault`: the image that was rolled out is bad, and would be anywhere and at any time.
+    """
 
     verdict: Verdict
     reason: str
     message: str
+    is_images_fault: bool = False
 
 
 class TemplateAge:
@@ -82,18 +89,16 @@ def assess(snapshot: Snapshot, pods: Iterable[Json] = (), since: int | None = No
     if waiting is None:
         return Progress(Verdict.COMPLETE, "Available", f"{_count(status)} serve")
     new = snapshot.newest_replica_set
-    troubles = [trouble for pod in _owned(pods, new) for trouble in _troubles(pod)]
+    ours = snapshot.rolled_out_names
+    newest = list(_owned(pods, new))
+    troubles = [trouble for pod in newest for trouble in _troubles(pod, ours)]
     fatal = [trouble for trouble in troubles if trouble.verdict == Verdict.FAILED]
     if fatal:
         return fatal[0]
     conditions = _conditions(status)
     progressing = conditions.get("Progressing", {})
     if progressing.get("reason") == "ProgressDeadlineExceeded":
-        words = [trouble.message for trouble in troubles] or [
-            text for pod in _owned(pods, new) if (text := _unready(pod))
-        ]
-        detail = words[0] if words else progressing.get("message", "")
-        return Progress(Verdict.FAILED, "ProgressDeadlineExceeded", f"never ready: {detail}")
+        return _never_ready(newest, troubles, ours, str(progressing.get("message", "")))
     if troubles:
         return troubles[0]
     failure = conditions.get("ReplicaFailure", {})
@@ -102,6 +107,21 @@ def assess(snapshot: Snapshot, pods: Iterable[Json] = (), since: int | None = No
             Verdict.TROUBLED, failure.get("reason", "ReplicaFailure"), failure.get("message", "")
         )
     return Progress(Verdict.ROLLING, "Progressing", waiting)
+
+
+def _never_ready(
+    pods: list[Json], troubles: list[Progress], ours: frozenset[str], otherwise: str
+) -> Progress:
+    """Return the failure at the deadline: the image's where its container ran and did not work."""
+    words = [trouble.message for trouble in troubles]
+    words = words or [text for pod in pods if (text := _unready(pod))] or [otherwise]
+    is_images_fault = (
+        any(trouble.is_images_fault for trouble in troubles)
+        if troubles
+        else any(_runs_in_vain(pod, ours) for pod in pods)
+    )
+    reason = "ProgressDeadlineExceeded"
+    return Progress(Verdict.FAILED, reason, f"never ready: {words[0]}", is_images_fault)
 
 
 def newest_pods(snapshot: Snapshot, pods: Iterable[Json]) -> list[Json]:
@@ -146,30 +166,46 @@ def _owned(pods: Iterable[Json], replica_set: Json | None) -> Iterator[Json]:
             yield pod
 
 
-def _troubles(pod: Json) -> Iterator[Progress]:
+def _containers(pod: Json) -> Iterator[Mapping[str, Any]]:
+    """Yield each container's status, init containers first, without those put in to debug."""
     status = pod.get("status") or {}
     for kind in ("initContainerStatuses", "containerStatuses"):
-        for container in status.get(kind) or ():
-            if trouble := _trouble(pod["metadata"]["name"], container):
-                yield trouble
+        yield from status.get(kind) or ()
 
 
-def _trouble(pod: str, container: Mapping[str, Any]) -> Progress | None:
+def _troubles(pod: Json, ours: frozenset[str]) -> Iterator[Progress]:
+    for container in _containers(pod):
+        if trouble := _trouble(pod["metadata"]["name"], container, ours):
+            yield trouble
+
+
+def _trouble(pod: str, container: Mapping[str, Any], ours: frozenset[str]) -> Progress | None:
     waiting = (container.get("state") or {}).get("waiting") or {}
     reason, words = waiting.get("reason", ""), waiting.get("message", "")
-    if reason not in _HOPELESS | _MAY_HEAL:
+    if reason not in _TROUBLES:
         return None
-    verdict = Verdict.FAILED if reason in _HOPELESS else Verdict.TROUBLED
+    is_bad = reason == "InvalidImageName" or blames_image(words)
+    is_hopeless = is_bad
     if reason == "CrashLoopBackOff":
         words = _last_end(container) or words
-        if container.get("restartCount", 0) >= _CRASHES_OF_A_LOOP:
-            verdict = Verdict.FAILED
-    elif reason in ("ErrImagePull", "ImagePullBackOff") and any(
-        sign in words.lower() for sign in _NEVER_PULLED
-    ):
-        verdict = Verdict.FAILED
-    where = f"pod {pod}, container {container.get('name', '?')}"
-    return Progress(verdict, reason, f"{where}: {reason}: {_short(words)}")
+        is_bad, is_hopeless = True, container.get("restartCount", 0) >= _CRASHES_OF_A_LOOP
+    name = container.get("name", "?")
+    return Progress(
+        Verdict.FAILED if is_hopeless else Verdict.TROUBLED,
+        reason,
+        f"pod {pod}, container {name}: {reason}: {_short(words)}",
+        is_bad and name in ours,
+    )
+
+
+def _runs_in_vain(pod: Json, ours: frozenset[str]) -> bool:
+    """Tell whether a container of ours was started and is not ready, or never ends."""
+    return any(
+        container.get("name") in ours
+        and "running" in (container.get("state") or {})
+        and not container.get("ready")
+        for container in _containers(pod)
+    )
 
 
 def _last_end(container: Mapping[str, Any]) -> str:

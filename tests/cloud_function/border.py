@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+from urllib.parse import parse_qs
 
 Answer = tuple[int, Any]
 
@@ -73,10 +74,14 @@ class Border:
 
 @dataclass
 class BuildApi:
-    """Cloud Build's API: builds by id, and the list of them."""
+    """Cloud Build's API: builds by id, and the list of them, by the page, the newest first.
+
+    `odd` is listed before all builds.
+    """
 
     builds: dict[str, dict[str, Any]] = field(default_factory=dict)
     failing: int = 0
+    odd: list[Any] = field(default_factory=list)
 
     def add(self, document: dict[str, Any]) -> dict[str, Any]:
         self.builds[document["id"]] = document
@@ -85,8 +90,16 @@ class BuildApi:
     def answer(self, request: Request) -> Answer:
         if self.failing:
             return self.failing, {"error": {"message": "told to fail"}}
-        path = request.path.partition("?")[0]
+        path, _, query = request.path.partition("?")
         if path.endswith("/builds"):
-            return 200, {"builds": list(self.builds.values())}
+            return 200, self._page({name: texts[0] for name, texts in parse_qs(query).items()})
         found = self.builds.get(path.rpartition("/")[2])
         return (200, found) if found else (404, {"error": {"message": "no such build"}})
+
+    def _page(self, asked: dict[str, str]) -> dict[str, Any]:
+        newest = sorted(self.builds.values(), key=lambda each: each["createTime"], reverse=True)
+        listed = self.odd + [each for each in newest if each["status"] == "SUCCESS"]
+        begin = int(asked.get("pageToken", "0"))
+        end = begin + int(asked["pageSize"])
+        page = {"builds": listed[begin:end]}
+        return page | ({"nextPageToken": str(end)} if end < len(listed) else {})

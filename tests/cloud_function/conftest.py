@@ -34,7 +34,7 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> Registry:
     address = parts.registry_of_cluster()
     for program in ("go", "kubectl"):
         parts.command(program, "it has to be on the PATH")
-    return Registry(address, compiled(tmp_path_factory.mktemp("server")))
+    return compiled(tmp_path_factory.mktemp("server"), address).registry
 
 
 @pytest.fixture

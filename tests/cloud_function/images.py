@@ -1,4 +1,7 @@
-"""Makes container images of one static binary and pushes them, over the registry's HTTP API."""
+"""Makes container images of one static binary and pushes them, over the registry's HTTP API.
+
+The binary is `server/`: what is rolled out, and the clients that count what is lost.
+"""
 
 from __future__ import annotations
 
@@ -13,32 +16,53 @@ import tarfile
 import tempfile
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
 from tests.cloud_function.samples import REPOSITORY
 
-_SOURCE = Path(__file__).parent / "server" / "main.go"
+_SOURCES = Path(__file__).parent / "server"
 _MEDIA = "application/vnd.oci.image"
-_LOCK = Path(tempfile.gettempdir()) / f"slipway-test-registry-{os.getuid()}.lock"
+_LOCKS = Path(tempfile.gettempdir()) / f"slipway-test-{os.getuid()}"
 
 
-def compiled(folder: Path) -> bytes:
-    """Return a tar of the server, statically linked."""
-    binary = folder / "server"
-    environment = os.environ | {"CGO_ENABLED": "0", "GO111MODULE": "off"}
-    subprocess.run(
-        ["go", "build", "-ldflags=-s -w", "-o", str(binary), str(_SOURCE)],
-        check=True,
-        env=environment,
-    )
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w") as archive:
-        entry = tarfile.TarInfo("server")
-        entry.size, entry.mode = binary.stat().st_size, 0o755
-        archive.addfile(entry, io.BytesIO(binary.read_bytes()))
-    return buffer.getvalue()
+@dataclass(frozen=True)
+class Images:
+    """The program, for use on this machine, and the registry that takes images of it."""
+
+    program: Path
+    registry: Registry
+
+
+def compiled(folder: Path, address: str) -> Images:
+    """Compile into `folder`, statically linked; images go to the registry at `address`."""
+    program = folder / "server"
+    command = ["go", "build", "-ldflags=-s -w", "-o", str(program)]
+    # The first process of a test run fills Go's cache, the others find it there.
+    with _one_at_a_time("compiler"):
+        subprocess.run(
+            [*command, *map(str, _SOURCES.glob("*.go"))],
+            check=True,
+            env=os.environ | {"CGO_ENABLED": "0", "GO111MODULE": "off"},
+        )
+    layer = io.BytesIO()
+    with tarfile.open(fileobj=layer, mode="w") as archive:
+        entry = tarfile.TarInfo(program.name)
+        entry.size, entry.mode = program.stat().st_size, 0o755
+        archive.addfile(entry, io.BytesIO(program.read_bytes()))
+    return Images(program, Registry(address, layer.getvalue()))
+
+
+@contextmanager
+def _one_at_a_time(name: str) -> Iterator[None]:
+    """Wait until no other process of the test run is in here."""
+    with Path(f"{_LOCKS}-{name}.lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 class Registry:
@@ -56,8 +80,7 @@ class Registry:
         truncates a link before it writes it anew, and who reads it just then (a manifest's check,
         a kubelet that pulls) gets a 400.
         """
-        with _LOCK.open("a") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        with _one_at_a_time("registry"):
             return self._pushed(environment)
 
     def _pushed(self, environment: dict[str, str]) -> str:

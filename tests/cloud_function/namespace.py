@@ -1,4 +1,8 @@
-"""A namespace on a real cluster, with a Deployment and the Role that the manifests ship."""
+"""A namespace on a real cluster, with a Deployment and the Role that the manifests ship.
+
+What is looked at again and again is read by the API's Python client: a kubectl each time would keep
+the cores busy that pods start on.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +12,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+import kubernetes.client
+import kubernetes.config
 import yaml
 
 from rollout.delivery import Delivery
@@ -28,15 +34,22 @@ ROLE = ROOT / "kubernetes" / "base" / "onnewimage-rbac.yaml"
 NAME = "ml-model"
 
 
+@cache
+def _api() -> kubernetes.client.ApiClient:
+    """Return the way to the cluster with the rights of whoever runs the tests."""
+    client: kubernetes.client.ApiClient = kubernetes.config.new_client_from_config()
+    return client
+
+
 def deployment_manifest(image: str) -> dict[str, Any]:
-    """Return a Deployment of two quick pods, whose rollouts give up after 20 s."""
+    """Return a Deployment of one quick pod, whose rollouts give up after 20 s."""
     labels = {"app": NAME}
     return {
         "apiVersion": "apps/v1",
         "kind": "Deployment",
         "metadata": {"name": NAME},
         "spec": {
-            "replicas": 2,
+            "replicas": 1,
             "progressDeadlineSeconds": 20,
             "strategy": {"rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}},
             "selector": {"matchLabels": labels},
@@ -122,10 +135,11 @@ class Namespace:
 
     def grant(self, folder: Path, **settings: str) -> None:
         """Apply the shipped Role here and let the function use a token that has only that."""
-        for document in yaml.safe_load_all(ROLE.read_text()):
+        documents = list(yaml.safe_load_all(ROLE.read_text()))
+        for document in documents:
             for subject in document.get("subjects", ()):
                 subject["namespace"] = self.name
-            self.apply(document)
+        self.apply(*documents)
         self.environment = {
             "PROJECT": "my-project",
             "DEPLOYMENT": NAME,
@@ -168,16 +182,18 @@ class Namespace:
         (outcome,) = self.delivery(**variables).take(message)
         return outcome
 
-    def at_once(self, *build_ids: str) -> list[Outcome]:
-        """Deliver messages at the same time, each to an instance of its own."""
-        with ThreadPoolExecutor(len(build_ids)) as pool:
-            return list(pool.map(self.rollout, build_ids))
-
     def delivery(self, **variables: str) -> Delivery:
         return Delivery(Settings.from_environment(self.environment | variables))
 
     def deployment(self) -> Any:
-        return json.loads(self.kubectl("get", "deployment", NAME, "-o", "json"))
+        apps = kubernetes.client.AppsV1Api(_api())
+        read = apps.read_namespaced_deployment
+        return json.loads(read(NAME, self.name, _preload_content=False).data)
+
+    def give_up_after(self, seconds: int) -> None:
+        """Let rollouts that do not get on fail so soon."""
+        spec = {"progressDeadlineSeconds": seconds}
+        self.kubectl("patch", "deployment", NAME, "-p", json.dumps({"spec": spec}))
 
     @property
     def image(self) -> str:
@@ -200,25 +216,19 @@ class Namespace:
 
     def events(self) -> list[str]:
         """Return the reasons of the Events about the Deployment that are ours."""
-        listed = json.loads(self.kubectl("get", "events", "-o", "json"))["items"]
+        list_events = kubernetes.client.CoreV1Api(_api()).list_namespaced_event
+        listed = json.loads(list_events(self.name, _preload_content=False).data)["items"]
         ours = (event for event in listed if event["source"].get("component") == "onNewImage")
         return sorted(event["reason"] for event in ours)
 
+    def pods(self, selector: str = f"app={NAME}") -> list[dict[str, Any]]:
+        list_pods = kubernetes.client.CoreV1Api(_api()).list_namespaced_pod
+        listed = list_pods(self.name, label_selector=selector, _preload_content=False)
+        pods: list[dict[str, Any]] = json.loads(listed.data)["items"]
+        return pods
+
     def settle(self) -> None:
         self.kubectl("rollout", "status", "deployment", NAME, "--timeout=90s")
-
-    def serving(self) -> set[str]:
-        """Return the images of the pods that are ready and not about to go."""
-        pods = json.loads(self.kubectl("get", "pods", "-l", f"app={NAME}", "-o", "json"))["items"]
-        return {
-            pod["spec"]["containers"][0]["image"]
-            for pod in pods
-            if "deletionTimestamp" not in pod["metadata"]
-            and any(
-                condition["type"] == "Ready" and condition["status"] == "True"
-                for condition in pod["status"].get("conditions", ())
-            )
-        }
 
     def until(self, is_so: Callable[[], bool], what: str, limit_s: float = 60) -> None:
         """Wait for something that others do."""

@@ -126,6 +126,23 @@ def replica_set(revision: int, live: str, available: int = 0, **remembered: str)
     }
 
 
+def waiting_pod(
+    waiting: dict[str, str], restarts: int = 0, *, last: Any = None, revision: int = 2
+) -> dict[str, Any]:
+    """Return a pod of `replica_set(revision, …)` whose container waits for this reason."""
+    container = {
+        "name": "ml-model",
+        "restartCount": restarts,
+        "state": {"waiting": waiting},
+        "lastState": {"terminated": last} if last else {},
+    }
+    owner = {"uid": f"uid-rs-{revision}"}
+    return {
+        "metadata": {"name": f"ml-model-{revision}-x", "ownerReferences": [owner]},
+        "status": {"containerStatuses": [container]},
+    }
+
+
 def rolled_out(letter: str = "a", minute: int = 1, state: str = "live", **more: str) -> Snapshot:
     """Return a Deployment on which `a_build(letter, minute)` was rolled out."""
     remembered = {

@@ -81,6 +81,18 @@ def test_a_build_without_pushed_images_is_refused_with_the_cure():
     assert "`images:` at the top level of cloudbuild.yaml" in decision.detail
 
 
+def test_an_image_of_ours_only_in_an_init_container_is_rolled_out_with_or_without_its_name():
+    migrating = deployment("eu.gcr.io/p/web:v1")
+    migrating["spec"]["template"]["spec"]["initContainers"] = [{"name": "m", "image": image("0")}]
+    found = Snapshot(migrating)
+    assert decided(a_build(), found).action == Action.ROLL
+    assert decided(a_build(), found, CONTAINER="m").action == Action.ROLL
+    assert decided(a_build(), found, CONTAINER="m", IMAGE_REPOSITORY=REPOSITORY).action == (
+        Action.ROLL
+    )
+    assert decided(a_build(), found, CONTAINER="ml-model").reason == "other-image"
+
+
 def test_two_digests_of_one_repository_are_refused_and_not_guessed():
     results = {
         "images": [{"name": f"{REPOSITORY}:{each}", "digest": digest(each)} for each in "ab"]

@@ -95,26 +95,27 @@ def test_a_message_that_nobody_can_read_is_acknowledged_and_logged_as_an_error(
     assert (line["severity"], "not base64" in line["message"]) == ("ERROR", True)
 
 
-def _refused(function: FlaskClient, wrapped: dict[str, Any]) -> str:
-    """Send a message that is not acknowledged; the server's own answer would be 500."""
+def _answered(function: FlaskClient, wrapped: dict[str, Any]) -> int:
+    """Send a message as to a server, which makes a status of what the function raises."""
     function.application.testing = False
-    answer = function.post("/", json=wrapped)
-    assert answer.status_code == 500
-    return answer.get_data(as_text=True)
+    return function.post("/", json=wrapped).status_code
 
 
 def test_a_build_api_that_is_down_has_the_message_come_again(
-    function: FlaskClient, build_api: BuildApi
+    function: FlaskClient, build_api: BuildApi, build_border: Border
 ):
     build_api.failing = 503
-    _refused(function, push(build_document()))
+    assert _answered(function, push(build_document())) == 500
+    assert {request.path for request in build_border.requests} == {
+        "/v1/projects/my-project/locations/europe-west1/builds/build-a"
+    }
 
 
 def test_a_cluster_that_is_down_has_the_message_come_again(
     function: FlaskClient, build_api: BuildApi, capsys: pytest.CaptureFixture[str]
 ):
     build_api.add(build_document())
-    _refused(function, push(build_document()))
+    assert _answered(function, push(build_document())) == 500
     (line,) = [line for line in _lines(capsys) if line["event"] == "transient"]
     assert "the API server cannot be asked" in line["message"]
 

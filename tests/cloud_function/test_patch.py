@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from rollout import patch, state
 from rollout.build import Image
 from rollout.errors import PermanentError
-from rollout.snapshot import Snapshot
+from rollout.snapshot import Containers, Snapshot
 from tests.cloud_function.samples import (
     REPOSITORY,
     a_build,
@@ -52,6 +54,81 @@ def test_every_container_of_the_repository_is_set_and_no_other():
     assert spec["initContainers"] == [{"name": "warm", "image": image("b")}]
 
 
+def _with_init(*init: str, live: str = "eu.gcr.io/p/web:v1") -> dict[str, Any]:
+    """Return a Deployment whose init containers m0, m1 … have these images."""
+    found = deployment(live)
+    found["spec"]["template"]["spec"]["initContainers"] = [
+        {"name": f"m{number}", "image": each} for number, each in enumerate(init)
+    ]
+    return found
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [{}, {"CONTAINER": "m1"}, {"IMAGE_REPOSITORY": REPOSITORY}],
+    ids=["found by its image", "CONTAINER", "IMAGE_REPOSITORY"],
+)
+def test_an_image_of_ours_that_is_only_in_an_init_container_is_rolled_out_there(
+    variables: dict[str, str],
+):
+    found = Snapshot(_with_init("eu.gcr.io/p/wait:v1", image("a")))
+    target = a_target(**variables)
+    wanted = Image(REPOSITORY, digest("b"))
+    body = patch.roll(a_build("b", 5), found, target, wanted)
+    init = [{"name": "m1", "image": image("b")}]
+    assert body["spec"] == {"template": {"spec": {"initContainers": init}}}
+    assert _state(body).previous_image == image("a")
+
+
+def test_an_init_container_goes_back_to_the_image_before_it():
+    rolling = _with_init(image("b"))
+    rolling["metadata"]["annotations"] |= rolled_out(
+        "b", state="rolling", previous_image=image("a")
+    ).deployment["metadata"]["annotations"]
+    body, good = patch.restore(Snapshot(rolling), a_target(), "it crashed")
+    init = [{"name": "m0", "image": image("a")}]
+    assert (good, body["spec"]) == (image("a"), {"template": {"spec": {"initContainers": init}}})
+
+
+def test_an_image_that_somebody_set_in_an_init_container_is_a_change_by_hand():
+    found = _with_init(image("c"))
+    found["metadata"]["annotations"] |= rolled_out("b").deployment["metadata"]["annotations"]
+    assert Snapshot(found).is_changed(a_target())
+    found["spec"]["template"]["spec"]["initContainers"][0]["image"] = image("b")
+    assert not Snapshot(found).is_changed(a_target())
+
+
+def test_where_an_init_container_alone_has_our_image_the_only_container_is_not_ours():
+    found = Snapshot(_with_init(image("a")))
+    named = found.containers(a_target(IMAGE_REPOSITORY=REPOSITORY), REPOSITORY)
+    assert named == Containers("m0", (), ("m0",))
+
+
+def test_a_container_put_in_to_debug_is_never_chosen():
+    found = deployment("eu.gcr.io/p/web:v1")
+    debugger = {"name": "debugger", "image": image("a")}
+    found["spec"]["template"]["spec"]["ephemeralContainers"] = [debugger]
+    assert Snapshot(found).containers(a_target(), REPOSITORY) is None
+    assert Snapshot(found).containers(a_target(CONTAINER="debugger"), REPOSITORY) is None
+
+
+def test_resuming_takes_over_what_stands_in_the_container_that_had_our_image():
+    found = _with_init("eu.gcr.io/p/theirs:v1")
+    found["metadata"]["annotations"] |= rolled_out("b").deployment["metadata"]["annotations"]
+    before = replica_set(1, "eu.gcr.io/p/web:v1")
+    before["spec"]["template"] = _with_init(image("b"))["spec"]["template"]
+    adopted = _state(patch.adopt(Snapshot(found, (before,)), a_target()))
+    assert adopted.image == "eu.gcr.io/p/theirs:v1"
+
+
+def test_an_image_that_is_not_to_blame_goes_back_without_quarantine():
+    rolling = rolled_out("c", state="rolling", previous_image=image("a"))
+    body, good = patch.restore(rolling, a_target(), "denied", is_images_fault=False)
+    restored = _state(body)
+    assert good == image("a")
+    assert (restored.phase, restored.quarantined) == (state.Phase.ROLLED_BACK, ())
+
+
 def test_what_was_good_stays_known_when_a_rollout_is_overtaken_on_its_way():
     assert _state(_rolled(rolled_out("a", state="live"))).previous_image == image("a")
     overtaken = rolled_out("a", state="rolling", previous_image=image("0"))
@@ -75,6 +152,7 @@ def test_state_survives_being_written_and_read():
         phase=state.Phase.FAILED,
         build_id="b",
         created_ns=1_763_719_200_123_456_789,
+        trigger_id="trigger-1",
         image=image("a"),
         quarantined=(digest("a"), digest("b")),
         hold="why",

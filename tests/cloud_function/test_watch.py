@@ -8,7 +8,7 @@ import pytest
 
 from rollout.snapshot import Snapshot
 from rollout.watch import Progress, TemplateAge, Verdict, assess
-from tests.cloud_function.samples import deployment, image, replica_set
+from tests.cloud_function.samples import deployment, image, replica_set, waiting_pod
 
 NEW = replica_set(2, image("b"))
 
@@ -20,22 +20,6 @@ def _assessed(
     seen["metadata"]["generation"] = generation
     seen["status"] |= status | {"conditions": list(conditions)}
     return assess(Snapshot(seen, (NEW, replica_set(1, image("a"), available=3))), pods)
-
-
-def _pod(waiting: dict[str, str], restarts: int = 0, last: Any = None, of: Any = NEW) -> Any:
-    container = {
-        "name": "ml-model",
-        "restartCount": restarts,
-        "state": {"waiting": waiting},
-        "lastState": {"terminated": last} if last else {},
-    }
-    return {
-        "metadata": {
-            "name": "ml-model-2-x",
-            "ownerReferences": [{"uid": of["metadata"]["uid"]}],
-        },
-        "status": {"containerStatuses": [container]},
-    }
 
 
 @pytest.mark.parametrize(
@@ -86,27 +70,32 @@ MISSING = 'rpc error: code = NotFound desc = failed to resolve: "app@sha256:1": 
     ("pod", "verdict"),
     [
         pytest.param(
-            _pod({"reason": "ImagePullBackOff", "message": MISSING}), Verdict.FAILED, id="missing"
-        ),
-        pytest.param(
-            _pod({"reason": "ErrImagePull", "message": "pull access denied"}),
+            waiting_pod({"reason": "ImagePullBackOff", "message": MISSING}),
             Verdict.FAILED,
-            id="denied",
+            id="missing",
         ),
         pytest.param(
-            _pod({"reason": "ImagePullBackOff", "message": "i/o timeout"}),
+            waiting_pod({"reason": "ImagePullBackOff", "message": "i/o timeout"}),
             Verdict.TROUBLED,
             id="registry away",
         ),
-        pytest.param(_pod({"reason": "InvalidImageName"}), Verdict.FAILED, id="invalid name"),
         pytest.param(
-            _pod({"reason": "CreateContainerConfigError", "message": 'configmap "x" not found'}),
+            waiting_pod({"reason": "InvalidImageName"}), Verdict.FAILED, id="invalid name"
+        ),
+        pytest.param(
+            waiting_pod(
+                {"reason": "CreateContainerConfigError", "message": 'configmap "x" not found'}
+            ),
             Verdict.TROUBLED,
             id="no ConfigMap yet",
         ),
-        pytest.param(_pod({"reason": "CrashLoopBackOff"}, 1), Verdict.TROUBLED, id="one crash"),
-        pytest.param(_pod({"reason": "CrashLoopBackOff"}, 2), Verdict.FAILED, id="crash loop"),
-        pytest.param(_pod({"reason": "ContainerCreating"}), Verdict.ROLLING, id="starting"),
+        pytest.param(
+            waiting_pod({"reason": "CrashLoopBackOff"}, 1), Verdict.TROUBLED, id="one crash"
+        ),
+        pytest.param(
+            waiting_pod({"reason": "CrashLoopBackOff"}, 2), Verdict.FAILED, id="crash loop"
+        ),
+        pytest.param(waiting_pod({"reason": "ContainerCreating"}), Verdict.ROLLING, id="starting"),
     ],
 )
 def test_what_cannot_heal_has_failed_at_once_and_what_can_is_trouble(pod: Any, verdict: Verdict):
@@ -115,7 +104,9 @@ def test_what_cannot_heal_has_failed_at_once_and_what_can_is_trouble(pod: Any, v
 
 def test_a_crash_is_told_in_the_containers_own_words():
     last = {"exitCode": 3, "reason": "Error", "message": "no weights\nin /models"}
-    progress = _assessed(_pod({"reason": "CrashLoopBackOff"}, 2, last), availableReplicas=2)
+    progress = _assessed(
+        waiting_pod({"reason": "CrashLoopBackOff"}, 2, last=last), availableReplicas=2
+    )
     assert progress.message == (
         "pod ml-model-2-x, container ml-model: CrashLoopBackOff: "
         "ended with status 3 (Error): no weights in /models"
@@ -123,15 +114,15 @@ def test_a_crash_is_told_in_the_containers_own_words():
 
 
 def test_old_pods_troubles_and_those_of_pods_that_leave_are_not_the_rollouts():
-    old = _pod({"reason": "InvalidImageName"}, of=replica_set(1, image("a")))
-    leaving = _pod({"reason": "InvalidImageName"})
+    old = waiting_pod({"reason": "InvalidImageName"}, revision=1)
+    leaving = waiting_pod({"reason": "InvalidImageName"})
     leaving["metadata"]["deletionTimestamp"] = "2026-11-21T10:00:00Z"
     assert _assessed(old, leaving, availableReplicas=2).verdict == Verdict.ROLLING
 
 
 def test_pods_that_never_become_ready_fail_at_the_deadline_with_their_condition():
     condition = {"type": "Progressing", "reason": "ProgressDeadlineExceeded", "message": "timed"}
-    pod = _pod({})
+    pod = waiting_pod({})
     pod["status"]["conditions"] = [
         {"type": "Ready", "status": "False", "message": "containers with unready status: [x]"}
     ]
@@ -149,3 +140,9 @@ def test_pods_that_an_admission_policy_forbids_are_trouble_with_its_words():
     }
     progress = _assessed(conditions=[denied], updatedReplicas=0)
     assert progress == Progress(Verdict.TROUBLED, "FailedCreate", denied["message"])
+
+
+def test_a_container_put_in_to_debug_is_no_trouble_of_the_rollouts():
+    pod = waiting_pod({"reason": "InvalidImageName"})
+    pod["status"]["ephemeralContainerStatuses"] = pod["status"].pop("containerStatuses")
+    assert _assessed(pod, availableReplicas=2).verdict == Verdict.ROLLING

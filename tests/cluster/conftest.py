@@ -10,10 +10,20 @@ import pytest
 
 from tests import parts
 from tests.cloud_function.border import Answer, BuildApi, Request
+from tests.cloud_function.images import Images, compiled
 from tests.cluster.gate import Gate
-from tests.cluster.images import Images, compiled
 from tests.cluster.site import Site
 from tests.cluster.stage import Stage
+
+#: Files that take longest, of all that need a cluster, the longest first.
+_LONGEST = ("test_model_server", "test_init_containers", "test_others", "test_outages")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let what takes longest begin first, so that no worker ends long after the others."""
+    last = len(_LONGEST)
+    ranks = {name: rank for rank, name in enumerate(_LONGEST)}
+    items.sort(key=lambda item: ranks.get(item.path.stem, last))
 
 
 @pytest.fixture(scope="session")

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import urllib.error
 import urllib.request
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from tests.cloud_function.namespace import NAME, Namespace
@@ -22,7 +24,7 @@ class Form:
 
     Args:
         digest: of the image at first; by default the small server's, which needs next to nothing.
-        is_quick: what only takes time is cut short.
+        is_quick: what only takes time is cut short; the model's own server still stops in peace.
         autoscales: with its HorizontalPodAutoscaler, as the overlay has it.
         deadline_s: after which a rollout that does not get on has failed.
     """
@@ -46,9 +48,9 @@ class Site(Namespace):
     function: Function | None = None
 
     def deploy(self, image: str, form: Form) -> None:
-        """Apply the manifests as the README says."""
+        """Apply the manifests as the README says; `settle` waits for their pods."""
         objects = []
-        for one in rendered("kubectl", KUBERNETES / "overlays" / "local").objects:
+        for one in json.loads(_overlay()):
             if one["kind"] == "Namespace":
                 one["metadata"]["name"] = self.name
             else:
@@ -67,7 +69,6 @@ class Site(Namespace):
             "-",
             given=json.dumps({"apiVersion": "v1", "kind": "List", "items": objects}),
         )
-        self.settle()
 
     def message(self, build_id: str) -> dict[str, Any]:
         """Return what Cloud Build publishes of a build: the build itself."""
@@ -95,7 +96,8 @@ class Site(Namespace):
             return (known.get("build-id"), known.get("state")) == (build_id, "rolling")
 
         self.until(is_rolling, f"the rollout of {build_id}")
-        self.until(lambda: len(self.pods()) > 2, f"a pod of {build_id}")
+        before = int(self.deployment()["spec"]["replicas"])
+        self.until(lambda: len(self.pods()) > before, f"a pod of {build_id}")
 
     def ended(self, result: str, count: int = 1, limit_s: float = 120) -> None:
         """Wait until `count` deliveries have had that result; there may be others between."""
@@ -107,25 +109,31 @@ class Site(Namespace):
             limit_s=limit_s,
         )
 
-    def revision(self) -> int:
-        """Return how many rollouts there were; annotations alone count for none."""
-        annotations = self.deployment()["metadata"]["annotations"]
-        return int(annotations["deployment.kubernetes.io/revision"])
+    def pods(self, selector: str = SELECTOR) -> list[dict[str, Any]]:
+        return super().pods(selector)
 
-    def pods(self) -> list[dict[str, Any]]:
-        listed = json.loads(self.kubectl("get", "pods", "-l", SELECTOR, "-o", "json"))
-        pods: list[dict[str, Any]] = listed["items"]
-        return pods
+    def release(self, digest: str) -> None:
+        """Let the pods of an image that is HELD get ready as they come, to the rollout's end."""
+
+        def is_over() -> bool:
+            for pod in self.pods():
+                is_held = pod["spec"]["containers"][0]["image"].endswith(digest)
+                if is_held and _is_running(pod) and not _is_ready(pod):
+                    self.kubectl("exec", pod["metadata"]["name"], "--", "/server", "release")
+            return self.remembered.get("state") != "rolling"
+
+        self.until(is_over, f"the end of {digest}'s rollout")
 
     def serving(self) -> set[str]:
         """Return the images of the pods that are ready and not about to go."""
-        return {pod["spec"]["containers"][0]["image"] for pod in self._ready_pods()}
+        return {pod["spec"]["containers"][0]["image"] for pod in self.ready_pods()}
 
     def logs(self) -> list[str]:
         """Return the logs of the pods that are ready and not about to go."""
-        return [self.kubectl("logs", pod["metadata"]["name"]) for pod in self._ready_pods()]
+        return [self.kubectl("logs", pod["metadata"]["name"]) for pod in self.ready_pods()]
 
-    def _ready_pods(self) -> list[dict[str, Any]]:
+    def ready_pods(self) -> list[dict[str, Any]]:
+        """Return the pods that are ready and not about to go."""
         staying = (pod for pod in self.pods() if "deletionTimestamp" not in pod["metadata"])
         return [pod for pod in staying if _is_ready(pod)]
 
@@ -138,9 +146,19 @@ class Site(Namespace):
         return int(service["spec"]["ports"][0]["nodePort"])
 
     def _version(self) -> str:
+        """Return what the Service answers; nothing where the node knows of no pod yet."""
         url = f"http://127.0.0.1:{self.node_port()}/predict"
-        with urllib.request.urlopen(url, timeout=20) as answer:
-            return str(answer.read().decode().strip())
+        try:
+            with urllib.request.urlopen(url, timeout=20) as answer:
+                return str(answer.read().decode().strip())
+        except urllib.error.URLError:
+            return ""
+
+
+@cache
+def _overlay() -> str:
+    """Return the overlay's objects, rendered once, as JSON that is nobody's to change."""
+    return json.dumps(rendered("kubectl", KUBERNETES / "overlays" / "local").objects)
 
 
 def _shape(spec: dict[str, Any], image: str, form: Form) -> None:
@@ -155,8 +173,17 @@ def _shape(spec: dict[str, Any], image: str, form: Form) -> None:
         spec["minReadySeconds"] = 0
         container["startupProbe"]["periodSeconds"] = 1
         container["readinessProbe"]["periodSeconds"] = 1
+    if form.is_quick and not form.digest:
+        spec["template"]["spec"]["terminationGracePeriodSeconds"] = 1
+        del container["lifecycle"]
 
 
 def _is_ready(pod: dict[str, Any]) -> bool:
     conditions: Sequence[dict[str, str]] = pod["status"].get("conditions", ())
     return any(one["type"] == "Ready" and one["status"] == "True" for one in conditions)
+
+
+def _is_running(pod: dict[str, Any]) -> bool:
+    statuses: Sequence[dict[str, Any]] = pod["status"].get("containerStatuses", ())
+    is_leaving = "deletionTimestamp" in pod["metadata"]
+    return not is_leaving and any("running" in one["state"] for one in statuses)

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.cloud_function.border import Border, BuildApi
+from tests.cloud_function.images import Images
 from tests.cloud_function.samples import REPOSITORY
 from tests.cluster.function import Function
 from tests.cluster.gate import Gate
-from tests.cluster.images import Images
 from tests.cluster.pubsub import MANY_ATTEMPTS, Bus
 from tests.cluster.site import QUICK, Form, Site
 
@@ -48,7 +48,9 @@ class Stage:
                     gate.lead(Path(site.environment["KUBECONFIG"]))
                 first = form.digest or registry.push(VERSION="first")
                 site.deploy(f"{REPOSITORY}@{first}", form)
+                # The function starts while the pods do.
                 with self._connected(site, attempts):
+                    site.settle()
                     yield site
         finally:
             site.kubectl("delete", "namespace", site.name, "--wait=false")

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.cloud_function.images import Images
 from tests.cloud_function.namespace import NAME
 from tests.cloud_function.samples import REPOSITORY
-from tests.cluster.images import Images
 from tests.cluster.site import Site
 from tests.cluster.traffic import from_here
 
@@ -21,6 +21,7 @@ MISSING = "sha256:" + "0" * 64
 def _roll_back(site: Site, images: Images, log: Path, digest: str) -> str:
     """Publish the build `bad` under traffic; return what `kubectl describe` says afterwards."""
     first = site.image
+    site.answers_as("first")
     with from_here(images.program, site.node_port(), log) as traffic:
         site.publish("bad")
         ((result, _),) = site.outcomes(1)
@@ -35,6 +36,7 @@ def _roll_back(site: Site, images: Images, log: Path, digest: str) -> str:
     assert site.serving() == {first}
     described = site.kubectl("describe", "deployment", NAME)
     assert f"slipway.dev/quarantined: {digest}" in described
+    assert "RolledBack" in described
     return described
 
 
@@ -59,6 +61,7 @@ def test_a_server_that_crashes_is_taken_back_with_its_own_last_words(
 def test_a_model_that_is_never_ready_gets_no_request_and_is_taken_back(
     site: Site, images: Images, tmp_path: Path
 ):
+    site.give_up_after(5)
     digest = site.built("bad", UNREADY="1")
     described = _roll_back(site, images, tmp_path / "load.log", digest)
     assert "ProgressDeadlineExceeded" in described
@@ -73,6 +76,8 @@ def test_a_quarantined_digest_is_refused_in_a_newer_build_too(site: Site):
     site.announced("bad-again", MISSING)
     site.publish("bad-again")
     assert site.outcomes(2)[1] == ("refused", "quarantined")
+    site.publish("bad")
+    assert site.outcomes(3)[2] == ("skipped", "already-decided")
     assert json.dumps(site.deployment()["spec"]) == json.dumps(before)
 
 

@@ -10,7 +10,7 @@ from tests.cloud_function.samples import REPOSITORY
 from tests.cluster.conftest import PatchyBuildApi
 from tests.cluster.gate import Gate
 from tests.cluster.pubsub import FEW_ATTEMPTS
-from tests.cluster.site import AS_SHIPPED, Site
+from tests.cluster.site import Site
 from tests.cluster.stage import Stage
 
 pytestmark = pytest.mark.cluster
@@ -40,34 +40,36 @@ def test_a_message_while_the_api_server_is_down_comes_back_by_retry(start_site: 
 def test_a_rollout_that_loses_the_api_server_half_way_is_taken_up_again(
     start_site: Stage, gate: Gate
 ):
-    with start_site(AS_SHIPPED, gate=gate) as site:
-        digest = site.built("second")
-        before = site.revision()
-        site.publish("second")
-        site.rolling("second")
-        gate.close()
-        _fails(site, 2)
-        gate.open()
-        site.ended("live")
-        assert site.revision() == before + 1
-        assert site.serving() == {f"{REPOSITORY}@{digest}"}
-        assert site.events() == ["RolledOut", "RollingOut"]
-
-
-def test_a_rollout_whose_function_is_killed_half_way_is_taken_up_by_the_next(start_site: Stage):
-    with start_site(AS_SHIPPED) as site:
-        digest = site.built("second")
-        before = site.revision()
+    with start_site(gate=gate) as site:
+        digest = site.built("second", HELD="1")
+        before = site.revision
         site.publish("second")
         site.rolling("second")
         site.until(lambda: site.events() == ["RollingOut"], "the Event")
-        assert site.function
-        assert site.function.lines("outcome") == []
-        site.function.die_and_start_anew()
+        gate.close()
+        _fails(site, 2)
+        gate.open()
+        site.release(digest)
         site.ended("live")
-        assert site.revision() == before + 1
+        assert site.revision == before + 1
         assert site.serving() == {f"{REPOSITORY}@{digest}"}
         assert site.events() == ["RolledOut", "RollingOut"]
+
+
+def test_a_rollout_whose_function_is_killed_half_way_is_taken_up_by_the_next(site: Site):
+    digest = site.built("second", HELD="1")
+    before = site.revision
+    site.publish("second")
+    site.rolling("second")
+    site.until(lambda: site.events() == ["RollingOut"], "the Event")
+    assert site.function
+    assert site.function.lines("outcome") == []
+    site.function.die_and_start_anew()
+    site.release(digest)
+    site.ended("live")
+    assert site.revision == before + 1
+    assert site.serving() == {f"{REPOSITORY}@{digest}"}
+    assert site.events() == ["RolledOut", "RollingOut"]
 
 
 def test_a_poison_message_ends_in_the_dead_letter_topic_and_holds_nothing_up(

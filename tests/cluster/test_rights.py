@@ -32,6 +32,7 @@ FORBIDDEN = [
     "get secrets",
     "get pods --all-namespaces",
     "delete pods --all",
+    f"exec deployment/{NAME} -- /server",
     "create token ml-model",
 ]
 
@@ -92,7 +93,7 @@ def test_each_right_of_the_role_is_needed_and_one_that_was_missing_is_made_up_fo
     for number, (resource, verb) in enumerate(RIGHTS):
         build_id = f"bad-{number}"
         # A rollout that fails needs all rights: those to look into pods, too.
-        site.built(build_id, CRASH=f"broken in way {number}")
+        site.announced(build_id, f"sha256:{number:064}")
         complaint = f'cannot {verb} resource "{resource}"'
         with _without(site, resource, verb):
             site.publish(build_id)
