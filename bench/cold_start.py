@@ -100,15 +100,14 @@ def _row(way: str, took: list[dict[str, float]], first_s: float | None) -> dict[
     def of(name: str) -> list[float]:
         return [one[name] for one in took]
 
+    ratio = "" if first_s is None else f"{statistics.median(of('wall_s')) / first_s:.2f}"
     return {
         "cold start": way,
         "wall, ms, median": 1000 * statistics.median(of("wall_s")),
         "wall, ms, least": 1000 * min(of("wall_s")),
         "CPU, ms, median": 1000 * statistics.median(of("cpu_s")),
         "peak RSS, MiB": statistics.median(of("peak_mib")),
-        "ratio, wall": ""
-        if first_s is None
-        else f"{statistics.median(of('wall_s')) / first_s:.2f}",
+        "ratio, wall": ratio,
     }
 
 
