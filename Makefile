@@ -2,8 +2,9 @@
 bin = .venv/bin
 slow = slow or goldens or server or browser or image or kubectl or cluster or machine
 # Files at once: those of processor time two, those that mostly wait four.
-two = -n 2 --dist loadfile
-four = -n 4 --dist loadfile
+# In the order of collection: rooms' conftests put what takes longest first.
+two = -n 2 --dist loadfile --no-loadscope-reorder
+four = -n 4 --dist loadfile --no-loadscope-reorder
 
 .PHONY: setup serve test test-slow test-server cluster-test lint fuzz lock clean
 .NOTPARALLEL:

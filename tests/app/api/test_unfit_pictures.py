@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import functools
 import io
 import json
 from collections.abc import Callable, Iterator
@@ -27,16 +28,19 @@ def png(width: int, height: int) -> bytes:
     return buffer.getvalue()
 
 
-@pytest.fixture
-def served(tmp_path: Path, tiny_file: Path) -> Iterator[Callable[..., FlaskClient]]:
-    """Return a function that serves a genuine Mask R-CNN with other settings."""
+@pytest.fixture(scope="module")
+def served(
+    tmp_path_factory: pytest.TempPathFactory, tiny_file: Path
+) -> Iterator[Callable[..., FlaskClient]]:
+    """Return a function that serves a genuine Mask R-CNN, each with other settings once."""
     clients: list[LocalClient] = []
 
-    def serve(**config: object) -> FlaskClient:
-        folder = tmp_path / f"models-{len(clients)}"
+    @functools.cache
+    def serve(config: str) -> FlaskClient:
+        folder = tmp_path_factory.mktemp("unfit")
         (folder / "tiny" / "1").mkdir(parents=True)
         (folder / "tiny/1/tiny.h5").symlink_to(tiny_file)
-        (folder / "tiny/1/model.yaml").write_text(json.dumps({"config": SETTINGS | config}))
+        (folder / "tiny/1/model.yaml").write_text(config)
         settings = Settings.from_environment(
             {"MODEL_REPOSITORY": str(folder), "MAX_MOLDED_PIXELS": "262144"}
         )
@@ -46,7 +50,7 @@ def served(tmp_path: Path, tiny_file: Path) -> Iterator[Callable[..., FlaskClien
         app.test_client_class = ContractClient
         return app.test_client()
 
-    yield serve
+    yield lambda **config: serve(json.dumps({"config": SETTINGS | config}))
     for client in clients:
         client.close()
 

@@ -55,6 +55,7 @@ def trainer_of(config: Config) -> Trainer:
     return Trainer(network, keras.optimizers.AdamW(2e-3), batch_size=2)
 
 
+@pytest.mark.slow
 def test_the_loss_falls_and_the_run_can_be_taken_up_again(config: Config, tmp_path: Path) -> None:
     reports: list[Progress] = []
     trainer = trainer_of(config)

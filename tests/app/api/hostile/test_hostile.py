@@ -35,6 +35,7 @@ def test_nothing_hostile_gets_through_or_breaks_the_server(hostile_app: Flask, g
     assert not faults, "\n".join(faults)
 
 
+@pytest.mark.slow
 def test_the_corpus_sent_again_and_again_takes_no_more_memory(root: Path):
     # One arena: what several threads leave free in theirs is no leak, and differs from run to run.
     outcome = subprocess.run(
