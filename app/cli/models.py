@@ -1,7 +1,7 @@
 """`slipway models`: what the model repository holds, without loading it.
 
 All that the load would refuse and that can be seen without a framework is told, by the load's own
-code. Only names and shapes of a model file are read.
+code.
 """
 
 from __future__ import annotations

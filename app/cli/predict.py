@@ -105,19 +105,17 @@ def _load(settings: Settings, name: str | None) -> InferenceClient:
 
     folder = settings.model_repository
     repository = ModelRepository(settings, KINDS)
-    repository.examine()
     if not repository.entries:
         raise CommandError(no_model(folder) or repository.readiness()[1])
     wanted = name or settings.default_model
     asked_by = "" if name or not wanted else f"DEFAULT_MODEL={wanted!r}: "
     try:
-        chosen = (
-            default_candidates(repository.entries)
-            if wanted is None
-            else named(repository.entries, wanted)
-        )
+        chosen = named(repository.entries, wanted) if wanted else []
     except ServingError as error:
         raise CommandError(f"{asked_by}{error}") from error
+    if not chosen and len(chosen := default_candidates(repository.entries)) > 1:
+        repository.examine()
+        chosen = default_candidates(repository.entries)
     client = LocalClient.start(settings, find=lambda _: [entry.found for entry in chosen])
     client.wait_until_loaded()
     return client

@@ -108,7 +108,7 @@ class Kind(Protocol):
         """Return what is known of the model without a framework, as plain JSON values.
 
         Raises ModelError for all that can be seen to be wrong with the file, the options and the
-        labels; `load` calls it first.
+        labels: `load` sees the same, in the same words.
         """
 
     def load(self, source: ModelSource) -> LoadedModel:

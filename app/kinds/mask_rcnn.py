@@ -68,9 +68,20 @@ class MaskRcnn:
         return f"{path.name}: its layer names are not a Mask R-CNN's"
 
     def examine(self, source: ModelSource) -> dict[str, Any]:
-        """Return backbone and class count with background; raises ModelError."""
-        architecture = _examined(source).architecture
-        return {"backbone": architecture.backbone, "num_classes": architecture.num_classes}
+        """Return backbone and class count with background; raises ModelError.
+
+        Every number is read, since a training that had diverged leaves NaN. With `allow_partial`
+        which layers count is known only when the network is there.
+        """
+        file = _examined(source)
+        try:
+            with file.reading() as read:
+                for layer in () if source.options.get("allow_partial") else file.layers:
+                    read(layer)
+        except (WeightFileError, OSError) as error:
+            raise ModelError(str(error)) from error
+        network = file.architecture
+        return {"backbone": network.backbone, "num_classes": network.num_classes}
 
     def load(self, source: ModelSource) -> LoadedModel:
         """Build the network that the file asks for; raises ModelError."""

@@ -123,17 +123,14 @@ class ModelRepository:
 
     def _examined(self, entry: Entry, path: Path) -> Entry:
         kind, source = self._source(entry, path)
-        facts = {**entry.description, **self._facts(kind, source)}
+        facts = {**entry.description, "bytes": path.stat().st_size, **kind.examine(source)}
         return replace(entry, kind=kind.name, description=facts)
 
-    def _facts(self, kind: Kind, source: ModelSource) -> dict[str, Any]:
-        """Return what is known of a model before it is loaded; raises ModelError."""
-        facts = kind.examine(source)
-        check_goldens(source)
-        return {**facts, "bytes": source.path.stat().st_size}
-
     def _source(self, entry: Entry, path: Path) -> tuple[Kind, ModelSource]:
-        """Return a model's kind and what it is loaded from; raises ModelError."""
+        """Return a model's kind and what it is loaded from, its goldens looked at.
+
+        Raises ModelError.
+        """
         if problem := no_content(path):
             raise ModelError(problem)
         found = entry.found
@@ -149,16 +146,16 @@ class ModelRepository:
             threads=self._settings.inference_threads or available_cores(),
             max_molded_pixels=self._settings.max_molded_pixels,
         )
+        check_goldens(source)
         return kind, source
 
     def _loaded(self, entry: Entry, path: Path) -> Entry:
         kind, source = self._source(entry, path)
-        facts = self._facts(kind, source)
         model = kind.load(source)
         model.warm_up()
         description = {
             **entry.description,
-            **facts,
+            "bytes": path.stat().st_size,
             **model.describe(),
             "labels": list(model.labels),
             "sha256": _sha256(path),

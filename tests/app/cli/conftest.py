@@ -78,5 +78,5 @@ def weight_file(tmp_path: Path) -> Path:
         for layer, shape in shapes.items():
             name = f"{layer}/kernel:0"
             file.create_group(layer).attrs["weight_names"] = [name.encode()]
-            file[layer].create_dataset(name, shape, "float32")
+            file[layer].create_dataset(name, data=np.full(shape, 0.5, np.float32))
     return path

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from app.serving.local_client import LocalClient
 from app.settings import Settings
 from tests.app.cli.conftest import Run
 from tests.app.serving.model_folder import POINTER, Models
+from tests.mrcnn.tiny import SETTINGS, Groups, changed
 
 
 def test_models_lists_what_is_there_and_what_is_wrong_with_it(run: Run, models: Models):
@@ -114,6 +117,26 @@ def test_what_is_wrong_in_model_yaml_is_told_in_the_words_of_the_load(
     (told,) = client.models()
     client.close()
     assert f"narrow version 1 cannot be served: {told.error}\n" in out
+
+
+def test_weights_that_are_no_numbers_are_told_in_the_words_of_the_load(
+    run: Run, tiny_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    def spoil(groups: Groups) -> None:
+        groups["conv1"][0][1][0, 0, 0, 0] = np.nan
+
+    changed(tiny_file, tmp_path / "tiny.h5", spoil)
+    (tmp_path / "tiny.yaml").write_text(json.dumps({"config": SETTINGS}))
+    monkeypatch.setenv("MODEL_REPOSITORY", str(tmp_path))
+    status, out, _ = run("models")
+    assert status == 1
+    assert "tiny version 1 cannot be served: tiny.h5: " in out
+    assert "holds 1 NaN" in out
+    client = LocalClient.start(Settings.from_environment())
+    assert client.wait_until_loaded(60)
+    (told,) = client.models()
+    client.close()
+    assert f"tiny version 1 cannot be served: {told.error}\n" in out
 
 
 @pytest.mark.parametrize(
