@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import socket
@@ -25,8 +26,13 @@ def pair() -> Iterator[tuple[socket.socket, socket.socket]]:
         yield left, right
 
 
-def open_descriptors() -> int:
-    return len(os.listdir("/proc/self/fd"))
+def descriptors_of(memory: str) -> int:
+    """Count the descriptors of this process that are of a memory file's."""
+    links = []
+    for descriptor in os.listdir("/proc/self/fd"):
+        with contextlib.suppress(OSError):
+            links.append(os.readlink(f"/proc/self/fd/{descriptor}"))
+    return sum(link.startswith(f"/memfd:{memory} ") for link in links)
 
 
 def test_a_header_arrays_and_a_descriptor_arrive(pair):
@@ -102,14 +108,13 @@ def layout(*arrays: object) -> bytes:
 )
 def test_what_is_no_message_is_refused_and_leaks_no_descriptor(pair, data: bytes, error: str):
     left, right = pair
-    before = open_descriptors()
-    descriptor = os.memfd_create("test")
+    descriptor = os.memfd_create("leaked")
     socket.send_fds(left, [data], [descriptor])
     os.close(descriptor)
     left.shutdown(socket.SHUT_WR)
     with pytest.raises(WireError, match=error):
         receive(right)
-    assert open_descriptors() == before
+    assert descriptors_of("leaked") == 0
 
 
 def test_a_silent_peer_is_given_up_at_the_deadline(pair):
