@@ -291,5 +291,6 @@ function listen() {
 
 listen();
 show();
+element("unloaded").hidden = true;
 offerSamples({ take: takeSample });
 models.follow();
