@@ -55,7 +55,7 @@ def test_a_script_that_does_not_come_is_told_within_seconds_and_that_reloading_h
 
     page = open_page(server.url, before=lose)
     expect(page.locator("#state")).to_have_text("Connecting")
-    expect(page.get_by_role("alert")).to_have_text(WORDS, timeout=8_000)
+    expect(page.get_by_role("alert")).to_have_text(WORDS, timeout=15_000)
     expect_reload(page, server)
 
 
