@@ -26,7 +26,11 @@ MAKEFILE = (ROOT / "Makefile").read_text()
 def _pages() -> list[Path]:
     rooms = ("app", "bench", "cloud_function", "docs", "kubernetes", "models", "mrcnn", "tests")
     nested = (page for room in rooms for page in (ROOT / room).rglob("*.md"))
-    return [ROOT / "README.md", *sorted(nested)]
+    return [ROOT / "README.md", *sorted(page for page in nested if not _is_from_npm(page))]
+
+
+def _is_from_npm(page: Path) -> bool:
+    return "node_modules" in page.parts
 
 
 def _blocks(language: str) -> list[str]:

@@ -89,13 +89,20 @@ def open_page(browser: Browser) -> Iterator[Callable[..., Page]]:
     """Return a function that opens the page at an address, in a context with the options given.
 
     With a `clock` of its own the page waits only as long as the test says; a `script` runs before
-    the page's own. A script error, a breach of the policy or a request to another host fails the
-    test.
+    the page's own, and `before` has the page before it is opened. A script error, a breach of the
+    policy or a request to another host fails the test.
     """
     contexts: list[BrowserContext] = []
     faults: list[str] = []
 
-    def open_page(url: str, *, clock: bool = False, script: str = "", **options: object) -> Page:
+    def open_page(
+        url: str,
+        *,
+        clock: bool = False,
+        script: str = "",
+        before: Callable[[Page], object] = lambda page: None,
+        **options: object,
+    ) -> Page:
         options.setdefault("viewport", {"width": 1200, "height": 800})
         context = browser.new_context(**options)
         contexts.append(context)
@@ -115,6 +122,7 @@ def open_page(browser: Browser) -> Iterator[Callable[..., Page]]:
                 None if request.url.startswith((url, "blob:")) else faults.append(request.url)
             ),
         )
+        before(page)
         page.goto(url)
         return page
 

@@ -1,8 +1,8 @@
 """A network of the tests' own, in which nothing comes or goes.
 
 Chromium gives up what it is loading whenever an interface of the machine changes
-(`ERR_NETWORK_CHANGED`), as each pod and each container of other tests changes them: a page
-would wait for its script for ever.
+(`ERR_NETWORK_CHANGED`), as each pod and each container of other tests changes them: a page's
+scripts would not come.
 """
 
 from __future__ import annotations

@@ -63,6 +63,15 @@ def test_a_request_can_be_tried_and_is_shown_as_a_shell_line(
     expect(picture).to_have_js_property("naturalWidth", 200)
 
 
+def test_parameters_are_asked_for_by_a_browser_that_cannot_count_them(docs: Page, server: Server):
+    # Before 2023 browsers had no URLSearchParams.size.
+    docs.add_init_script("delete URLSearchParams.prototype.size")
+    docs.reload()
+    docs.locator("#predict .try > summary").click()
+    docs.locator("#predict-min_score").fill("0.5")
+    expect(docs.locator("#predict .asked")).to_contain_text(f"{server.url}/predict?min_score=0.5")
+
+
 def test_a_refusal_is_shown_as_it_comes(docs: Page):
     docs.locator("#show_model .try > summary").click()
     docs.locator("#show_model-name").fill("strete")

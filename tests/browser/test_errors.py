@@ -4,14 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.app.api.server import Server
 from tests.app.serving.model_folder import Models
 from tests.browser.conftest import running
-from tests.browser.person import drop_files, expect_states, pick, pick_sample, thumbs
+from tests.browser.person import (
+    drop_files,
+    expect_states,
+    pick,
+    pick_sample,
+    thumbs,
+    wait_for_held,
+)
 
 pytestmark = pytest.mark.browser
 
@@ -121,6 +129,74 @@ def test_an_answer_that_is_no_answer_is_told(page: Page, discs: Path):
     page.route("**/predict?*", lambda route: route.fulfill(status=200, body="<html>log in</html>"))
     pick(page, discs)
     expect(page.locator("#failure-title")).to_contain_text("The server's answer cannot be read")
+
+
+def test_a_refusal_of_another_shape_is_told_in_words_of_the_pages_own(page: Page, discs: Path):
+    problem = {"title": {"code": 7}, "detail": [{"loc": ["body"], "msg": "too many"}]}
+    page.route("**/predict?*", lambda route: route.fulfill(status=413, json=problem))
+    pick(page, discs)
+    expect_states(page, "failed")
+    expect(page.locator("#failure-title")).to_have_text(
+        "discs of mine.png: The picture is too large for the server"
+    )
+    expect(page.locator("#failure-detail")).to_be_empty()
+    expect(page.locator("#announcer")).to_have_text(
+        "discs of mine.png failed: The picture is too large for the server."
+    )
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        pytest.param({"json": {}}, id="empty"),
+        pytest.param({"json": {"models": None, "samples": 3}}, id="no-list"),
+        pytest.param({"body": "<html>log in</html>"}, id="markup"),
+    ],
+)
+def test_lists_that_are_none_leave_a_page_that_works(
+    open_page: Callable[..., Page], server: Server, discs: Path, answer: dict[str, Any]
+):
+    def answer_so(page: Page) -> None:
+        for path in ("**/v1/models", "**/samples"):
+            page.route(path, lambda route: route.fulfill(**answer))
+
+    page = open_page(server.url, before=answer_so)
+    expect(page.locator("#state")).to_have_text("Ready")
+    expect(page.locator("#samples-field")).to_be_hidden()
+    pick(page, discs)
+    expect_states(page, "done")
+
+
+def test_a_readiness_that_cannot_be_read_is_told(open_page: Callable[..., Page], server: Server):
+    markup = "<html>log in</html>"
+
+    def answer_so(page: Page) -> None:
+        page.route("**/readyz", lambda route: route.fulfill(body=markup))
+
+    page = open_page(server.url, before=answer_so)
+    expect(page.locator("#state")).to_have_text("Not ready")
+    expect(page.locator("#prompt-hint")).to_have_text("The server's answer cannot be read.")
+
+
+def test_a_server_that_says_nothing_is_told_on_arrival_and_asked_again(
+    open_page: Callable[..., Page], server: Server
+):
+    held: list[Route] = []
+
+    def hold(page: Page) -> None:
+        page.route("**/readyz", lambda route: held.append(route))
+
+    page = open_page(server.url, clock=True, before=hold)
+    wait_for_held(page, held, 1)
+    expect(page.locator("#state")).to_have_text("Connecting")
+    page.clock.fast_forward("00:11")
+    expect(page.locator("#state")).to_have_text("Not ready")
+    expect(page.locator("#prompt-hint")).to_have_text(
+        "It has stopped, or the network to it is down."
+    )
+    page.unroute("**/readyz")
+    page.clock.fast_forward("00:03")
+    expect(page.locator("#state")).to_have_text("street is ready")
 
 
 def test_a_file_that_is_gone_by_the_time_it_is_sent_is_told(page: Page, discs: Path):

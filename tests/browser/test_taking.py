@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
@@ -14,14 +15,51 @@ from playwright.sync_api import Page, expect
 from tests.app.api.server import Server
 from tests.browser.person import (
     expect_result,
+    expect_states,
     lit,
     move_slider,
     pick,
     pick_sample,
     place_on_picture,
+    thumbs,
 )
 
 pytestmark = pytest.mark.browser
+
+# A photo that takes long to decode, once `isHeld`: until `letGo()`.
+HOLD_DECODING = """
+window.isHeld = false;
+const decode = window.createImageBitmap;
+window.createImageBitmap = async (...given) => {
+  const bitmap = await decode(...given);
+  if (isHeld) {
+    await new Promise((done) => {
+      window.letGo = () => {
+        isHeld = false;
+        done();
+      };
+    });
+  }
+  return bitmap;
+};
+"""
+# What browsers do with a canvas that is too wide for them: some have no context for it, in others
+# no picture comes of it.
+REFUSE_CANVAS = {
+    "null": """
+        const { getContext } = HTMLCanvasElement.prototype;
+        HTMLCanvasElement.prototype.getContext = function (...given) {
+          return this.width > 2000 ? null : getContext.apply(this, given);
+        };
+    """,
+    "blob": """
+        const { toBlob } = HTMLCanvasElement.prototype;
+        HTMLCanvasElement.prototype.toBlob = function (take, ...given) {
+          if (this.width > 2000) take(null);
+          else toBlob.call(this, take, ...given);
+        };
+    """,
+}
 
 
 def clipboard(page: Page) -> str:
@@ -157,6 +195,77 @@ def test_the_saved_picture_singles_out_what_the_page_does(page: Page, discs: Pat
     saved = save_picture(page, tmp_path)
     assert saved.getpixel((80, 90)) == (250, 0, 0)
     assert sum(saved.getpixel((220, 80))) < 0.8 * 210
+
+
+def test_a_photo_that_is_looked_at_again_is_saved_with_all_its_pixels(
+    page: Page, discs: Path, tmp_path: Path
+):
+    noise = np.random.default_rng(5).integers(0, 256, (900, 1200, 3), np.uint8)
+    fine = tmp_path / "fine.png"
+    Image.fromarray(noise).save(fine)
+    pick(page, discs, fine)
+    expect_states(page, "done", "done")
+    thumbs(page).nth(1).locator(".thumb").click()
+    for layer in ("Masks", "Boxes", "Labels"):
+        page.get_by_role("checkbox", name=layer).uncheck()
+    saved = save_picture(page, tmp_path)
+    assert saved.size == (1200, 900)
+    assert (np.asarray(saved) == noise).all()
+
+
+def test_who_leaves_a_photo_before_it_is_saved_is_told_and_may_save_the_next(
+    open_page: Callable[..., Page], server: Server, discs: Path, photo: Path
+):
+    page = open_page(server.url, script=HOLD_DECODING)
+    pick(page, discs, photo)
+    expect_states(page, "done", "done")
+    page.evaluate("() => { isHeld = true; }")
+    thumbs(page).nth(1).locator(".thumb").click()
+    page.get_by_role("button", name="Save PNG").click()
+    expect(page.locator("#save-picture")).to_be_disabled()
+    thumbs(page).nth(0).locator(".thumb").click()
+    page.evaluate("() => letGo()")
+    expect(page.locator("#notice")).to_have_text(
+        "red.jpg was not saved: another photo was chosen before it could be drawn."
+    )
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Save PNG").click()
+    assert download.value.suggested_filename == "discs of mine-instances.png"
+
+
+def test_a_photo_that_is_removed_before_it_is_saved_leaves_the_next_to_be_saved(
+    open_page: Callable[..., Page], server: Server, discs: Path, photo: Path
+):
+    page = open_page(server.url, script=HOLD_DECODING)
+    pick(page, discs, photo)
+    expect_states(page, "done", "done")
+    page.evaluate("() => { isHeld = true; }")
+    thumbs(page).nth(1).locator(".thumb").click()
+    page.get_by_role("button", name="Save PNG").click()
+    for name in ("red.jpg", "discs of mine.png"):
+        page.get_by_role("button", name=f"Remove {name}").click()
+    page.evaluate("() => letGo()")
+    pick_sample(page)
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Save PNG").click()
+    assert download.value.suggested_filename == "discs-instances.png"
+
+
+@pytest.mark.parametrize(
+    "refused", [pytest.param("null", id="no-context"), pytest.param("blob", id="no-blob")]
+)
+def test_a_picture_too_large_for_the_browser_is_saved_smaller_and_it_is_said(
+    open_page: Callable[..., Page], server: Server, discs: Path, tmp_path: Path, refused: str
+):
+    page = open_page(server.url, script=REFUSE_CANVAS[refused])
+    pick(page, large_discs(discs))
+    expect_result(page)
+    saved = save_picture(page, tmp_path)
+    assert saved.size == (1600, 1200)
+    expect(page.locator("#notice")).to_have_text(
+        "This browser cannot make a picture of this size: it is 0.5 of it."
+    )
+    expect(page.locator("#save-picture")).to_be_enabled()
 
 
 def test_what_was_saved_is_let_go_of(open_page: Callable[..., Page], server: Server):

@@ -1,11 +1,28 @@
 // The large picture: the photo that is looked at with its instances, or what becomes of it.
 
+/** @import { Scene } from "./drawing.js" */
+/** @import { Acts as Gestures } from "./gestures.js" */
+/** @import { Photo } from "./photos.js" */
+/** @import { Problem } from "./server.js" */
+/** @import { Place } from "./view.js" */
+
 import { Drawing } from "./drawing.js";
+import { element } from "./elements.js";
 import { listenToKeys, listenToPointers } from "./gestures.js";
 import { maskOf } from "./masks.js";
 import { busyText, showProgress } from "./progress.js";
 import { View } from "./view.js";
 import { plural, sentence, summary } from "./words.js";
+
+/**
+ * What a person does on the board; an index is null where there is no instance.
+ * @typedef {object} Acts
+ * @property {(index: number | null) => void} point
+ * @property {(index: number | null) => void} press
+ * @property {(by: number) => void} step
+ * @property {() => void} retry
+ * @property {() => void} remove
+ */
 
 const NARROW = window.matchMedia("(max-width: 860px)");
 const NARROW_SHARE = 0.58; // Of a phone's height.
@@ -13,19 +30,20 @@ const NARROW_LEAST_PX = 240;
 const MOST_DENSITY = 3;
 const BUTTON_ZOOM = 1.6;
 
-const element = (id) => document.getElementById(id);
-
 export class Board {
   #board = element("board");
   #canvas = element("canvas");
   #drawing = new Drawing();
   #view = new View();
+  /** @type {Photo | null} */
   #photo = null;
+  /** @type {Scene | null} */
   #scene = null;
   #isDue = false;
 
-  /** `on` has `point(index)`, `press(index)`, `step(by)`, `retry()` and `remove()`. */
+  /** @param {Acts} on */
   constructor(on) {
+    /** @type {Gestures} */
     const gestures = {
       point: (place) => on.point(place && this.#instanceAt(place)),
       press: (place) => on.press(this.#instanceAt(place)),
@@ -55,7 +73,12 @@ export class Board {
     return this.#view.scale;
   }
 
-  /** Show a photo, null for none, with what `pixels` the browser has of it. */
+  /**
+   * Show a photo, null for none, with what `pixels` the browser has of it.
+   * @param {Photo | null} photo
+   * @param {Scene["source"]} pixels
+   * @param {Pick<Scene, "indices" | "lit" | "layers">} shown
+   */
   show(photo, pixels, { indices, lit, layers }) {
     if (photo !== this.#photo) {
       this.#view.reset();
@@ -70,20 +93,25 @@ export class Board {
     this.#plan();
   }
 
-  /** What is shown, in the terms of drawing.js. */
+  /** What is shown. */
   get scene() {
     return this.#scene;
   }
 
-  /** Bring an instance into sight where the picture is zoomed. */
+  /**
+   * Bring an instance into sight where the picture is zoomed.
+   * @param {number} index
+   */
   reveal(index) {
-    this.#look(() => this.#view.reveal(this.#scene.instances[index].box));
+    this.#look(({ instances }) => this.#view.reveal(instances[index].box));
   }
 
+  /** @param {Place} place */
   #instanceAt(place) {
-    if (!this.#photo?.answer) return null;
+    if (!this.#scene) return null;
     const { x, y } = this.#view.pixelAt(place);
     const { instances, indices } = this.#scene;
+    /** @type {number | null} */
     let found = null;
     for (const index of indices) {
       const { box, area } = instances[index];
@@ -94,9 +122,10 @@ export class Board {
     return found;
   }
 
+  /** @param {(scene: Scene) => void} change */
   #look(change) {
     if (!this.#scene) return;
-    change();
+    change(this.#scene);
     this.#plan();
   }
 
@@ -135,42 +164,52 @@ export class Board {
   /** Say what becomes of the photo. */
   #tell() {
     const photo = this.#photo;
+    const problem = photo?.problem;
     const view = viewOf(photo);
     this.#board.dataset.view = view;
     this.#board.setAttribute("aria-busy", String(view === "busy"));
     this.#canvas.hidden = !this.#scene;
     this.#canvas.setAttribute("aria-label", pictureText(photo));
-    if (view === "busy") tellProgress(photo);
-    if (view === "failed") tellFailure(photo);
+    if (photo && view === "busy") tellProgress(photo);
+    if (photo && problem) tellFailure(photo.name, problem);
   }
 }
 
-/** Unlike `disabled`, this does not take the focus away from who has just pressed it. */
+/**
+ * Unlike `disabled`, this does not take the focus away from who has just pressed it.
+ * @param {keyof Elements} id
+ * @param {boolean} isDisabled
+ */
 function disable(id, isDisabled) {
   element(id).setAttribute("aria-disabled", String(isDisabled));
 }
 
+/** @param {Photo | null} photo */
 function viewOf(photo) {
   if (!photo) return "empty";
   if (photo.state === "failed") return "failed";
   return photo.state === "done" ? "result" : "busy";
 }
 
+/** @param {Photo | null} photo */
 function pictureText(photo) {
-  const instances = photo?.answer?.prediction.instances;
-  if (!instances) return photo?.name ?? "No picture";
+  if (!photo?.answer) return photo?.name ?? "No picture";
+  const { instances } = photo.answer.prediction;
   return `${photo.name}: ${plural(instances.length, "instance")}. ${summary(instances)}`;
 }
 
+/** @param {Photo} photo */
 function tellProgress(photo) {
   element("busy-text").textContent = busyText(photo);
   showProgress(element("busy-progress"), photo);
 }
 
-function tellFailure({ name, problem }) {
+/** @param {string} name @param {Problem} problem */
+function tellFailure(name, problem) {
   element("failure-title").textContent = `${name}: ${problem.title}`;
   element("failure-detail").textContent = problem.detail ? sentence(problem.detail) : "";
-  const id = problem.members.request_id;
-  element("failure-id").textContent = problem.status >= 500 && id ? `Request ${id}` : "";
+  const { status, requestId } = problem;
+  const isTheServers = status !== null && status >= 500 && requestId;
+  element("failure-id").textContent = isTheServers ? `Request ${requestId}` : "";
   element("failure-retry").hidden = !problem.isPassing;
 }

@@ -1,14 +1,27 @@
 // Draws a photo with its instances: on the screen, where only what has changed is done anew, and
 // whole, at the photo's own size, for saving.
 //
-// A scene is `{source, size, instances, indices, lit, layers}`: anything that a canvas can draw, or
-// null; the photo's width and height; the instances and the indices of those that are shown; the
-// index of the one singled out, or null; and which of masks, boxes and labels are on. `unit` is how
-// many canvas pixels a line of one pixel takes.
+// `unit` is how many canvas pixels a line of one pixel takes.
 
+/** @import { Layers } from "./filter.js" */
+/** @import { Frame } from "./masks.js" */
+/** @import { Size } from "./photos.js" */
+/** @import { Instance } from "./server.js" */
+
+import { contextOf } from "./canvas.js";
 import { colour } from "./colours.js";
 import { Surface, paintMasks, singleOut } from "./layer.js";
 import { drawMarks } from "./marks.js";
+
+/**
+ * @typedef {object} Scene
+ * @property {HTMLCanvasElement | ImageBitmap | null} source The photo, maybe smaller than it is.
+ * @property {Size} size The photo's own.
+ * @property {Instance[]} instances
+ * @property {number[]} indices Of the instances that are shown.
+ * @property {number | null} lit The index of the one that is singled out.
+ * @property {Layers} layers
+ */
 
 const VEIL = "rgb(8 12 16 / .5)";
 const NO_PHOTO = "#5a6570";
@@ -21,24 +34,37 @@ export class Drawing {
   #masks = new Surface();
   #dimmed = new Surface();
   #single = { inside: new Surface(), edge: new Surface() };
+  /** @type {Record<string, unknown[]>} */
   #done = {};
 
-  /** Draw the part of a scene that `frame` tells onto a canvas of the frame's size. */
+  /**
+   * Draw the part of a scene that `frame` tells onto a canvas of the frame's size.
+   * @param {HTMLCanvasElement} canvas
+   * @param {Scene} scene
+   * @param {Frame} frame
+   * @param {number} unit
+   */
   draw(canvas, scene, frame, unit) {
     this.drawPixels(canvas, scene, frame, unit);
-    drawMarks(canvas.getContext("2d"), scene, frame, unit);
+    drawMarks(contextOf(canvas), scene, frame, unit);
   }
 
-  /** Draw photo and masks alone. */
+  /**
+   * Draw photo and masks alone.
+   * @param {HTMLCanvasElement} canvas
+   * @param {Scene} scene
+   * @param {Frame} frame
+   * @param {number} unit
+   */
   drawPixels(canvas, scene, frame, unit) {
     if (canvas.width !== frame.width) canvas.width = frame.width;
     if (canvas.height !== frame.height) canvas.height = frame.height;
-    const context = canvas.getContext("2d");
+    const context = contextOf(canvas);
     if (scene.lit === null) {
-      this.#drawAll(context, scene, frame, unit, 1);
+      this.#drawAll(context, scene, frame, unit);
     } else {
       context.drawImage(this.#dimmedOf(scene, frame, unit), 0, 0);
-      this.#drawLit(context, scene, frame, unit);
+      this.#drawLit(context, scene, frame, unit, scene.lit);
     }
   }
 
@@ -50,7 +76,13 @@ export class Drawing {
     for (const surface of all) surface.clear();
   }
 
-  #drawAll(context, scene, frame, unit, alpha) {
+  /**
+   * @param {CanvasRenderingContext2D} context
+   * @param {Scene} scene
+   * @param {Frame} frame
+   * @param {number} unit
+   */
+  #drawAll(context, scene, frame, unit, alpha = 1) {
     context.drawImage(this.#groundOf(scene, frame), 0, 0);
     if (!scene.layers.masks) return;
     context.globalAlpha = alpha;
@@ -58,7 +90,12 @@ export class Drawing {
     context.globalAlpha = 1;
   }
 
-  /** What lies around the one that is singled out: the same whichever it is. */
+  /**
+   * What lies around the one that is singled out: the same whichever it is.
+   * @param {Scene} scene
+   * @param {Frame} frame
+   * @param {number} unit
+   */
   #dimmedOf(scene, frame, unit) {
     const { source, instances, indices, layers } = scene;
     const shown = layers.masks ? indices.join() : null;
@@ -71,6 +108,7 @@ export class Drawing {
     });
   }
 
+  /** @param {Scene} scene @param {Frame} frame */
   #groundOf({ source, size }, frame) {
     const { x, y, scale, width, height } = frame;
     return this.#once("ground", [source, x, y, scale, width, height], this.#ground, () => {
@@ -96,6 +134,7 @@ export class Drawing {
     });
   }
 
+  /** @param {Scene} scene @param {Frame} frame @param {number} unit */
   #masksOf({ instances, indices }, frame, unit) {
     const fine = finer(frame, unit);
     const key = [instances, indices.join(), ...Object.values(fine)];
@@ -109,17 +148,23 @@ export class Drawing {
     });
   }
 
-  #drawLit(context, scene, frame, unit) {
-    const { instances, lit } = scene;
+  /**
+   * @param {CanvasRenderingContext2D} context
+   * @param {Scene} scene
+   * @param {Frame} frame
+   * @param {number} unit
+   * @param {number} lit
+   */
+  #drawLit(context, scene, frame, unit, lit) {
     const fine = finer(frame, unit);
     const outline = outlineOf(fine, frame, unit * 1.4);
-    const single = singleOut(this.#single, painting(instances, lit), fine, outline);
+    const single = singleOut(this.#single, painting(scene.instances, lit), fine, outline);
     if (!single) return;
     const ratio = fine.scale / frame.scale;
     const [x, y] = [single.left / ratio, single.top / ratio];
     const [w, h] = [single.width / ratio, single.height / ratio];
     const ground = this.#groundOf(scene, frame);
-    const inside = single.inside.getContext("2d");
+    const inside = contextOf(single.inside);
     inside.globalCompositeOperation = "source-in";
     inside.drawImage(ground, x, y, w, h, 0, 0, single.width, single.height);
     inside.globalCompositeOperation = "source-over";
@@ -127,7 +172,13 @@ export class Drawing {
     context.drawImage(single.edge, x, y, w, h);
   }
 
-  /** Return the surface's canvas; `draw` it only when its key is another than the last time. */
+  /**
+   * Return the surface's canvas; `draw` it only when its key is another than the last time.
+   * @param {string} name
+   * @param {unknown[]} key
+   * @param {Surface} surface
+   * @param {() => void} draw
+   */
   #once(name, key, surface, draw) {
     const last = this.#done[name];
     if (!last || key.some((part, at) => part !== last[at])) {
@@ -140,13 +191,16 @@ export class Drawing {
 
 /**
  * A new canvas with the whole scene, `scale` times the photo's size. It is made band by band, so
- * that a large photo needs one canvas of its size and no more.
+ * that a large photo needs one canvas of its size and no more. Raises `CanvasRefused`.
+ * @param {Scene} scene
+ * @param {number} scale
+ * @param {number} unit
  */
 export function drawWhole(scene, scale, unit) {
   const canvas = document.createElement("canvas");
   canvas.width = Math.max(1, Math.round(scene.size.width * scale));
   canvas.height = Math.max(1, Math.round(scene.size.height * scale));
-  const context = canvas.getContext("2d");
+  const context = contextOf(canvas);
   const band = document.createElement("canvas");
   const drawing = new Drawing();
   const whole = { x: 0, y: 0, scale, width: canvas.width, height: canvas.height };
@@ -161,9 +215,16 @@ export function drawWhole(scene, scale, unit) {
   return canvas;
 }
 
-const painting = (instances, index) => ({ instance: instances[index], colour: colour(index) });
+/** @param {Instance[]} instances @param {number} index */
+function painting(instances, index) {
+  return { instance: instances[index], colour: colour(index) };
+}
 
-/** The frame at which masks are painted: finer where the screen is coarse. */
+/**
+ * The frame at which masks are painted: finer where the screen is coarse.
+ * @param {Frame} frame
+ * @param {number} unit
+ */
 function finer(frame, unit) {
   const wanted = Math.max(1, 2 / unit);
   const ratio = Math.min(wanted, Math.sqrt(LAYER_PIXELS / (frame.width * frame.height)));
@@ -177,6 +238,7 @@ function finer(frame, unit) {
   };
 }
 
+/** @param {Frame} fine @param {Frame} frame @param {number} unit */
 function outlineOf(fine, frame, unit) {
   return Math.max(1, Math.round((1.5 * unit * fine.scale) / frame.scale));
 }

@@ -1,17 +1,24 @@
 // The models that failed, above everything else: nobody hovers over what looks right.
 
+/** @import { Fault } from "./models.js" */
+
+import { element, part } from "./elements.js";
 import { plural, shortened } from "./words.js";
 
 const LONGEST_REASON = 240;
 
-/** Show `{name, title, reason}` of each model that failed; nothing where there is none. */
+/**
+ * Show each model that failed; nothing where there is none.
+ * @param {Fault[]} faults
+ */
 export function showFaults(faults) {
-  const section = document.getElementById("faults");
+  const section = element("faults");
   section.hidden = !faults.length;
-  document.getElementById("faults-title").textContent = `${plural(faults.length, "model")} failed`;
-  section.querySelector("ul").replaceChildren(...faults.map(item));
+  element("faults-title").textContent = `${plural(faults.length, "model")} failed`;
+  part(section, "ul", HTMLUListElement).replaceChildren(...faults.map(item));
 }
 
+/** @param {Fault} fault */
 function item({ name, title, reason }) {
   const link = document.createElement("a");
   link.href = `/v1/models/${encodeURIComponent(name)}`;

@@ -1,15 +1,20 @@
 // Pictures that a person drops, pastes or picks.
 
-const element = (id) => document.getElementById(id);
+import { element } from "./elements.js";
 
 let pasted = 0;
 
-/** Listen; `take(files)` gets what comes, `say(text)` what to tell where nothing does. */
+/**
+ * Listen; `take` gets what comes, `say` what to tell where nothing does.
+ * @param {{ take: (files: File[]) => void, say: (text: string) => void }} on
+ */
 export function listenForPictures({ take, say }) {
   const input = element("file");
-  for (const id of ["pick", "add"]) element(id).addEventListener("click", () => input.click());
+  for (const button of [element("pick"), element("add")]) {
+    button.addEventListener("click", () => input.click());
+  }
   input.addEventListener("change", () => {
-    take([...input.files]);
+    take([...(input.files ?? [])]);
     input.value = "";
   });
 
@@ -30,13 +35,16 @@ export function listenForPictures({ take, say }) {
   document.addEventListener("drop", (event) => {
     event.preventDefault();
     board.classList.remove("hovered");
-    const files = [...event.dataTransfer.files];
+    const files = [...(event.dataTransfer?.files ?? [])];
     if (files.length) take(files);
     else say("What was dropped is no file: save the picture first, or copy and paste it.");
   });
 }
 
-/** A pasted picture under a name of its own: browsers call every one of them "image.png". */
+/**
+ * A pasted picture under a name of its own: browsers call every one of them "image.png".
+ * @param {File} file
+ */
 function named(file) {
   if (file.name && file.name !== "image.png") return file;
   pasted += 1;

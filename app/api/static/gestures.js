@@ -1,20 +1,33 @@
 // What pointer, wheel and keys mean on the picture: point, single out, come closer, push.
 
+/** @import { Place } from "./view.js" */
+
+/**
+ * What a person does on the picture. A place is in CSS pixels from the canvas's middle; `point`
+ * gets null when the pointer leaves.
+ * @typedef {object} Acts
+ * @property {(place: Place | null) => void} point
+ * @property {(place: Place) => void} press
+ * @property {(factor: number, place?: Place) => void} zoom
+ * @property {(x: number, y: number) => void} push
+ * @property {() => void} whole
+ * @property {(by: number) => void} step
+ * @property {() => boolean} isWhole
+ */
+
 const SLACK_PX = 6; // A press that moves less is no push.
 const KEY_PUSH_PX = 60;
 const KEY_ZOOM = 1.5;
+/** @type {Partial<Record<string, number>>} */
 const STEPS = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 };
 
-/**
- * Listen on a canvas. `on` has `point(place)`, null when the pointer leaves; `press(place)`;
- * `zoom(factor, place)`, `push(x, y)`, `whole()`; `step(by)`; and `isWhole()`. A place is `{x, y}`
- * in CSS pixels from the canvas's middle.
- */
+/** @param {HTMLCanvasElement} canvas @param {Acts} on */
 export function listenToPointers(canvas, on) {
+  /** @type {Map<number, Place>} */
   const down = new Map(); // Pointer id: its last place.
   let pushed = 0; // How far this press has moved.
 
-  const placeOf = (event) => {
+  const placeOf = (/** @type {MouseEvent} */ event) => {
     const frame = canvas.getBoundingClientRect();
     return {
       x: event.clientX - frame.left - frame.width / 2,
@@ -46,9 +59,9 @@ export function listenToPointers(canvas, on) {
       on.push(place.x - last.x, place.y - last.y);
     }
   });
-  for (const kind of ["pointerup", "pointercancel"]) {
-    canvas.addEventListener(kind, (event) => down.delete(event.pointerId));
-  }
+  const lift = (/** @type {PointerEvent} */ event) => down.delete(event.pointerId);
+  canvas.addEventListener("pointerup", lift);
+  canvas.addEventListener("pointercancel", lift);
   canvas.addEventListener("pointerleave", (event) => {
     if (event.pointerType !== "touch") on.point(null);
     down.delete(event.pointerId);
@@ -72,7 +85,11 @@ export function listenToPointers(canvas, on) {
   );
 }
 
-/** Listen to the keys of a canvas that has the focus; `on` as above. */
+/**
+ * Listen to the keys of a canvas that has the focus.
+ * @param {HTMLCanvasElement} canvas
+ * @param {Acts} on
+ */
 export function listenToKeys(canvas, on) {
   canvas.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
@@ -81,12 +98,13 @@ export function listenToKeys(canvas, on) {
   });
 }
 
+/** @param {KeyboardEvent} event @param {Acts} on */
 function act({ key, shiftKey }, on) {
-  if (shiftKey && key.startsWith("Arrow")) {
-    const horizontal = key === "ArrowLeft" || key === "ArrowRight";
-    const by = -Math.sign(STEPS[key]) * KEY_PUSH_PX;
-    on.push(horizontal ? by : 0, horizontal ? 0 : by);
-  } else if (STEPS[key]) on.step(STEPS[key]);
+  const step = STEPS[key];
+  if (step !== undefined && shiftKey) {
+    const isAcross = key === "ArrowLeft" || key === "ArrowRight";
+    on.push(isAcross ? -step * KEY_PUSH_PX : 0, isAcross ? 0 : -step * KEY_PUSH_PX);
+  } else if (step !== undefined) on.step(step);
   else if (key === "Home") on.step(-Infinity);
   else if (key === "End") on.step(Infinity);
   else if (key === "+" || key === "=") on.zoom(KEY_ZOOM);
@@ -96,6 +114,7 @@ function act({ key, shiftKey }, on) {
   return true;
 }
 
+/** @param {Place} a @param {Place} b */
 function distance(a, b) {
   return Math.hypot(a.x - b.x, a.y - b.y);
 }

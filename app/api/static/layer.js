@@ -1,6 +1,13 @@
 // Pixels of masks: many instances on one layer, or a single one cut out of its photo.
 
+/** @import { Colour } from "./colours.js" */
+/** @import { Frame, Raster } from "./masks.js" */
+/** @import { Instance } from "./server.js" */
+
+import { contextOf } from "./canvas.js";
 import { rasterise } from "./masks.js";
+
+/** @typedef {{ instance: Instance, colour: Colour }} Painting */
 
 const FILL_ALPHA = 105;
 const EDGE_ALPHA = 240;
@@ -8,30 +15,38 @@ const EDGE_ALPHA = 240;
 /** A canvas out of sight whose memory is used again and again. */
 export class Surface {
   canvas = document.createElement("canvas");
+  /** @type {ImageData | null} */
   #image = null;
 
-  /** Return cleared pixels of a size. */
+  /**
+   * Return cleared pixels of a size.
+   * @param {number} width
+   * @param {number} height
+   */
   pixels(width, height) {
     if (this.#image?.width === width && this.#image.height === height) {
       this.#image.data.fill(0);
     } else {
-      this.size(width, height);
-      this.#image = this.canvas.getContext("2d").createImageData(width, height);
+      this.#image = this.size(width, height).createImageData(width, height);
     }
     return this.#image;
   }
 
   /** Put the pixels onto the canvas, and return it. */
   put() {
-    this.canvas.getContext("2d").putImageData(this.#image, 0, 0);
+    if (this.#image) contextOf(this.canvas).putImageData(this.#image, 0, 0);
     return this.canvas;
   }
 
-  /** Make the canvas of a size, and return its context. */
+  /**
+   * Make the canvas of a size, and return its context.
+   * @param {number} width
+   * @param {number} height
+   */
   size(width, height) {
     if (this.canvas.width !== width) this.canvas.width = width;
     if (this.canvas.height !== height) this.canvas.height = height;
-    return this.canvas.getContext("2d");
+    return contextOf(this.canvas);
   }
 
   /** Give the memory back. */
@@ -41,7 +56,13 @@ export class Surface {
   }
 }
 
-/** Paint instances over each other into a frame's pixels: see-through, with a solid outline. */
+/**
+ * Paint instances over each other into a frame's pixels: see-through, with a solid outline.
+ * @param {ImageData} pixels
+ * @param {Painting[]} painted
+ * @param {Frame} frame
+ * @param {number} outline
+ */
 export function paintMasks(pixels, painted, frame, outline) {
   for (const { instance, colour } of painted) {
     const raster = rasterise(instance, frame, outline);
@@ -55,6 +76,10 @@ export function paintMasks(pixels, painted, frame, outline) {
 /**
  * One instance as two canvases, its inside opaque and its outline in colour, and where they lie in
  * the frame; null where the frame shows none of it.
+ * @param {{ inside: Surface, edge: Surface }} surfaces
+ * @param {Painting} painting
+ * @param {Frame} frame
+ * @param {number} outline
  */
 export function singleOut(surfaces, { instance, colour }, frame, outline) {
   const raster = rasterise(instance, frame, outline);
@@ -74,7 +99,13 @@ export function singleOut(surfaces, { instance, colour }, frame, outline) {
   return { inside: surfaces.inside.put(), edge: surfaces.edge.put(), left, top, width, height };
 }
 
-/** Call `each(x, y, isEdge)` for every pixel of the mask that the frame shows. */
+/**
+ * Call `each` for every pixel of the mask that the frame shows.
+ * @param {Raster} raster
+ * @param {Frame} frame
+ * @param {number} outline
+ * @param {(x: number, y: number, isEdge: boolean) => void} each
+ */
 function eachPixel({ bits, left, top, width, height, margin }, frame, outline, each) {
   const stride = height + 2 * margin;
   const across = outline * stride;
@@ -92,7 +123,13 @@ function eachPixel({ bits, left, top, width, height, margin }, frame, outline, e
   }
 }
 
-/** Lay a colour over a pixel that may be see-through itself. */
+/**
+ * Lay a colour over a pixel that may be see-through itself.
+ * @param {Uint8ClampedArray} data
+ * @param {number} at
+ * @param {Colour} colour
+ * @param {number} alpha
+ */
 function blend(data, at, [red, green, blue], alpha) {
   const under = data[at + 3];
   if (!under) {

@@ -1,16 +1,24 @@
 // Refuses a picture that the server would refuse for its size, before it is uploaded.
 
+/** @import { Size } from "./photos.js" */
+
 import { Problem } from "./server.js";
 import { megabytes, megapixels } from "./words.js";
 
 export class Limits {
-  /** `maxBytes` and `maxPixels` as the page came with them. */
+  /**
+   * @param {DOMStringMap} data The attributes `data-max-bytes` and `data-max-pixels` of the page.
+   */
   constructor({ maxBytes, maxPixels }) {
     this.maxBytes = Number(maxBytes) || Infinity;
     this.maxPixels = Number(maxPixels) || Infinity;
   }
 
-  /** The problem that the server would find; `size` is null where the browser knows none. */
+  /**
+   * The problem that the server would find; `size` is null where the browser knows none.
+   * @param {Blob} blob
+   * @param {Size | null} size
+   */
   refusal(blob, size) {
     if (blob.size > this.maxBytes) {
       return tooLarge(megabytes(blob.size), megabytes(this.maxBytes));
@@ -21,6 +29,7 @@ export class Limits {
   }
 }
 
+/** @param {string} value @param {string} limit */
 function tooLarge(value, limit) {
   const detail = `It has ${value}; the server takes at most ${limit}. It was not uploaded.`;
   return new Problem("The picture is too large", detail);

@@ -1,21 +1,34 @@
 // The list of instances: a listbox whose rows stay, hidden or not, as the filter changes.
 
-import { colour, css } from "./colours.js";
+/** @import { Instance } from "./server.js" */
 
+import { colour, css } from "./colours.js";
+import { element } from "./elements.js";
+
+/**
+ * What a person does on the list; null when the pointer leaves.
+ * @typedef {{ point: (index: number | null) => void, press: (index: number) => void }} Acts
+ */
+
+/** @type {Partial<Record<string, number>>} */
 const STEPS = { ArrowDown: 1, ArrowUp: -1, PageDown: 8, PageUp: -8 };
 
 export class InstanceList {
-  #list = document.getElementById("instances");
+  #list = element("instances");
+  /** @type {Instance[] | null} */
   #instances = null;
+  /** @type {HTMLLIElement[]} */
   #rows = [];
+  /** @type {number[]} */
   #indices = [];
+  /** @type {number | null} */
   #active = null;
 
-  /** `on` has `point(index)`, null when the pointer leaves, and `press(index)`. */
+  /** @param {Acts} on */
   constructor(on) {
     this.on = on;
-    const indexOf = (event) => {
-      const row = event.target.closest("[role=option]");
+    const indexOf = (/** @type {Event} */ { target }) => {
+      const row = target instanceof Element && target.closest("li");
       return row ? Number(row.dataset.index) : null;
     };
     this.#list.addEventListener("pointerover", (event) => {
@@ -33,7 +46,12 @@ export class InstanceList {
     this.#list.addEventListener("keydown", (event) => this.#act(event));
   }
 
-  /** Show the instances at `indices`, `lit` of them singled out and `pinned` to stay. */
+  /**
+   * Show the instances at `indices`, `lit` of them singled out and `pinned` to stay.
+   * @param {Instance[]} instances
+   * @param {number[]} indices
+   * @param {{ lit: number | null, pinned: number | null }} chosen
+   */
   show(instances, indices, { lit, pinned }) {
     if (instances !== this.#instances) {
       this.#instances = instances;
@@ -55,28 +73,37 @@ export class InstanceList {
     else this.#list.setAttribute("aria-activedescendant", this.#rows[this.#active].id);
   }
 
-  /** Scroll the list, never the page, so far that a row is in sight. */
+  /**
+   * Scroll the list, never the page, so far that a row is in sight.
+   * @param {number} index
+   */
   reveal(index) {
-    const [list, row] = [this.#list, this.#rows[index]];
+    const list = this.#list;
+    const row = this.#rows[index];
     const top = row.offsetTop - list.offsetTop;
     const foot = top + row.offsetHeight;
     if (top < list.scrollTop) list.scrollTop = top;
     else if (foot > list.scrollTop + list.clientHeight) list.scrollTop = foot - list.clientHeight;
   }
 
-  /** Single out the instance so many rows on; the first or last one where there are no more. */
+  /**
+   * Single out the instance so many rows on; the first or last one where there are no more.
+   * @param {number} by
+   */
   step(by) {
     if (!this.#indices.length) return;
-    const at = this.#indices.indexOf(this.#active);
+    const at = this.#active === null ? -1 : this.#indices.indexOf(this.#active);
     const next = at < 0 ? (by < 0 ? Infinity : 0) : at + by;
     const last = this.#indices.length - 1;
     this.on.press(this.#indices[Math.max(0, Math.min(last, next))]);
   }
 
+  /** @param {KeyboardEvent} event */
   #act(event) {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     const { key } = event;
-    if (STEPS[key]) this.step(STEPS[key]);
+    const by = STEPS[key];
+    if (by !== undefined) this.step(by);
     else if (key === "Home") this.step(-Infinity);
     else if (key === "End") this.step(Infinity);
     else if (key === "Enter" || key === " ") this.step(0);
@@ -85,11 +112,12 @@ export class InstanceList {
   }
 }
 
+/** @param {Instance} instance @param {number} index */
 function row({ label, score, area }, index) {
   const item = document.createElement("li");
   item.id = `instance-${index}`;
   item.setAttribute("role", "option");
-  item.dataset.index = index;
+  item.dataset.index = String(index);
   item.style.setProperty("--colour", css(colour(index)));
   for (const [kind, text] of [
     ["label", label],

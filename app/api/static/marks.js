@@ -1,14 +1,27 @@
 // Boxes and labels: crisp lines and text over the pixels of photo and masks.
 
+/** @import { Colour } from "./colours.js" */
+/** @import { Scene } from "./drawing.js" */
+/** @import { Frame } from "./masks.js" */
+/** @import { Instance } from "./server.js" */
+
 import { colour, css, ink } from "./colours.js";
+
+/** @typedef {{ left: number, top: number, width: number, height: number }} Place On a canvas. */
 
 const TEXT_PX = 11.5;
 const LIT_TEXT_PX = 13;
 const SMALLEST_LABELLED_PX = 14;
 
-/** Draw the boxes and labels of a scene, in the terms of drawing.js. */
+/**
+ * Draw the boxes and labels of a scene.
+ * @param {CanvasRenderingContext2D} context
+ * @param {Scene} scene
+ * @param {Frame} frame
+ * @param {number} unit
+ */
 export function drawMarks(context, { instances, indices, lit, layers }, frame, unit) {
-  const place = (index) => placeOf(instances[index].box, frame);
+  const place = (/** @type {number} */ index) => placeOf(instances[index].box, frame);
   if (layers.boxes) {
     for (const index of indices) {
       context.globalAlpha = lit === null || index === lit ? 1 : 0.2;
@@ -19,6 +32,7 @@ export function drawMarks(context, { instances, indices, lit, layers }, frame, u
   if (lit !== null) {
     drawLabel(context, label(instances, lit, LIT_TEXT_PX * unit), place(lit), frame, []);
   } else if (layers.labels) {
+    /** @type {Place[]} */
     const taken = [];
     // The surest first: where there is no room left, the others go without.
     for (const index of indices) {
@@ -29,6 +43,11 @@ export function drawMarks(context, { instances, indices, lit, layers }, frame, u
   }
 }
 
+/**
+ * @param {contract.Box} box
+ * @param {Frame} frame
+ * @returns {Place}
+ */
 function placeOf({ x_min, y_min, x_max, y_max }, { x, y, scale }) {
   return {
     left: (x_min - x) * scale,
@@ -38,6 +57,12 @@ function placeOf({ x_min, y_min, x_max, y_max }, { x, y, scale }) {
   };
 }
 
+/**
+ * @param {CanvasRenderingContext2D} context
+ * @param {Place} place
+ * @param {string} stroke
+ * @param {number} unit
+ */
 function drawBox(context, { left, top, width, height }, stroke, unit) {
   const thickness = 1.5 * unit;
   context.lineWidth = thickness;
@@ -50,12 +75,20 @@ function drawBox(context, { left, top, width, height }, stroke, unit) {
   );
 }
 
+/** @param {Instance[]} instances @param {number} index @param {number} size */
 function label(instances, index, size) {
   const { label, score } = instances[index];
   return { text: `${label} ${score.toFixed(2)}`, size, colour: colour(index) };
 }
 
-/** Draw a label where none of `taken` is, and add its place; leave it out where all is taken. */
+/**
+ * Draw a label where none of `taken` is, and add its place; leave it out where all is taken.
+ * @param {CanvasRenderingContext2D} context
+ * @param {{ text: string, size: number, colour: Colour }} label
+ * @param {Place} box
+ * @param {Frame} frame
+ * @param {Place[]} taken
+ */
 function drawLabel(context, { text, size, colour }, box, frame, taken) {
   const isInView =
     box.left < frame.width && box.top < frame.height && box.left + box.width > 0 &&
@@ -80,6 +113,7 @@ function drawLabel(context, { text, size, colour }, box, frame, taken) {
   context.fillText(text, left + size * 0.4, top + height * 0.53);
 }
 
+/** @param {Place} a @param {Place} b */
 function overlaps(a, b) {
   return (
     a.left < b.left + b.width && b.left < a.left + a.width && a.top < b.top + b.height &&

@@ -1,12 +1,28 @@
 // COCO run-length codes: what is under a pixel, and how a mask looks at the size it is drawn in.
-//
-// A frame says which part of a photo a canvas shows: `{x, y, scale, width, height}`, where the
-// canvas's pixel (i, j) is the photo's point (x + i / scale, y + j / scale).
+
+/** @import { Instance } from "./server.js" */
+
+/**
+ * Which part of a photo a canvas shows: the canvas's pixel (i, j) is the photo's point
+ * (x + i / scale, y + j / scale).
+ * @typedef {{ x: number, y: number, scale: number, width: number, height: number }} Frame
+ */
+/**
+ * A mask one byte a canvas pixel, column after column, with `margin` empty ones all around.
+ * @typedef {object} Raster
+ * @property {Uint8Array} bits
+ * @property {number} left In canvas pixels, as are the others.
+ * @property {number} top
+ * @property {number} width
+ * @property {number} height
+ * @property {number} margin
+ */
 
 /**
  * The run lengths in a compressed COCO code: how many pixels are off, on, off … going down each
  * column in turn. Six bits a character; from the third run on a run is told by its difference to
  * the last but one.
+ * @param {string} counts
  */
 export function runLengths(counts) {
   const runs = [];
@@ -30,18 +46,27 @@ export function runLengths(counts) {
 export class Mask {
   #ends; // Where each run ends; the runs of odd index are on.
 
+  /** @param {contract.RunLengthCode} code */
   constructor({ size, counts }) {
-    [this.height] = size;
+    this.height = size[0];
     let end = 0;
     this.#ends = Uint32Array.from(runLengths(counts), (length) => (end += length));
   }
 
-  /** Whether the photo's pixel is in the mask. */
+  /**
+   * Whether the photo's pixel is in the mask.
+   * @param {number} x
+   * @param {number} y
+   */
   has(x, y) {
     return this.#runAt(x * this.height + y) % 2 === 1;
   }
 
-  /** Call `each(top, bottom)` for every stretch of the mask in one of the photo's columns. */
+  /**
+   * Call `each` for every stretch of the mask in one of the photo's columns.
+   * @param {number} column
+   * @param {(top: number, bottom: number) => void} each
+   */
   eachStretch(column, each) {
     const head = column * this.height;
     const foot = head + this.height;
@@ -53,7 +78,10 @@ export class Mask {
     }
   }
 
-  /** The index of the run that holds the pixel at `position`. */
+  /**
+   * The index of the run that holds the pixel at `position`.
+   * @param {number} position
+   */
   #runAt(position) {
     let low = 0;
     let high = this.#ends.length;
@@ -66,24 +94,32 @@ export class Mask {
   }
 }
 
+/** @type {WeakMap<Instance, Mask>} */
 const parsed = new WeakMap();
 
-/** The mask of an instance of a prediction, read once. */
+/**
+ * The mask of an instance of a prediction, read once.
+ * @param {Instance} instance
+ */
 export function maskOf(instance) {
-  if (!parsed.has(instance)) parsed.set(instance, new Mask(instance.mask));
-  return parsed.get(instance);
+  const mask = parsed.get(instance) ?? new Mask(instance.mask);
+  parsed.set(instance, mask);
+  return mask;
 }
 
 /**
- * The part of an instance's mask that a frame shows, one byte a canvas pixel, column after column,
- * with `margin` empty ones all around: `{bits, left, top, width, height, margin}` in canvas pixels;
- * null where the frame shows none. What the frame cuts off goes on in the margin.
+ * The part of an instance's mask that a frame shows; null where it shows none. What the frame cuts
+ * off goes on in the margin.
+ * @param {Instance} instance
+ * @param {Frame} frame
+ * @param {number} margin
+ * @returns {Raster | null}
  */
 export function rasterise(instance, frame, margin) {
   const { box } = instance;
   const mask = maskOf(instance);
-  const across = (x) => Math.ceil((x - frame.x) * frame.scale - 0.5);
-  const down = (y) => Math.ceil((y - frame.y) * frame.scale - 0.5);
+  const across = (/** @type {number} */ x) => Math.ceil((x - frame.x) * frame.scale - 0.5);
+  const down = (/** @type {number} */ y) => Math.ceil((y - frame.y) * frame.scale - 0.5);
   // However small, an instance has a pixel.
   const left = Math.max(-margin, across(box.x_min));
   const right = Math.min(frame.width + margin, Math.max(across(box.x_max), left + 1));

@@ -1,22 +1,35 @@
 // Which models the server has, and whether it is ready: asked again and again, told on a change.
 
+/** @import { Model } from "./server.js" */
+
 import * as server from "./server.js";
+import { Teller } from "./teller.js";
+
+/** @typedef {{ name: string, title: string, reason: string }} Fault Of a model that failed. */
 
 const POLL_MS = 2000;
 const CALM_POLL_MS = 30000;
 
-export class Models extends EventTarget {
+/** @extends {Teller<{ change: null }>} */
+export class Models extends Teller {
+  /** @type {Model[]} */
   #list = [];
-  /** The names of those that a photo can be shown to. */
+  /**
+   * The names of those that a photo can be shown to.
+   * @type {string[]}
+   */
   names = [];
-  /** Why no prediction can be made; null when one can, undefined as long as nobody knows. */
+  /**
+   * Why no prediction can be made; null when one can, undefined as long as nobody knows.
+   * @type {string | null | undefined}
+   */
   reason = undefined;
 
   /** Ask for ever. */
   async follow() {
     for (;;) {
       await this.#ask();
-      this.dispatchEvent(new Event("change"));
+      this.tell("change", null);
       await new Promise((resolve) => {
         setTimeout(resolve, this.reason === null ? CALM_POLL_MS : POLL_MS);
       });
@@ -43,13 +56,17 @@ export class Models extends EventTarget {
   /** The model that the server itself takes where a request names none; "" where none is known. */
   get usual() {
     const name = this.#list.find((model) => model.default)?.name;
-    return this.names.includes(name) ? name : (this.names[0] ?? "");
+    return name !== undefined && this.names.includes(name) ? name : (this.names[0] ?? "");
   }
 
-  /** The least score that a model itself would answer with, or undefined. */
+  /**
+   * The least score that a model itself would answer with, or undefined.
+   * @param {string} name
+   */
   leastScore(name) {
     const model = this.#list.find((other) => other.name === name);
-    return model?.min_score ?? model?.config?.DETECTION_MIN_CONFIDENCE;
+    const least = model?.min_score ?? model?.config?.DETECTION_MIN_CONFIDENCE;
+    return typeof least === "number" ? least : undefined;
   }
 
   get text() {
@@ -59,19 +76,27 @@ export class Models extends EventTarget {
     return failed ? `${text}; ${failed} failed` : text;
   }
 
-  /** The models that failed: `{name, title, reason}`. */
+  /** The models that failed. */
   get faults() {
-    return this.#list.filter(({ error }) => error).map(fault);
+    return this.#list.flatMap((model) => (model.error ? [fault(model, model.error)] : []));
   }
 
-  /** What the owner of a model wrote about it, or "". */
+  /**
+   * What the owner of a model wrote about it, or "".
+   * @param {string} name
+   */
   about(name) {
     return this.#list.find((model) => model.name === name)?.about ?? "";
   }
 }
 
-/** A model that failed as a person knows it: by its file where that has its name. */
-function fault({ name, version, file = "", error }) {
+/**
+ * A model that failed as a person knows it: by its file where that has its name.
+ * @param {Model} model
+ * @param {string} error
+ * @returns {Fault}
+ */
+function fault({ name, version, file = "" }, error) {
   const isKnownByFile = file.replace(/\.[^.]*$/, "") === name;
   let reason = error.replace(/\s+/g, " ");
   if (isKnownByFile && reason.startsWith(`${file}: `)) reason = reason.slice(file.length + 2);

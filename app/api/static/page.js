@@ -2,6 +2,7 @@
 
 import { Board } from "./board.js";
 import { Decoder } from "./decoder.js";
+import { element } from "./elements.js";
 import { showFaults } from "./faults.js";
 import { listenForPictures } from "./files.js";
 import { Filter } from "./filter.js";
@@ -20,8 +21,6 @@ const COPIED_MS = 2000;
 const CALM_MS = 500;
 const LONGEST_HINT = 240;
 
-const element = (id) => document.getElementById(id);
-
 const models = new Models();
 const filter = new Filter();
 const decoder = new Decoder();
@@ -33,8 +32,8 @@ const board = new Board({
   point,
   press: single,
   step: (by) => list.step(by),
-  retry: () => photos.retry(photos.selected),
-  remove: () => photos.remove(photos.selected),
+  retry: () => photos.selected && photos.retry(photos.selected),
+  remove: () => photos.selected && photos.remove(photos.selected),
 });
 const list = new InstanceList({
   point: (index) => {
@@ -46,9 +45,12 @@ const list = new InstanceList({
 
 // ---- The instance that is singled out: where the pointer is, or the one chosen to stay
 
+/** @type {number | null} */
 let hovered = null;
+/** @type {number | null} */
 let pinned = null;
 
+/** @param {number | null} index */
 function point(index) {
   if (index === hovered) return;
   hovered = index;
@@ -56,13 +58,15 @@ function point(index) {
   show();
 }
 
+/** @param {number | null} index */
 function single(index) {
   pinned = index;
   hovered = null;
-  if (index !== null) {
+  const answer = photos.selected?.answer;
+  if (index !== null && answer) {
     board.reveal(index);
     list.reveal(index);
-    const { label, score } = photos.selected.answer.prediction.instances[index];
+    const { label, score } = answer.prediction.instances[index];
     announce(`${label}, score ${score.toFixed(2)}`);
   }
   show();
@@ -75,8 +79,8 @@ function show() {
   const answer = photo?.answer;
   const instances = answer?.prediction.instances ?? [];
   const indices = filter.visible(instances);
-  if (!indices.includes(hovered)) hovered = null;
-  if (!indices.includes(pinned)) pinned = null;
+  if (hovered !== null && !indices.includes(hovered)) hovered = null;
+  if (pinned !== null && !indices.includes(pinned)) pinned = null;
   const lit = hovered ?? pinned;
   const pixels = photo && decoder.sourceOf(photo);
   board.show(photo, pixels, { indices, lit, layers: filter.layers });
@@ -89,7 +93,7 @@ function show() {
 }
 
 function showStrip() {
-  strip.show((photo) => filter.visible(photo.answer.prediction.instances).length);
+  strip.show((photo) => filter.visible(photo.answer?.prediction.instances ?? []).length);
 }
 
 function showShell() {
@@ -101,6 +105,7 @@ function showShell() {
   });
 }
 
+/** @param {string} text */
 function say(text) {
   element("notice").hidden = !text;
   element("notice").textContent = text;
@@ -113,16 +118,22 @@ function tellFormat() {
   say(isBlind ? "This browser cannot show this format: only the instances are drawn." : "");
 }
 
+/** @param {string} reason */
 function hint(reason) {
   return shortened(sentence(reason), LONGEST_HINT);
 }
 
-/** Tell what the model's owner wrote about it. */
+/**
+ * Tell what a model's owner wrote about it, where there is a model.
+ * @param {HTMLElement} place
+ * @param {string | undefined} name
+ */
 function tellAbout(place, name) {
-  place.textContent = models.about(name);
+  place.textContent = name === undefined ? "" : models.about(name);
   place.hidden = !place.textContent;
 }
 
+/** @param {string} text */
 function announce(text) {
   element("announcer").textContent = text;
 }
@@ -130,7 +141,7 @@ function announce(text) {
 function announceResult() {
   const photo = photos.selected;
   if (photo?.problem) announce(`${photo.name} failed: ${sentence(photo.problem.message)}`);
-  if (photo?.state !== "done") return;
+  if (photo?.state !== "done" || !photo.answer) return;
   const { instances } = photo.answer.prediction;
   const shown = filter.visible(instances).map((index) => instances[index]);
   announce(`${photo.name}: ${plural(shown.length, "instance")}. ${summary(shown)}`);
@@ -158,7 +169,7 @@ function showModels() {
   showFaults(models.faults);
   tellAbout(element("about"), chosen());
   element("board").dataset.server = place.dataset.state;
-  element("prompt-hint").textContent = models.isReady ? "or paste one" : hint(models.reason);
+  element("prompt-hint").textContent = models.reason ? hint(models.reason) : "or paste one";
   showShell();
 }
 
@@ -171,10 +182,12 @@ function choose() {
 
 // ---- The person
 
+/** @param {File[]} files */
 function take(files) {
   photos.add(files.map((file) => new Photo({ name: file.name, blob: file, model: chosen() })));
 }
 
+/** @param {contract.Sample} sample */
 function takeSample({ model, url }) {
   const there = photos.list.find((photo) => photo.url === url);
   if (there) {
@@ -182,18 +195,31 @@ function takeSample({ model, url }) {
     return;
   }
   const asked = models.names.includes(model) ? model : chosen();
-  photos.add([new Photo({ name: decodeURIComponent(url.split("/").at(-1)), url, model: asked })]);
+  photos.add([new Photo({ name: decodeURIComponent(url.split("/").at(-1) ?? ""), url, model: asked })]);
 }
 
 async function takeAway() {
   const { selected } = photos;
+  if (!selected) return;
   const button = element("save-picture");
   button.disabled = true;
-  await decoder.decode(selected); // Until then there may be a thumbnail only.
+  try {
+    await decoder.decode(selected); // Until then there may be a thumbnail only.
+    await save(selected);
+  } finally {
+    button.disabled = false;
+  }
+}
+
+/** @param {Photo} photo */
+async function save(photo) {
   show();
-  const scene = { ...board.scene, lit: pinned };
-  const scale = await savePicture(selected, scene, board.scale);
-  button.disabled = false;
+  if (photo !== photos.selected || !board.scene) {
+    const reason = "another photo was chosen before it could be drawn";
+    if (photos.list.includes(photo)) say(`${photo.name} was not saved: ${reason}.`);
+    return;
+  }
+  const scale = await savePicture(photo, { ...board.scene, lit: pinned }, board.scale);
   if (!scale) say("This browser cannot make a picture of this size; the server can: render=png.");
   else if (scale < 1) say(`This browser cannot make a picture of this size: it is ${scale} of it.`);
 }
@@ -201,7 +227,7 @@ async function takeAway() {
 async function copyLine() {
   const button = element("copy");
   const isCopied = await copy(element("curl").textContent);
-  if (!isCopied) getSelection().selectAllChildren(element("curl"));
+  if (!isCopied) getSelection()?.selectAllChildren(element("curl"));
   button.textContent = isCopied ? "Copied" : "Press Ctrl+C";
   button.classList.toggle("done", isCopied);
   announce(button.textContent);
@@ -211,6 +237,7 @@ async function copyLine() {
   }, COPIED_MS);
 }
 
+/** @param {KeyboardEvent} event */
 function letGo(event) {
   if (event.key !== "Escape" || (hovered === null && pinned === null)) return;
   hovered = pinned = null;
@@ -223,36 +250,37 @@ function listen() {
   element("model").addEventListener("change", choose);
   element("save-json").addEventListener("click", () => {
     const { selected } = photos;
-    saveJson(selected, filter.visible(selected.answer.prediction.instances));
+    const answer = selected?.answer;
+    if (answer) saveJson(selected, answer, filter.visible(answer.prediction.instances));
   });
   element("save-picture").addEventListener("click", takeAway);
   element("copy").addEventListener("click", copyLine);
   document.addEventListener("keydown", letGo);
 
   let calm = 0;
-  filter.addEventListener("change", () => {
+  filter.listen("change", () => {
     show();
     showStrip();
     clearTimeout(calm);
     calm = setTimeout(announceResult, CALM_MS);
   });
-  models.addEventListener("change", showModels);
-  decoder.addEventListener("decoded", ({ detail: photo }) => {
+  models.listen("change", showModels);
+  decoder.listen("decoded", (photo) => {
     showStrip();
     if (photo === photos.selected) show();
   });
-  photos.addEventListener("change", ({ detail: photo }) => {
+  photos.listen("change", (photo) => {
     showStrip();
     if (photo !== photos.selected) return;
     show();
     tellFormat();
     if (photo.isOver) announceResult();
   });
-  photos.addEventListener("remove", showStrip);
-  photos.addEventListener("select", ({ detail: photo }) => {
+  photos.listen("remove", showStrip);
+  photos.listen("select", (photo) => {
     hovered = pinned = null;
     decoder.look(photo);
-    if (models.names.includes(photo?.model)) element("model").value = photo.model;
+    if (photo && models.names.includes(photo.model)) element("model").value = photo.model;
     showStrip();
     strip.reveal();
     show();
@@ -263,5 +291,6 @@ function listen() {
 
 listen();
 show();
+element("unloaded").hidden = true;
 offerSamples({ take: takeSample });
 models.follow();

@@ -1,21 +1,30 @@
 // Counts, threshold, classes, layers and facts beside the picture.
 
+/** @import { Filter } from "./filter.js" */
+/** @import { Answer, Photo } from "./photos.js" */
+/** @import { Instance } from "./server.js" */
+
+import { element } from "./elements.js";
 import { LAYERS } from "./filter.js";
 import { milliseconds, tenths } from "./words.js";
 
-const element = (id) => document.getElementById(id);
+/** @typedef {{ field: HTMLLabelElement, box: HTMLInputElement, count: HTMLSpanElement }} Chip */
 
 export class Panel {
   #filter;
   #isMoved = false; // The slider, by a person.
+  /** @type {Instance[] | null} */
   #instances = null;
-  #chips = new Map(); // Label: {field, box, count}
+  /** @type {Map<string, Chip>} */
+  #chips = new Map(); // By label.
 
+  /** @param {Filter} filter */
   constructor(filter) {
     this.#filter = filter;
-    element("threshold").addEventListener("input", ({ target }) => {
+    const slider = element("threshold");
+    slider.addEventListener("input", () => {
       this.#isMoved = true;
-      filter.threshold = Number(target.value);
+      filter.threshold = Number(slider.value);
     });
     for (const layer of LAYERS) {
       const box = element(`show-${layer}`);
@@ -28,14 +37,21 @@ export class Panel {
     });
   }
 
-  /** Start the slider where the model itself would draw the line, until a person moves it. */
+  /**
+   * Start the slider where the model itself would draw the line, until a person moves it.
+   * @param {number | undefined} threshold
+   */
   suggest(threshold) {
-    if (threshold === undefined || threshold === null || this.#isMoved) return;
-    element("threshold").value = threshold;
+    if (threshold === undefined || this.#isMoved) return;
+    element("threshold").value = String(threshold);
     this.#filter.threshold = Number(element("threshold").value);
   }
 
-  /** Show the answer about a photo, null for none, with the instances at `indices`. */
+  /**
+   * Show the answer about a photo, null for none, with the instances at `indices`.
+   * @param {Photo | null} photo
+   * @param {number[]} indices
+   */
   show(photo, indices) {
     element("threshold-value").textContent = this.#filter.threshold.toFixed(2);
     element("panel").dataset.view = viewOf(photo);
@@ -51,15 +67,17 @@ export class Panel {
     }
     for (const { label, count, isShown } of this.#filter.classes(instances)) {
       const chip = this.#chips.get(label);
+      if (!chip) continue;
       chip.box.checked = isShown;
-      chip.count.textContent = count;
+      chip.count.textContent = String(count);
       chip.field.classList.toggle("none", !count);
     }
-    element("count").textContent = indices.length;
+    element("count").textContent = String(indices.length);
     element("count-word").textContent = indices.length === 1 ? "instance" : "instances";
     element("hidden-count").textContent = leftText(instances, this.#filter.left(instances));
   }
 
+  /** @param {Instance[]} instances */
   #makeChips(instances) {
     const classes = this.#filter.classes(instances);
     this.#chips = new Map(classes.map(({ label }) => [label, this.#chip(label)]));
@@ -67,6 +85,7 @@ export class Panel {
     element("classes").replaceChildren(...[...this.#chips.values()].map(({ field }) => field));
   }
 
+  /** @param {string} label @returns {Chip} */
   #chip(label) {
     const field = document.createElement("label");
     field.className = "chip";
@@ -83,15 +102,18 @@ export class Panel {
   }
 }
 
+/** @param {Photo | null} photo */
 function viewOf(photo) {
   if (!photo) return "empty";
   return photo.answer ? "result" : "pending";
 }
 
+/** @param {Photo} photo */
 function pendingText({ state }) {
   return state === "failed" ? "There is no answer about this photo." : "No answer yet.";
 }
 
+/** @param {Instance[]} instances @param {ReturnType<Filter["left"]>} left */
 function leftText(instances, { below, ofHiddenClasses }) {
   if (!instances.length) return "Nothing was found in this picture.";
   const parts = [];
@@ -100,6 +122,7 @@ function leftText(instances, { below, ofHiddenClasses }) {
   return parts.join(", ");
 }
 
+/** @param {Answer} answer */
 function showFacts({ prediction, wallMs }) {
   const { decode, queue, inference, encode } = prediction.timing_ms;
   const rows = [
@@ -111,10 +134,10 @@ function showFacts({ prediction, wallMs }) {
   ];
   element("facts").replaceChildren(
     ...rows.flatMap(([term, text]) => {
-      const pair = [document.createElement("dt"), document.createElement("dd")];
-      pair[0].textContent = term;
-      pair[1].textContent = text;
-      return pair;
+      const [name, value] = [document.createElement("dt"), document.createElement("dd")];
+      name.textContent = term;
+      value.textContent = text;
+      return [name, value];
     }),
   );
 }

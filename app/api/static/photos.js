@@ -1,8 +1,18 @@
 // The photos and what becomes of each: it waits its turn, is uploaded, is looked at, is done or
 // failed. Two are on their way at a time. Tells of every change; draws nothing.
 
+/** @import { Decoder } from "./decoder.js" */
+/** @import { Limits } from "./limits.js" */
+/** @import { Prediction } from "./server.js" */
+
 import { Problem, picture, predict } from "./server.js";
+import { Teller } from "./teller.js";
 import { sentence } from "./words.js";
+
+/** @typedef {"waiting" | "fetching" | "uploading" | "predicting" | "pausing"} Busy */
+/** @typedef {{ width: number, height: number }} Size */
+/** @typedef {{ prediction: Prediction, wallMs: number }} Answer */
+/** @typedef {{ change: Photo, remove: Photo, select: Photo | null }} News */
 
 // Asked for once; the slider goes no lower.
 const MIN_SCORE = 0.05;
@@ -14,20 +24,29 @@ const LONGEST_PAUSE_S = 60;
 const USUAL_PAUSE_S = 3;
 
 export class Photo {
-  /** A picture at hand, or one to be fetched from `url`, for a model; "" is the server's own choice. */
-  constructor({ name, model, blob = null, url = null }) {
+  /** @type {Busy | "done" | "failed"} */
+  state = "waiting";
+  sent = 0;
+  note = "";
+  /** @type {Problem | null} */
+  problem = null;
+  /** @type {Map<string, Answer>} */
+  answers = new Map(); // By model.
+  /** @type {HTMLCanvasElement | null} */
+  thumbnail = null;
+  /** @type {Size | null} */
+  size = null;
+  isUndecodable = false;
+
+  /**
+   * A picture at hand, or one to be fetched from `url`, for a model; "" is the server's own choice.
+   * @param {{ name: string, model: string, blob?: Blob | null, url?: string }} picture
+   */
+  constructor({ name, model, blob = null, url = "" }) {
     this.name = name;
     this.model = model;
     this.blob = blob;
     this.url = url;
-    this.state = "waiting"; // fetching, uploading, predicting, pausing, done, failed
-    this.sent = 0;
-    this.note = "";
-    this.problem = null;
-    this.answers = new Map(); // Model: {prediction, wallMs}
-    this.thumbnail = null;
-    this.size = null;
-    this.isUndecodable = false;
   }
 
   /** What its model said, if it has. */
@@ -40,15 +59,22 @@ export class Photo {
   }
 }
 
-export class Photos extends EventTarget {
+/** @extends {Teller<News>} */
+export class Photos extends Teller {
+  /** @type {Photo[]} */
   list = [];
+  /** @type {Photo | null} */
   selected = null;
-  #running = new Map(); // Photo: AbortController
+  /** @type {Map<Photo, AbortController>} */
+  #running = new Map();
   #decoder;
   #limits;
   #isHopeless;
 
-  /** `isHopeless()` says whether no model will ever answer, so that waiting is in vain. */
+  /**
+   * `isHopeless` says whether no model will ever answer, so that waiting is in vain.
+   * @param {{ decoder: Decoder, limits: Limits, isHopeless: () => boolean }} parts
+   */
   constructor({ decoder, limits, isHopeless }) {
     super();
     this.#decoder = decoder;
@@ -56,7 +82,10 @@ export class Photos extends EventTarget {
     this.#isHopeless = isHopeless;
   }
 
-  /** Put photos at the end of the line, and look at the first of them. */
+  /**
+   * Put photos at the end of the line, and look at the first of them.
+   * @param {Photo[]} photos
+   */
   add(photos) {
     if (!photos.length) return;
     this.list.push(...photos);
@@ -65,22 +94,28 @@ export class Photos extends EventTarget {
     this.#next();
   }
 
+  /** @param {Photo | null} photo */
   select(photo) {
     this.selected = photo;
-    this.#tell("select", photo);
+    this.tell("select", photo);
   }
 
+  /** @param {Photo} photo */
   remove(photo) {
     const at = this.list.indexOf(photo);
     this.#running.get(photo)?.abort();
     this.list = this.list.filter((other) => other !== photo);
     this.#decoder.forget(photo);
-    this.#tell("remove", photo);
+    this.tell("remove", photo);
     if (photo === this.selected) this.select(this.list[Math.min(at, this.list.length - 1)] ?? null);
     this.#next();
   }
 
-  /** Have a photo looked at by another model; what that said before is still known. */
+  /**
+   * Have a photo looked at by another model; what that said before is still known.
+   * @param {Photo} photo
+   * @param {string} model
+   */
   ask(photo, model) {
     if (photo.model === model) return;
     this.#running.get(photo)?.abort();
@@ -89,6 +124,7 @@ export class Photos extends EventTarget {
     this.#next();
   }
 
+  /** @param {Photo} photo */
   retry(photo) {
     if (photo.state !== "failed") return;
     this.#become(photo, "waiting");
@@ -102,6 +138,7 @@ export class Photos extends EventTarget {
     }
   }
 
+  /** @param {Photo} photo */
   async #run(photo) {
     const controller = new AbortController();
     this.#running.set(photo, controller);
@@ -114,32 +151,41 @@ export class Photos extends EventTarget {
     this.#next();
   }
 
+  /** @param {Photo} photo @param {AbortSignal} signal */
   async #process(photo, signal) {
     if (!photo.blob) {
       this.#become(photo, "fetching");
       photo.blob = await picture(photo.url, signal);
     }
-    this.#refuse(photo);
+    const { blob } = photo;
+    this.#refuse(blob, photo.size);
     await this.#decoder.decode(photo);
     signal.throwIfAborted();
-    this.#refuse(photo);
-    const answer = await this.#askPatiently(photo, signal);
+    this.#refuse(blob, photo.size);
+    const answer = await this.#askPatiently(photo, blob, signal);
     photo.answers.set(photo.model, answer);
     this.#become(photo, "done");
   }
 
-  #refuse(photo) {
-    const problem = this.#limits.refusal(photo.blob, photo.size);
+  /** @param {Blob} blob @param {Size | null} size */
+  #refuse(blob, size) {
+    const problem = this.#limits.refusal(blob, size);
     if (problem) throw problem;
   }
 
-  /** Predict, again a few times where the server asks for patience. */
-  async #askPatiently(photo, signal) {
+  /**
+   * Predict, again a few times where the server asks for patience.
+   * @param {Photo} photo
+   * @param {Blob} blob
+   * @param {AbortSignal} signal
+   */
+  async #askPatiently(photo, blob, signal) {
     for (let tries = 1; ; tries++) {
       try {
-        return await this.#askOnce(photo, signal);
+        return await this.#askOnce(photo, blob, signal);
       } catch (problem) {
-        if (!problem.isBusy || tries > PATIENCE || this.#isHopeless()) throw problem;
+        if (!(problem instanceof Problem && problem.isBusy)) throw problem;
+        if (tries > PATIENCE || this.#isHopeless()) throw problem;
         const asked = problem.retryAfter ?? USUAL_PAUSE_S;
         const wait = Math.min(Math.max(asked, SHORTEST_PAUSE_S), LONGEST_PAUSE_S);
         const reason = sentence(problem.detail || problem.title);
@@ -150,11 +196,12 @@ export class Photos extends EventTarget {
     }
   }
 
-  async #askOnce(photo, signal) {
+  /** @param {Photo} photo @param {Blob} blob @param {AbortSignal} signal */
+  async #askOnce(photo, blob, signal) {
     this.#become(photo, "uploading");
     photo.sent = 0;
     const start = performance.now();
-    const prediction = await predict(photo.blob, {
+    const prediction = await predict(blob, {
       model: photo.model,
       minScore: MIN_SCORE,
       signal,
@@ -166,25 +213,29 @@ export class Photos extends EventTarget {
     return { prediction, wallMs: performance.now() - start };
   }
 
+  /** @param {Photo} photo @param {unknown} error */
   #fail(photo, error) {
-    const isProblem = error instanceof Problem;
-    if (!isProblem) console.error(error);
-    photo.problem = isProblem ? error : new Problem("The page made a mistake", error.message);
+    photo.problem = error instanceof Problem ? error : mistake(error);
     this.#become(photo, "failed");
   }
 
+  /** @param {Photo} photo @param {Photo["state"]} state */
   #become(photo, state, note = "") {
     photo.state = state;
     photo.note = note;
     if (state !== "failed") photo.problem = null;
-    this.#tell("change", photo);
-  }
-
-  #tell(type, photo) {
-    this.dispatchEvent(new CustomEvent(type, { detail: photo }));
+    this.tell("change", photo);
   }
 }
 
+/** @param {unknown} error */
+function mistake(error) {
+  console.error(error);
+  const detail = error instanceof Error ? error.message : String(error);
+  return new Problem("The page made a mistake", detail);
+}
+
+/** @param {number} ms @param {AbortSignal} signal */
 function pause(ms, signal) {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(resolve, ms);

@@ -1,11 +1,13 @@
 // The sample pictures that lie with the models, offered in a row.
 
+import { element } from "./elements.js";
 import * as server from "./server.js";
 
+/** @param {{ take: (sample: contract.Sample) => void }} on */
 export async function offerSamples({ take }) {
   const samples = await server.samples().catch(() => []);
-  document.getElementById("samples-field").hidden = !samples.length;
-  document.getElementById("samples").replaceChildren(
+  element("samples-field").hidden = !samples.length;
+  element("samples").replaceChildren(
     ...samples.map((sample) => {
       const button = document.createElement("button");
       button.type = "button";

@@ -1,5 +1,9 @@
 // What a person takes away: the instances shown as JSON, and the picture as it is shown.
 
+/** @import { Scene } from "./drawing.js" */
+/** @import { Answer, Photo } from "./photos.js" */
+
+import { CanvasRefused } from "./canvas.js";
 import { drawWhole } from "./drawing.js";
 import { stem } from "./words.js";
 
@@ -10,19 +14,27 @@ const SCALES = [1, 0.5, 0.25];
 // As long as a browser may take to begin with a download.
 const GRACE_MS = 10000;
 
-export function saveJson(photo, indices) {
-  const { prediction } = photo.answer;
+/**
+ * Save those instances of an answer about a photo that are at `indices`.
+ * @param {Photo} photo
+ * @param {Answer} answer
+ * @param {number[]} indices
+ */
+export function saveJson(photo, { prediction }, indices) {
   const shown = { ...prediction, instances: indices.map((index) => prediction.instances[index]) };
   const text = `${JSON.stringify(shown, null, 2)}\n`;
   download(new Blob([text], { type: "application/json" }), `${stem(photo.name)}.json`);
 }
 
-/** Save a scene of drawing.js; return how many times the photo's size it is, 0 if none could be. */
+/**
+ * Save a scene; return how many times the photo's size it is, 0 if none could be.
+ * @param {Photo} photo
+ * @param {Scene} scene
+ * @param {number} shownScale
+ */
 export async function savePicture(photo, scene, shownScale) {
   for (const scale of SCALES) {
-    const canvas = drawWhole(scene, scale, Math.max(LEAST_UNIT, scale / shownScale));
-    const blob = await new Promise((resolve) => canvas.toBlob(resolve, "image/png"));
-    canvas.width = canvas.height = 0;
+    const blob = await pngOf(scene, scale, Math.max(LEAST_UNIT, scale / shownScale));
     if (blob) {
       download(blob, `${stem(photo.name)}-instances.png`);
       return scale;
@@ -31,6 +43,26 @@ export async function savePicture(photo, scene, shownScale) {
   return 0;
 }
 
+/**
+ * A scene as a file; null where the browser refuses a picture of this size.
+ * @param {Scene} scene
+ * @param {number} scale
+ * @param {number} unit
+ * @returns {Promise<Blob | null>}
+ */
+async function pngOf(scene, scale, unit) {
+  try {
+    const canvas = drawWhole(scene, scale, unit);
+    const blob = await new Promise((resolve) => canvas.toBlob(resolve, "image/png"));
+    canvas.width = canvas.height = 0;
+    return blob;
+  } catch (error) {
+    if (error instanceof CanvasRefused) return null;
+    throw error;
+  }
+}
+
+/** @param {Blob} blob @param {string} name */
 function download(blob, name) {
   const link = document.createElement("a");
   link.href = URL.createObjectURL(blob);

@@ -1,6 +1,13 @@
 // Everything that the page asks of the server. Errors come out as `Problem`, in words.
 
-// What a proxy in front of the server says without a word of its own.
+/** @typedef {contract.Instance & { mask: contract.RleMask }} Instance As the page asks for it. */
+/** @typedef {Omit<contract.PredictAnswer, "instances"> & { instances: Instance[] }} Prediction */
+/** @typedef {contract.ModelStatus & { min_score?: number }} Model With what its kind tells. */
+
+/**
+ * What a proxy in front of the server says without a word of its own.
+ * @type {Partial<Record<number, string>>}
+ */
 const TITLES = {
   401: "The server wants to know who asks",
   403: "The server does not allow this",
@@ -11,17 +18,25 @@ const TITLES = {
   503: "The server is not ready",
   504: "The server took too long",
 };
+/** @type {Set<number | null>} */
 const PASSING = new Set([0, 408, 429, 499, 500, 502, 503, 504]);
+// A server that has not answered what needs no thought by then has stopped, or its network has.
+const LONGEST_SILENCE_MS = 10_000;
 
 export class Problem extends Error {
-  /** `status` is 0 where no answer came, and null where the page itself refused. */
-  constructor(title, detail, { status = null, retryAfter = null, ...members } = {}) {
+  /**
+   * `status` is 0 where no answer came, and null where the page itself refused.
+   * @param {string} title
+   * @param {string} detail
+   * @param {{ status?: number | null, retryAfter?: number | null, requestId?: string }} [told]
+   */
+  constructor(title, detail, { status = null, retryAfter = null, requestId = "" } = {}) {
     super(detail || title);
     this.title = title;
     this.detail = detail;
     this.status = status;
     this.retryAfter = retryAfter;
-    this.members = members;
+    this.requestId = requestId;
   }
 
   /** Whether the same request may succeed another time. */
@@ -35,14 +50,20 @@ export class Problem extends Error {
   }
 }
 
-/** The models of the repository: `{name, version, state, error, default, …}`. */
-export async function models() {
-  return (await json("/v1/models")).models;
+/**
+ * The models of the repository.
+ * @returns {Promise<Model[]>}
+ */
+export function models() {
+  return listed("/v1/models", "models");
 }
 
-/** The sample pictures: `{model, name, url}`. */
-export async function samples() {
-  return (await json("/samples")).samples;
+/**
+ * The sample pictures.
+ * @returns {Promise<contract.Sample[]>}
+ */
+export function samples() {
+  return listed("/samples", "samples");
 }
 
 /** Null when predictions can be made, else the reason why not. */
@@ -50,22 +71,37 @@ export async function notReadyReason() {
   try {
     await json("/readyz");
     return null;
-  } catch (problem) {
-    return problem.message;
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
   }
 }
 
-/** The bytes of a sample. */
+/**
+ * The bytes of a sample.
+ * @param {string} url
+ * @param {AbortSignal} signal
+ */
 export async function picture(url, signal) {
   return (await answer(url, signal)).blob();
 }
 
 /**
+ * @typedef {object} Asked
+ * @property {string} model
+ * @property {number} minScore
+ * @property {(share: number) => void} onSent
+ * @property {AbortSignal} signal
+ */
+
+/**
  * Ask for every instance down to `minScore`. `onSent` hears how much of the picture is on its way,
  * 0 to 1, which `fetch` cannot tell. An aborted `signal` rejects with its reason.
+ * @param {Blob} blob
+ * @param {Asked} asked
+ * @returns {Promise<Prediction>}
  */
 export function predict(blob, { model, minScore, onSent, signal }) {
-  const query = new URLSearchParams({ min_score: minScore, masks: "rle" });
+  const query = new URLSearchParams({ min_score: String(minScore), masks: "rle" });
   if (model) query.set("model", model);
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
@@ -81,11 +117,11 @@ export function predict(blob, { model, minScore, onSent, signal }) {
         return;
       }
       const prediction = parsed(responseText);
-      if (prediction?.instances) resolve(prediction);
-      else reject(new Problem("The server's answer cannot be read", "", { status: 502 }));
+      if (Array.isArray(prediction?.instances)) resolve(prediction);
+      else reject(unreadable());
     });
     request.addEventListener("error", async () => reject(await silence(blob)));
-    signal?.addEventListener("abort", () => {
+    signal.addEventListener("abort", () => {
       request.abort();
       reject(signal.reason);
     });
@@ -93,16 +129,39 @@ export function predict(blob, { model, minScore, onSent, signal }) {
   });
 }
 
-async function json(url) {
-  return (await answer(url)).json();
+/**
+ * A list that the server answers with under a name.
+ * @param {string} url
+ * @param {string} name
+ */
+async function listed(url, name) {
+  const list = (await json(url))[name];
+  if (!Array.isArray(list)) throw unreadable();
+  return list;
 }
 
+/** @param {string} url */
+async function json(url) {
+  const waiting = new AbortController();
+  const timer = setTimeout(() => waiting.abort(), LONGEST_SILENCE_MS);
+  try {
+    const read = parsed(await (await answer(url, waiting.signal)).text());
+    if (read === null) throw unreadable();
+    return read;
+  } catch (error) {
+    throw error instanceof Problem ? error : await silence();
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** @param {string} url @param {AbortSignal} signal */
 async function answer(url, signal) {
   let response;
   try {
     response = await fetch(url, { signal });
   } catch (error) {
-    if (signal?.aborted) throw error;
+    if (signal.aborted) throw error;
     throw await silence();
   }
   if (response.ok) return response;
@@ -110,7 +169,10 @@ async function answer(url, signal) {
   throw problemOf(response.status, text, response.headers.get("Retry-After"));
 }
 
-/** The problem where no answer came: the network's, or a file's that is no longer there. */
+/**
+ * The problem where no answer came: the network's, or a file's that is no longer there.
+ * @param {Blob} [blob]
+ */
 async function silence(blob) {
   const isReadable = await blob?.slice(0, 1).arrayBuffer().then(() => true, () => false);
   if (blob && !isReadable) {
@@ -122,16 +184,29 @@ async function silence(blob) {
   return new Problem("The server does not answer", detail, { status: 0 });
 }
 
+const unreadable = () => new Problem("The server's answer cannot be read", "", { status: 502 });
+
+/** @param {number} status @param {string} text @param {string | null} retryAfter */
 function problemOf(status, text, retryAfter) {
-  const document = parsed(text) ?? {};
-  const title = document.title ?? TITLES[status] ?? `The server answered ${status}`;
-  return new Problem(title, document.detail ?? "", {
-    ...document,
+  const { title, detail, request_id: requestId } = wordsOf(parsed(text));
+  return new Problem(title || TITLES[status] || `The server answered ${status}`, detail ?? "", {
     status,
     retryAfter: seconds(retryAfter),
+    requestId,
   });
 }
 
+/**
+ * The members of a problem that are texts: what a proxy tells may be of any shape.
+ * @param {unknown} problem
+ * @returns {Partial<Record<keyof contract.Problem, string>>}
+ */
+function wordsOf(problem) {
+  const members = Object.entries(Object(problem));
+  return Object.fromEntries(members.filter(([, member]) => typeof member === "string"));
+}
+
+/** @param {string} text */
 function parsed(text) {
   try {
     return JSON.parse(text);
@@ -140,7 +215,10 @@ function parsed(text) {
   }
 }
 
-/** `Retry-After` is a number of seconds, or a date. */
+/**
+ * `Retry-After` is a number of seconds, or a date.
+ * @param {string | null} retryAfter
+ */
 function seconds(retryAfter) {
   if (!retryAfter) return null;
   if (/^\d+$/.test(retryAfter)) return Number(retryAfter);

@@ -1,24 +1,38 @@
 // The strip of photos: a thumbnail each, with what becomes of it.
 
+/** @import { Photo, Photos } from "./photos.js" */
+
+import { element } from "./elements.js";
 import { busyText, showProgress } from "./progress.js";
 import { plural } from "./words.js";
 
+/** @typedef {Record<"button" | "retry" | "remove", HTMLButtonElement>} Buttons */
+/** @typedef {Record<"image" | "name" | "status", HTMLSpanElement>} Words */
+/** @typedef {Buttons & Words & { item: HTMLLIElement, progress: HTMLProgressElement }} Parts */
+/** @typedef {(photo: Photo) => number} CountOf How many instances are shown on one. */
+
+/** @type {Partial<Record<string, number>>} */
 const STEPS = { ArrowRight: 1, ArrowLeft: -1, Home: -Infinity, End: Infinity };
 
 export class Strip {
   #photos;
-  #list = document.getElementById("photos");
-  #items = new Map(); // Photo: its elements.
+  #list = element("photos");
+  /** @type {Map<Photo, Parts>} */
+  #items = new Map();
 
+  /** @param {Photos} photos */
   constructor(photos) {
     this.#photos = photos;
     this.#list.addEventListener("keydown", (event) => this.#act(event));
   }
 
-  /** Show all photos; `countOf(photo)` is how many instances are shown on one. */
+  /**
+   * Show all photos.
+   * @param {CountOf} countOf
+   */
   show(countOf) {
     const { list, selected } = this.#photos;
-    document.getElementById("photos-field").hidden = !list.length;
+    element("photos-field").hidden = !list.length;
     for (const [photo, { item }] of this.#items) {
       if (!list.includes(photo)) {
         item.remove();
@@ -26,16 +40,16 @@ export class Strip {
       }
     }
     for (const photo of list) {
-      if (!this.#items.has(photo)) this.#add(photo);
-      this.#update(photo, photo === selected, countOf);
+      const parts = this.#items.get(photo) ?? this.#add(photo);
+      update(parts, photo, photo === selected, countOf);
     }
   }
 
   /** Scroll the strip, never the page, so far that the selected photo is in sight. */
   reveal() {
-    const item = this.#items.get(this.#photos.selected)?.item;
-    if (!item) return;
+    const item = this.#selected?.item;
     const strip = this.#list.parentElement;
+    if (!item || !strip) return;
     const left = item.offsetLeft - strip.offsetLeft;
     const right = left + item.offsetWidth;
     if (left < strip.scrollLeft) strip.scrollLeft = left;
@@ -44,7 +58,9 @@ export class Strip {
     }
   }
 
+  /** @param {Photo} photo */
   #add(photo) {
+    /** @type {Parts} */
     const parts = {
       item: document.createElement("li"),
       button: button("thumb", () => this.#photos.select(photo)),
@@ -69,52 +85,69 @@ export class Strip {
     parts.item.append(parts.button, parts.retry, parts.remove);
     this.#items.set(photo, parts);
     this.#list.append(parts.item);
+    return parts;
   }
 
-  #update(photo, isSelected, countOf) {
-    const { item, button, image, progress, status, retry, remove } = this.#items.get(photo);
-    const text = statusText(photo, countOf);
-    item.dataset.state = photo.state;
-    if (status.textContent !== text) status.textContent = text;
-    if (photo.thumbnail && !image.firstChild) image.append(photo.thumbnail);
-    progress.hidden = photo.isOver || photo.state === "waiting";
-    showProgress(progress, photo);
-    retry.hidden = !photo.problem?.isPassing;
-    if (isSelected) button.setAttribute("aria-current", "true");
-    else button.removeAttribute("aria-current");
-    // Tab goes to the selected photo and past the strip; arrow keys go along it.
-    for (const part of [button, retry, remove]) part.tabIndex = isSelected ? 0 : -1;
-  }
-
+  /** @param {KeyboardEvent} event */
   #act(event) {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     const { list, selected } = this.#photos;
+    const by = STEPS[event.key];
     if (event.key === "Delete" && selected) this.#remove(selected);
-    else if (STEPS[event.key]) {
-      const next = list.indexOf(selected) + STEPS[event.key];
+    else if (by !== undefined && selected) {
+      const next = list.indexOf(selected) + by;
       this.#photos.select(list[Math.max(0, Math.min(list.length - 1, next))]);
       this.#focus();
     } else return;
     event.preventDefault();
   }
 
+  /** @param {Photo} photo */
   #remove(photo) {
     this.#photos.remove(photo);
     this.#focus();
   }
 
   #focus() {
-    const target = this.#items.get(this.#photos.selected)?.button;
-    (target ?? document.getElementById("pick")).focus();
+    (this.#selected?.button ?? element("pick")).focus();
+  }
+
+  /** The parts of the selected photo. */
+  get #selected() {
+    const { selected } = this.#photos;
+    return selected && this.#items.get(selected);
   }
 }
 
+/**
+ * @param {Parts} parts
+ * @param {Photo} photo
+ * @param {boolean} isSelected
+ * @param {CountOf} countOf
+ */
+function update(parts, photo, isSelected, countOf) {
+  const { item, button, image, progress, status, retry, remove } = parts;
+  const text = statusText(photo, countOf);
+  item.dataset.state = photo.state;
+  if (status.textContent !== text) status.textContent = text;
+  if (photo.thumbnail && !image.firstChild) image.append(photo.thumbnail);
+  progress.hidden = photo.isOver || photo.state === "waiting";
+  showProgress(progress, photo);
+  retry.hidden = !photo.problem?.isPassing;
+  if (isSelected) button.setAttribute("aria-current", "true");
+  else button.removeAttribute("aria-current");
+  // Tab goes to the selected photo and past the strip; arrow keys go along it.
+  for (const part of [button, retry, remove]) part.tabIndex = isSelected ? 0 : -1;
+}
+
+/** @param {Photo} photo @param {CountOf} countOf */
 function statusText(photo, countOf) {
   if (photo.state === "done") return plural(countOf(photo), "instance");
-  if (photo.state === "failed") return `Failed: ${photo.problem.title}`;
+  if (photo.problem) return `Failed: ${photo.problem.title}`;
   return busyText(photo);
 }
 
+/** @param {string} kind @param {() => void} act */
 function button(kind, act) {
   const made = document.createElement("button");
   made.type = "button";

@@ -1,6 +1,11 @@
 // Which part of the photo the picture shows: all of it, or closer. A place is told in CSS pixels
 // from the middle of the picture, so that it stays the same place when the picture grows.
 
+/** @import { Frame } from "./masks.js" */
+/** @import { Size } from "./photos.js" */
+
+/** @typedef {{ x: number, y: number }} Place */
+
 const LARGEST_FIT = 3; // A small photo is enlarged this far at most.
 const CLOSEST = 4; // CSS pixels a photo pixel, or this many times the whole, whichever is more.
 const CLOSER = 4;
@@ -15,6 +20,9 @@ export class View {
   /**
    * Place a photo of a size into a room; another photo is shown whole. Closer, the picture may take
    * the whole room if it `canGrow`.
+   * @param {Size} size
+   * @param {Size} room
+   * @param {boolean} canGrow
    */
   place(size, room, canGrow) {
     const isOther = size.width !== this.#size.width || size.height !== this.#size.height;
@@ -57,7 +65,11 @@ export class View {
     return this.#fit * this.#zoom;
   }
 
-  /** What a canvas with `density` pixels a CSS pixel shows. */
+  /**
+   * What a canvas with `density` pixels a CSS pixel shows.
+   * @param {number} density
+   * @returns {Frame}
+   */
   frame(density) {
     return {
       x: this.#middle.x - this.width / this.scale / 2,
@@ -68,7 +80,10 @@ export class View {
     };
   }
 
-  /** The photo's pixel at a place. */
+  /**
+   * The photo's pixel at a place.
+   * @param {Place} place
+   */
   pixelAt({ x, y }) {
     const { width, height } = this.#size;
     return {
@@ -77,7 +92,11 @@ export class View {
     };
   }
 
-  /** Come closer by a factor; what is at the place stays there. */
+  /**
+   * Come closer by a factor; what is at the place stays there.
+   * @param {number} factor
+   * @param {Place} place
+   */
   zoomBy(factor, { x, y } = { x: 0, y: 0 }) {
     const before = this.scale;
     const zoom = clamped(this.#zoom * factor, 1, this.#mostZoom);
@@ -87,14 +106,21 @@ export class View {
     this.#clamp();
   }
 
-  /** Push the photo by so many CSS pixels. */
+  /**
+   * Push the photo by so many CSS pixels.
+   * @param {number} x
+   * @param {number} y
+   */
   panBy(x, y) {
     this.#middle.x -= x / this.scale;
     this.#middle.y -= y / this.scale;
     this.#clamp();
   }
 
-  /** Push the photo so far that the middle of a box of it is in sight, where it is not. */
+  /**
+   * Push the photo so far that the middle of a box of it is in sight, where it is not.
+   * @param {contract.Box} box
+   */
   reveal({ x_min, y_min, x_max, y_max }) {
     const [x, y] = [(x_min + x_max) / 2, (y_min + y_max) / 2];
     if (Math.abs(x - this.#middle.x) > this.width / this.scale / 2) this.#middle.x = x;
@@ -111,6 +137,7 @@ export class View {
     return { width: width * this.#fit, height: Math.max(1, Math.round(height * this.#fit)) };
   }
 
+  /** @param {keyof Size} side */
   #extent(side) {
     const most = Math.max(this.#room[side], this.#whole[side]);
     const grown = Math.round(this.#size[side] * this.scale);
@@ -118,11 +145,18 @@ export class View {
   }
 
   #clamp() {
-    for (const [axis, side] of [["x", "width"], ["y", "height"]]) {
-      const half = Math.min(this[side] / this.scale, this.#size[side]) / 2;
-      this.#middle[axis] = clamped(this.#middle[axis], half, this.#size[side] - half);
-    }
+    this.#middle.x = this.#clampedAlong("width", this.#middle.x);
+    this.#middle.y = this.#clampedAlong("height", this.#middle.y);
+  }
+
+  /** @param {keyof Size} side @param {number} middle */
+  #clampedAlong(side, middle) {
+    const half = Math.min(this[side] / this.scale, this.#size[side]) / 2;
+    return clamped(middle, half, this.#size[side] - half);
   }
 }
 
-const clamped = (value, low, high) => Math.max(low, Math.min(high, value));
+/** @param {number} value @param {number} low @param {number} high */
+function clamped(value, low, high) {
+  return Math.max(low, Math.min(high, value));
+}

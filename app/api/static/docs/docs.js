@@ -1,14 +1,28 @@
 // The contract's page, alive: lines to copy that name this server, and requests to try.
 
-const written = document.body.dataset.origin;
+import { part } from "../elements.js";
 
-for (const code of document.querySelectorAll(".snippets code")) {
+/**
+ * What a form asks for; `chooser` is where a file is chosen.
+ * @typedef {object} Asked
+ * @property {string | undefined} method
+ * @property {string} url
+ * @property {Record<string, string>} headers
+ * @property {HTMLInputElement | null} chooser
+ * @property {File | undefined} file
+ */
+
+const { origin: written = location.origin } = document.body.dataset;
+
+for (const figure of document.querySelectorAll(".snippets figure")) {
+  const code = part(figure, "code", HTMLElement);
   code.textContent = code.textContent.replaceAll(written, location.origin);
-  offerCopy(code);
+  offerCopy(figure, code);
 }
 for (const form of document.querySelectorAll("form")) {
-  form.closest(".try").hidden = false;
-  const asked = form.querySelector(".asked code");
+  form.closest("details")?.removeAttribute("hidden");
+  const figure = part(form, "figure", HTMLElement);
+  const asked = part(figure, ".asked code", HTMLElement);
   const show = () => { asked.textContent = shellLine(request(form)); };
   form.addEventListener("input", show);
   form.addEventListener("submit", (event) => {
@@ -16,13 +30,14 @@ for (const form of document.querySelectorAll("form")) {
     send(form);
   });
   show();
-  offerCopy(asked);
+  offerCopy(figure, asked);
 }
 openTarget();
 addEventListener("hashchange", openTarget);
 followReading();
 
-function offerCopy(code) {
+/** @param {Element} figure @param {HTMLElement} code */
+function offerCopy(figure, code) {
   const button = document.createElement("button");
   button.type = "button";
   button.className = "copy";
@@ -32,21 +47,28 @@ function offerCopy(code) {
       await navigator.clipboard.writeText(code.textContent);
     } catch {
       // Without https a page has no clipboard, but may copy what is marked.
-      getSelection().selectAllChildren(code);
+      getSelection()?.selectAllChildren(code);
       document.execCommand("copy");
     }
     button.textContent = "Copied";
     setTimeout(() => { button.textContent = "Copy"; }, 1500);
   });
-  code.closest("figure").querySelector("figcaption").append(button);
+  part(figure, "figcaption", HTMLElement).append(button);
 }
 
-/** What a form asks for: `{method, url, headers, file}`; fields left empty are left out. */
+/**
+ * What a form asks for; fields left empty are left out.
+ * @param {HTMLFormElement} form
+ * @returns {Asked}
+ */
 function request(form) {
-  let path = form.dataset.path;
+  let { path = "" } = form.dataset;
   const query = new URLSearchParams();
+  /** @type {Record<string, string>} */
   const headers = {};
-  for (const control of form.querySelectorAll("[data-in]")) {
+  /** @type {NodeListOf<HTMLInputElement | HTMLSelectElement>} */
+  const controls = form.querySelectorAll("[data-in]");
+  for (const control of controls) {
     const value = control.value.trim();
     if (control.dataset.in === "path") {
       path = path.replace(`{${control.name}}`, encodeURIComponent(value));
@@ -56,12 +78,16 @@ function request(form) {
       headers[control.name] = value;
     }
   }
-  const url = query.size ? `${path}?${query}` : path;
+  const url = `${path}?${query}`.replace(/\?$/, "");
+  /** @type {HTMLInputElement | null} */
   const chooser = form.querySelector('[type="file"]');
-  return { method: form.dataset.method, url, headers, chooser, file: chooser?.files[0] };
+  return { method: form.dataset.method, url, headers, chooser, file: chooser?.files?.[0] };
 }
 
-/** The same request from a shell. */
+/**
+ * The same request from a shell.
+ * @param {Asked} asked
+ */
 function shellLine({ url, headers, chooser, file }) {
   const words = ["curl"];
   if (chooser) words.push("-F", quoted(`image=@${file ? file.name : "photo.jpg"}`));
@@ -70,15 +96,17 @@ function shellLine({ url, headers, chooser, file }) {
   return [...words, quoted(location.origin + url)].join(" ");
 }
 
+/** @param {string} word */
 function quoted(word) {
   return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
 }
 
+/** @param {HTMLFormElement} form */
 async function send(form) {
   const { method, url, headers, file } = request(form);
-  const button = form.querySelector(".send button");
-  const said = form.querySelector("output");
-  const place = form.querySelector(".answered");
+  const button = part(form, ".send button", HTMLButtonElement);
+  const said = part(form, "output", HTMLOutputElement);
+  const place = part(form, ".answered", HTMLElement);
   button.disabled = true;
   said.textContent = "…";
   place.replaceChildren();
@@ -103,7 +131,10 @@ async function send(form) {
   }
 }
 
-/** An element with the answer: a picture, indented JSON, or text. */
+/**
+ * An element with the answer: a picture, indented JSON, or text.
+ * @param {Blob} blob
+ */
 async function shown(blob) {
   if (blob.type.startsWith("image/")) {
     const image = document.createElement("img");
@@ -121,21 +152,24 @@ async function shown(blob) {
 /** A link to a problem opens it. */
 function openTarget() {
   const target = document.getElementById(location.hash.slice(1));
-  if (target?.matches("details")) target.open = true;
+  if (target instanceof HTMLDetailsElement) target.open = true;
 }
 
 /** Mark in the contents what is being read. */
 function followReading() {
-  const links = new Map(
-    [...document.querySelectorAll("nav li a")].map((link) => [link.hash.slice(1), link]),
-  );
+  /** @type {NodeListOf<HTMLAnchorElement>} */
+  const anchors = document.querySelectorAll("nav li a");
+  const links = new Map([...anchors].map((link) => [link.hash.slice(1), link]));
   const observer = new IntersectionObserver(
     (entries) => {
       for (const { target, isIntersecting } of entries) {
-        links.get(target.id).classList.toggle("here", isIntersecting);
+        links.get(target.id)?.classList.toggle("here", isIntersecting);
       }
     },
     { rootMargin: "-20% 0px -70% 0px" },
   );
-  for (const id of links.keys()) observer.observe(document.getElementById(id));
+  for (const id of links.keys()) {
+    const target = document.getElementById(id);
+    if (target) observer.observe(target);
+  }
 }
