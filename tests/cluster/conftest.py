@@ -16,7 +16,13 @@ from tests.cluster.site import Site
 from tests.cluster.stage import Stage
 
 #: Files that take longest, of all that need a cluster, the longest first.
-_LONGEST = ("test_model_server", "test_init_containers", "test_others", "test_outages")
+_LONGEST = (
+    "test_cluster",
+    "test_model_server",
+    "test_init_containers",
+    "test_others",
+    "test_outages",
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -26,16 +26,19 @@ Build = Callable[[str], str]
 _ANSWER_LIMIT_S = 60
 
 
-@pytest.fixture
-def context(root: Path, tmp_path: Path) -> Path:
+PHOTO = Path("models") / "shapes" / "1" / "samples" / "scene-500.png"
+
+
+@pytest.fixture(scope="module")
+def context(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a copy of what the image is made of, free to be changed."""
-    return build_context(root, tmp_path / "context")
+    return build_context(root, tmp_path_factory.mktemp("image") / "context")
 
 
-@pytest.fixture
-def build(context: Path, tmp_path: Path) -> Build:
+@pytest.fixture(scope="module")
+def build(context: Path, tmp_path_factory: pytest.TempPathFactory) -> Build:
     """Return how the image is built from `context` and pushed; it returns the digest."""
-    tool = ImageTool(parts.image_tool(), tmp_path)
+    tool = ImageTool(parts.image_tool(), tmp_path_factory.mktemp("image-tool"))
 
     def run(name: str) -> str:
         here = f"slipway:cluster-{name}"
@@ -44,6 +47,12 @@ def build(context: Path, tmp_path: Path) -> Build:
         return tool.ask("push", here, there).strip().rpartition("@")[2]
 
     return run
+
+
+@pytest.fixture(scope="module")
+def old(build: Build) -> str:
+    """Return the digest of the image that serves at first, built of the checkout as it is."""
+    return build("old")
 
 
 def _predict(site: Site, photo: Path) -> Any:
@@ -64,12 +73,12 @@ def _predict(site: Site, photo: Path) -> Any:
 
 
 def test_a_new_version_of_the_model_is_pushed_rolled_out_and_answers(
-    start_site: Stage, build: Build, context: Path
+    start_site: Stage, old: str, build: Build, context: Path, root: Path
 ):
-    photo = context / "models" / "shapes" / "1" / "samples" / "scene-500.png"
-    old = build("old")
+    photo = root / PHOTO
     shutil.copytree(context / "models" / "shapes" / "1", context / "models" / "shapes" / "2")
     new = build("new")
+    shutil.rmtree(context / "models" / "shapes" / "2")
     assert new != old
     with start_site(Form(old, deadline_s=240)) as site:
         assert _predict(site, photo)["version"] == 1
@@ -87,10 +96,9 @@ def test_a_new_version_of_the_model_is_pushed_rolled_out_and_answers(
 
 
 def test_a_model_that_fails_its_goldens_never_serves_and_is_taken_back(
-    start_site: Stage, build: Build, context: Path
+    start_site: Stage, old: str, build: Build, context: Path, root: Path
 ):
-    photo = context / "models" / "shapes" / "1" / "samples" / "scene-500.png"
-    old = build("old")
+    photo = root / PHOTO
     for golden in (context / "models").glob("shapes/*/golden/*.json"):
         known = json.loads(golden.read_text())
         golden.write_text(json.dumps(known | {"instances": known["instances"][:1]}))
