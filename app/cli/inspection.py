@@ -25,8 +25,10 @@ def run(arguments: argparse.Namespace) -> int:
             raise CommandError(problem)
         file = WeightFile.open(arguments.file)
         size_bytes = arguments.file.stat().st_size
-    except (WeightFileError, OSError) as error:
+    except WeightFileError as error:
         raise CommandError(str(error)) from error
+    except OSError as error:
+        raise CommandError(f"{arguments.file}: cannot be read: {error.strerror}") from error
     print(f"{arguments.file}, {megabytes(size_bytes)}: a Matterport Mask R-CNN\n")
     print(table(_summary(file)))
     print()

@@ -35,7 +35,7 @@ MAX_BYTES_A_PIXEL = 8
 
 def _silence_libtiff() -> None:
     """Keep libtiff from writing to stderr what it finds, which may be a line for every row."""
-    libraries = {line.split()[-1] for line in _mapped() if "libtiff" in line}
+    libraries = {fields[-1] for line in _mapped() if "libtiff" in (fields := line.split(None, 5))[-1]}
     for library in libraries:
         for handler in ("TIFFSetErrorHandler", "TIFFSetWarningHandler"):
             getattr(ctypes.CDLL(library), handler)(None)

@@ -67,7 +67,9 @@ def read_options(path: Path | None) -> dict[str, Any]:
         return {}
     try:
         options = yaml.safe_load(path.read_text("utf-8-sig"))
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
+        raise ModelError(f"{path.name}: cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
         raise ModelError(f"{path.name}: cannot be read: {error}") from error
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         # ValueError: a date such as 2020-13-45.
@@ -92,7 +94,9 @@ def read_labels(path: Path | None) -> tuple[str, ...] | None:
         return None
     try:
         text = path.read_text("utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
+        raise ModelError(f"{path.name}: cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
         raise ModelError(f"{path.name}: cannot be read: {error}") from error
     if is_pointer(text.encode()):
         raise ModelError(pointer_text(path.name))

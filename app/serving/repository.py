@@ -131,7 +131,11 @@ class ModelRepository:
 
         Raises ModelError.
         """
-        if problem := no_content(path):
+        try:
+            problem = no_content(path)
+        except OSError as error:
+            raise ModelError(f"{path.name}: cannot be read: {error.strerror}") from error
+        if problem:
             raise ModelError(problem)
         found = entry.found
         kind = self._kind_of(path, entry.options)

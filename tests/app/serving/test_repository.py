@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import codecs
+import contextlib
 import io
 import json
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import h5py
 import numpy as np
@@ -159,6 +163,46 @@ def test_a_repository_that_cannot_be_used_says_why(
 def test_a_link_that_leads_nowhere_is_told_without_where_it_leads(models: Models, status):
     (models.folder / "bad.h5").symlink_to("/mnt/weights/bad.h5")
     assert status("bad").error == "bad.h5 is a link that leads nowhere"
+
+
+@contextlib.contextmanager
+def unreadable(path: Path) -> Iterator[None]:
+    """Have a file or folder that the process may not read: root may read everything."""
+    # Where root has Python at home, nobody else can read on: not the codec either.
+    codecs.lookup("utf-8-sig")
+    mode = path.stat().st_mode
+    for parent in path.parents[:-2]:
+        parent.chmod(parent.stat().st_mode | 0o055)
+    path.chmod(0)
+    if is_root := os.geteuid() == 0:
+        os.seteuid(65534)
+    try:
+        yield
+    finally:
+        if is_root:
+            os.seteuid(0)
+        path.chmod(mode)
+
+
+@pytest.mark.parametrize(
+    ("place", "error"),
+    [
+        pytest.param("bad/1/bad.h5", "bad.h5: cannot be read: Permission denied", id="model"),
+        pytest.param("bad/1/model.yaml", "model.yaml: cannot be read: Permission denied", id="yaml"),
+        pytest.param("bad/1/labels.txt", "labels.txt: cannot be read: Permission denied", id="txt"),
+        pytest.param("bad/1", "bad/1/ cannot be read: Permission denied", id="folder"),
+    ],
+)
+def test_what_may_not_be_read_is_told_without_where_the_repository_lies(
+    models: Models, local_client: Callable[..., LocalClient], place: str, error: str
+):
+    models.add("good.h5")
+    models.add("bad/1/bad.h5")
+    models.write("bad/1/model.yaml", "config: {LEVEL: 7}")
+    models.write("bad/1/labels.txt", "x\ny\nz\n")
+    with unreadable(models.folder / place):
+        bad, good = local_client().models()
+    assert (bad.error, good.state) == (error, "ready")
 
 
 def test_one_that_failed_says_of_which_file(models: Models, status):
