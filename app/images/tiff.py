@@ -8,8 +8,10 @@ than a picture, and the samples take no more memory than those of a large photo.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import itertools
+import os
 import struct
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,17 +37,16 @@ MAX_BYTES_A_PIXEL = 8
 
 def _silence_libtiff() -> None:
     """Keep libtiff from writing to stderr what it finds, which may be a line for every row."""
-    libraries = {fields[-1] for line in _mapped() if "libtiff" in (fields := line.split(None, 5))[-1]}
-    for library in libraries:
-        for handler in ("TIFFSetErrorHandler", "TIFFSetWarningHandler"):
-            getattr(ctypes.CDLL(library), handler)(None)
+    with contextlib.suppress(OSError):
+        for library in filter(lambda path: "libtiff" in path, _mapped()):
+            for handler in ("TIFFSetErrorHandler", "TIFFSetWarningHandler"):
+                getattr(ctypes.CDLL(library), handler)(None)
 
 
-def _mapped() -> list[str]:
-    try:
-        return Path("/proc/self/maps").read_text().splitlines()
-    except OSError:
-        return []
+def _mapped() -> set[str]:
+    """Return the files that this process has mapped; the sixth field is a path with its spaces."""
+    lines = os.fsdecode(Path("/proc/self/maps").read_bytes()).split("\n")
+    return {fields[5] for line in lines if len(fields := line.split(maxsplit=5)) > 5}
 
 
 _silence_libtiff()

@@ -188,7 +188,9 @@ def unreadable(path: Path) -> Iterator[None]:
     ("place", "error"),
     [
         pytest.param("bad/1/bad.h5", "bad.h5: cannot be read: Permission denied", id="model"),
-        pytest.param("bad/1/model.yaml", "model.yaml: cannot be read: Permission denied", id="yaml"),
+        pytest.param(
+            "bad/1/model.yaml", "model.yaml: cannot be read: Permission denied", id="yaml"
+        ),
         pytest.param("bad/1/labels.txt", "labels.txt: cannot be read: Permission denied", id="txt"),
         pytest.param("bad/1", "bad/1/ cannot be read: Permission denied", id="folder"),
     ],
