@@ -36,18 +36,21 @@ MACHINES = [
     Machine("python:3.12-slim-bookworm", "3.12"),
     Machine("debian:trixie-slim", "3.13", runs_quick_tests=True),
 ]
+# A newcomer's folder is named as they like.
+FOLDER = "/my clone's ü"
 # The last stage is what is kept, and holds no more than it takes to have the others made.
 STEPS = """\
 FROM {base} AS machine
 RUN apt-get -qq update && apt-get -qq install --yes --no-install-recommends make curl >/dev/null
 COPY . /slipway
-WORKDIR /slipway
-RUN tests/machines/from_nothing.sh /out {port}
+RUN mv /slipway "{folder}" && cd "{folder}" && tests/machines/from_nothing.sh /out {port}
 {more}
 FROM scratch
 COPY --from=machine /etc/hostname /
 """
-QUICK_TESTS = "RUN make test >/out/tests.txt 2>&1 || { tail -60 /out/tests.txt; exit 1; }"
+QUICK_TESTS = (
+    f'RUN cd "{FOLDER}" && make test >/out/tests.txt 2>&1 || {{ tail -60 /out/tests.txt; exit 1; }}'
+)
 
 
 @pytest.fixture(scope="session")
@@ -82,7 +85,8 @@ def start_from_nothing(
         out.mkdir()
         more = QUICK_TESTS if machine.runs_quick_tests else ""
         steps = tmp_path / "Steps"
-        steps.write_text(STEPS.format(base=machine.base, port=free_port(), more=more))
+        text = STEPS.format(base=machine.base, port=free_port(), more=more, folder=FOLDER)
+        steps.write_text(text)
         # Downloads are kept for the next machine; nothing of the machine itself is.
         volumes = ["--volume", f"{out}:/out"]
         if PIP_CACHE.is_dir():
