@@ -21,6 +21,7 @@ from mrcnn.config import Config
 from mrcnn.detection_layer import DetectionLayer
 from mrcnn.feature_pyramid import FeaturePyramid
 from mrcnn.mask_head import MaskHead
+from mrcnn.precision import single_precision
 from mrcnn.proposals import ProposalLayer
 from mrcnn.roi_align import RoiAlign
 from mrcnn.rpn import RegionProposalHead
@@ -53,6 +54,7 @@ class MaskRCNNNetwork(keras.Model):
     Reference: He et al., Mask R-CNN, 2017.
     """
 
+    @single_precision()
     def __init__(self, architecture: Architecture, config: Config, *, folded: bool = False) -> None:
         super().__init__(name="mask_rcnn")
         self.architecture, self.config, self.folded = architecture, config, folded

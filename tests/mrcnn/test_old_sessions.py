@@ -149,6 +149,34 @@ def test_requests_of_many_threads_get_the_same_answer(model, found):
 
 
 @pytest.mark.parametrize(
+    ("read", "write", "value"),
+    [
+        pytest.param("dtype_policy", "set_dtype_policy", "mixed_float16", id="mixed precision"),
+        pytest.param("floatx", "set_floatx", "float16", id="half precision"),
+        pytest.param(
+            "image_data_format", "set_image_data_format", "channels_first", id="channels first"
+        ),
+    ],
+)
+def test_what_a_script_tells_keras_to_build_changes_no_model(
+    tiny_file: Path, tmp_path: Path, found, *, read: str, write: str, value: str
+):
+    before = getattr(keras.config, read)()
+    getattr(keras.config, write)(value)
+    try:
+        told = modellib.MaskRCNN("inference", TinyConfig(), tmp_path)
+        told.load_weights(str(tiny_file), by_name=True)
+        result = told.detect([IMAGE])[0]
+        assert told.keras_model.inputs[0].dtype == "float32"
+        after = getattr(keras.config, read)()
+    finally:
+        getattr(keras.config, write)(before)
+    assert getattr(after, "name", after) == value
+    assert np.array_equal(result["rois"], found["rois"])
+    assert np.array_equal(result["masks"], found["masks"])
+
+
+@pytest.mark.parametrize(
     "backend",
     ["keras.backend", "tensorflow.keras.backend", "tensorflow.compat.v1.keras.backend"],
 )
