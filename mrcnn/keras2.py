@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import importlib
+import itertools
 import sys
 import types
 from collections.abc import Callable, Iterator, Sequence
@@ -38,13 +39,30 @@ def set_learning_phase(value: Any) -> None:
     """Do nothing: a model here is told by its mode."""
 
 
+def manual_variable_initialization(value: Any) -> None:
+    """Do nothing: a model here has its values from its file, and no session that sets others."""
+
+
 def function(inputs: Sequence[Any], outputs: Sequence[Any], **_: Any) -> Callable[[Any], list[Any]]:
-    """Return a function from arrays for symbolic `inputs` to arrays of symbolic `outputs`."""
-    compute = keras.Function(list(inputs), list(outputs))
+    """Return a function from arrays for symbolic `inputs` to arrays of symbolic `outputs`.
+
+    A `learning_phase()` among the inputs takes the value 0. The function raises ValueError for
+    another one, and for more or fewer values than inputs.
+    """
+    is_symbolic = [isinstance(entry, keras.KerasTensor) for entry in inputs]
+    compute = keras.Function(list(itertools.compress(inputs, is_symbolic)), list(outputs))
 
     @eagerly()
     def run(values: Sequence[Any]) -> list[Any]:
-        return [np.asarray(value) for value in compute(list(values))]
+        if len(values) != len(is_symbolic):
+            raise ValueError(f"there are {len(values)} values for {len(is_symbolic)} inputs")
+        given = []
+        for value, is_array in zip(values, is_symbolic, strict=True):
+            if is_array:
+                given.append(value)
+            elif value:
+                raise ValueError(f"learning phase {value} is not there: only 0, which is detection")
+        return [np.asarray(value) for value in compute(given)]
 
     return run
 
@@ -110,7 +128,14 @@ def add() -> None:
     }
     for name, module in modules.items():
         sys.modules.setdefault(name, module)
-    additions = (set_session, get_session, learning_phase, set_learning_phase, function)
+    additions = (
+        set_session,
+        get_session,
+        learning_phase,
+        set_learning_phase,
+        manual_variable_initialization,
+        function,
+    )
     for backend in (keras.backend, v1.backend, importlib.import_module("tensorflow.keras.backend")):
         for addition in additions:
             if not hasattr(backend, addition.__name__):

@@ -22,6 +22,7 @@ from mrcnn.gone import gone
 from mrcnn.layout import Layout, inference_layout
 from mrcnn.loading import load_weights, save_weights
 from mrcnn.network import MaskRCNNNetwork
+from mrcnn.precision import single_precision
 from mrcnn.weights import WeightFile
 
 _TRAINS = "mrcnn.training.trainer.Trainer trains the model"
@@ -53,7 +54,7 @@ class KerasModel(MaskRCNNNetwork):
 
     @functools.cached_property
     def _layout(self) -> Layout:
-        with eagerly():
+        with eagerly(), single_precision():
             layout = _training_layout(self) if self.mode == "training" else inference_layout(self)
             layout.model.jit_compile = False  # suppression has no fixed shapes
             return layout

@@ -98,6 +98,8 @@ class MaskRCNN:
                 f"{type(self).__name__}.build would not be called: the network is built from "
                 "weights; config.BACKBONE and the other settings say what it is"
             )
+        if isinstance(config, type):
+            raise TypeError(f"config is the class {config.__name__}; write {config.__name__}()")
         config.check()
         self.mode, self.config, self.model_dir = mode, config, str(model_dir)
         shape = tuple(int(side) for side in config.IMAGE_SHAPE)

@@ -21,6 +21,7 @@ from mrcnn.config import Config
 from mrcnn.detection_layer import DetectionLayer
 from mrcnn.feature_pyramid import FeaturePyramid
 from mrcnn.mask_head import MaskHead
+from mrcnn.precision import single_precision
 from mrcnn.proposals import ProposalLayer
 from mrcnn.roi_align import RoiAlign
 from mrcnn.rpn import RegionProposalHead
@@ -53,6 +54,7 @@ class MaskRCNNNetwork(keras.Model):
     Reference: He et al., Mask R-CNN, 2017.
     """
 
+    @single_precision()
     def __init__(self, architecture: Architecture, config: Config, *, folded: bool = False) -> None:
         super().__init__(name="mask_rcnn")
         self.architecture, self.config, self.folded = architecture, config, folded
@@ -156,14 +158,20 @@ class MaskRCNNNetwork(keras.Model):
     def masks_of(
         self, levels: list[tf.Tensor], detections: tf.Tensor, image_shape: tf.Tensor
     ) -> tuple[tf.Tensor, tf.Tensor]:
-        """Masks of the detections that are not padding: (image indices, [kept, side, side])."""
+        """Masks of the detections that are not padding: (image indices, [kept, side, side]).
+
+        Where there is none, padding goes through the mask head and is dropped: what TensorFlow's
+        fused convolution makes of no region has its input's channels, which the next one refuses.
+        """
         place = tf.cast(tf.where(detections[..., 4] > 0), tf.int32)  # [kept, 2] image, rank
+        count = tf.shape(place)[0]
+        place = tf.pad(place, [[0, tf.cast(count == 0, tf.int32)], [0, 0]])
         kept = tf.gather_nd(detections, place)
         image_indices = place[:, 0]
         logits = self.mask_logits(levels, kept[:, :4], image_indices, image_shape)
         logits = tf.transpose(logits, [0, 3, 1, 2])
         chosen = tf.gather(logits, tf.cast(kept[:, 4], tf.int32), batch_dims=1)
-        return image_indices, tf.sigmoid(chosen)
+        return image_indices[:count], tf.sigmoid(chosen)[:count]
 
     def stages(self, pixels: tf.Tensor, windows: tf.Tensor, min_confidence: tf.Tensor) -> Stages:
         """Run inference and return every intermediate result.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -312,6 +314,25 @@ def test_ink_that_is_not_known_to_be_right_is_refused_by_name(
     data = tiff(np.zeros((8, 6, 4 + (338 in tags)), np.uint8), {262: [5], **tags})
     with pytest.raises(ImageUnreadableError, match=reason):
         decode(data, LIMITS)
+
+
+@pytest.mark.parametrize(
+    ("tag", "fractions"),
+    [
+        pytest.param(529, [0, 0] * 3, id="coefficients of 0 / 0"),
+        pytest.param(529, [1, 0] * 3, id="coefficients without end"),
+        pytest.param(529, [299, 1, 587, 1, 114, 1], id="coefficients in thousandths"),
+        pytest.param(532, [0, 1, 1, 0] * 3, id="white without end"),
+    ],
+)
+def test_luma_of_numbers_that_make_no_colours_is_refused(tag: int, fractions: list[int]):
+    data = tiff(np.zeros((8, 6, 3), np.uint8), {262: [6], 530: [1, 1], tag: fractions})
+    whole, rational = (
+        struct.pack("<HHI", tag, kind, count)
+        for kind, count in ((4, len(fractions)), (5, len(fractions) // 2))
+    )
+    with pytest.raises(ImageUnreadableError, match="YCbCrCoefficients or ReferenceBlackWhite"):
+        decode(data.replace(whole, rational), LIMITS)
 
 
 @pytest.mark.parametrize("kind", ["i1", "i2", "i8", "f2", "f8"])

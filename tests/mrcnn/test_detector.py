@@ -6,6 +6,7 @@ import logging
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +16,9 @@ from mrcnn import detector as detector_module
 from mrcnn.config import ConfigError
 from mrcnn.detector import Detector, use_threads
 from mrcnn.instances import Instances
+from mrcnn.loading import save_weights
 from mrcnn.weights import WeightFileError
-from tests.mrcnn.tiny import ARCHITECTURE, SETTINGS, Groups, changed
+from tests.mrcnn.tiny import ARCHITECTURE, SETTINGS, Groups, changed, tiny_network
 
 
 def photo(height: int, width: int, seed: int = 0) -> np.ndarray:
@@ -95,6 +97,16 @@ def test_min_score_replaces_the_setting(detector: Detector):
     assert 0 < len(strict) < len(usual)
     assert len(detector.detect([PHOTOS[0]], min_score=0.0)[0]) >= len(usual)
     assert len(detector.detect([PHOTOS[0]], min_score=1.0)[0]) == 0
+
+
+def test_photo_of_nothing_has_no_instances_whatever_the_width_of_the_mask_head(tmp_path: Path):
+    architecture = replace(ARCHITECTURE, mask_channels=2 * ARCHITECTURE.pyramid_channels)
+    path = tmp_path / "wide.h5"
+    save_weights(tiny_network(architecture), path)
+    detector = Detector.load(path, SETTINGS)
+    nothing, found = (detector.detect(PHOTOS[:2], min_score=least) for least in (1.0, 0.25))
+    assert [instances.masks.shape for instances in nothing] == [(0, 28, 28)] * 2
+    assert all(len(instances) > 0 for instances in found)
 
 
 def test_max_instances_keeps_the_best(detector: Detector):

@@ -192,6 +192,11 @@ def test_what_is_not_there_says_what_is():
         modellib.MaskRCNN("predict", TinyConfig(), "logs")
 
 
+def test_config_that_is_a_class_is_refused_with_what_to_write(tmp_path: Path):
+    with pytest.raises(TypeError, match=r"config is the class TinyConfig; write TinyConfig\(\)"):
+        modellib.MaskRCNN("inference", TinyConfig, tmp_path)
+
+
 def test_unknown_backbone_is_told():
     class Custom(TinyConfig):
         BACKBONE = "resnet152"

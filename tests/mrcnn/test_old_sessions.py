@@ -149,6 +149,34 @@ def test_requests_of_many_threads_get_the_same_answer(model, found):
 
 
 @pytest.mark.parametrize(
+    ("read", "write", "value"),
+    [
+        pytest.param("dtype_policy", "set_dtype_policy", "mixed_float16", id="mixed precision"),
+        pytest.param("floatx", "set_floatx", "float16", id="half precision"),
+        pytest.param(
+            "image_data_format", "set_image_data_format", "channels_first", id="channels first"
+        ),
+    ],
+)
+def test_what_a_script_tells_keras_to_build_changes_no_model(
+    tiny_file: Path, tmp_path: Path, found, *, read: str, write: str, value: str
+):
+    before = getattr(keras.config, read)()
+    getattr(keras.config, write)(value)
+    try:
+        told = modellib.MaskRCNN("inference", TinyConfig(), tmp_path)
+        told.load_weights(str(tiny_file), by_name=True)
+        result = told.detect([IMAGE])[0]
+        assert told.keras_model.inputs[0].dtype == "float32"
+        after = getattr(keras.config, read)()
+    finally:
+        getattr(keras.config, write)(before)
+    assert getattr(after, "name", after) == value
+    assert np.array_equal(result["rois"], found["rois"])
+    assert np.array_equal(result["masks"], found["masks"])
+
+
+@pytest.mark.parametrize(
     "backend",
     ["keras.backend", "tensorflow.keras.backend", "tensorflow.compat.v1.keras.backend"],
 )
@@ -157,6 +185,7 @@ def test_names_of_keras_2s_backend_do_what_they_can(backend: str):
     assert module.set_session(tf.compat.v1.Session()) is None
     assert module.learning_phase() == 0
     assert module.set_learning_phase(0) is None
+    assert module.manual_variable_initialization(True) is None
 
 
 def test_modules_of_keras_2_are_there():
@@ -175,6 +204,22 @@ def test_function_of_keras_2_computes_activations(model):
     (p6,) = compute([molded, metas, model.get_anchors(molded[0].shape)[None]])
     assert isinstance(p6, np.ndarray)
     assert p6.shape == (1, 2, 2, 16)
+
+
+def test_function_of_keras_2_takes_a_learning_phase_beside_the_inputs(model):
+    backend, keras_model = keras.backend, model.keras_model
+    outputs = [keras_model.get_layer("fpn_p6").output]
+    molded, metas, _ = model.mold_inputs([IMAGE])
+    values = [molded, metas, model.get_anchors(molded[0].shape)[None]]
+    (expected,) = backend.function(keras_model.inputs, outputs)(values)
+    compute = backend.function([*keras_model.inputs, backend.learning_phase()], outputs)
+    for phase in (0, False):
+        (p6,) = compute([*values, phase])
+        assert np.array_equal(p6, expected)
+    with pytest.raises(ValueError, match="learning phase 1"):
+        compute([*values, 1])
+    with pytest.raises(ValueError, match="3 values for 4 inputs"):
+        compute(values)
 
 
 def test_one_thread_that_is_done_leaves_the_others_their_shapes():

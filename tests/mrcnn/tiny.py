@@ -32,7 +32,9 @@ SETTINGS: dict[str, object] = {
 Groups = dict[str, list[tuple[str, np.ndarray]]]
 
 
-def tiny_network(*, folded: bool = False, seed: int = 7) -> Any:
+def tiny_network(
+    architecture: Architecture = ARCHITECTURE, *, folded: bool = False, seed: int = 7
+) -> Any:
     """Return a network that finds something on noise: random, its activations kept in bounds."""
     import keras
 
@@ -41,7 +43,7 @@ def tiny_network(*, folded: bool = False, seed: int = 7) -> Any:
     from mrcnn.network import MaskRCNNNetwork
 
     keras.utils.set_random_seed(seed)
-    network = MaskRCNNNetwork(ARCHITECTURE, Config.with_values(SETTINGS), folded=folded)
+    network = MaskRCNNNetwork(architecture, Config.with_values(SETTINGS), folded=folded)
     random = np.random.default_rng(seed)
     for name, layer in weighted_layers(network).items():
         arrays = layer.get_weights()

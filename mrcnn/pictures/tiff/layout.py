@@ -200,7 +200,9 @@ def _colours(fields: Fields, photometric: Photometric, bits: int) -> Colours:
     reference = tuple(fields.numbers(Tag.REFERENCE_BLACK_WHITE)) or _REFERENCE
     if photometric is Photometric.YCBCR:
         ends = np.array(reference).reshape(-1, 2).T if len(reference) == 6 else np.zeros((2, 3))
-        if len(luma) != 3 or not (np.min(luma) > 0 and (ends[1] > ends[0]).all()):
+        # A fraction of nothing is infinite. Each part of the light is less than all of it.
+        is_light = len(luma) == 3 and all(0 < part < 1 for part in luma)
+        if not (is_light and np.isfinite(ends).all() and (ends[1] > ends[0]).all()):
             raise ValueError("its YCbCrCoefficients or ReferenceBlackWhite make no colours")
     x, y = fields.numbers(Tag.WHITE_POINT)[:2] or D50
     if photometric.is_lab and not (x > 0 and y > 0 and x + y < 1):
