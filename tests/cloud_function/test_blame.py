@@ -65,6 +65,29 @@ def _pulled(words: str, reason: str = "ErrImagePull") -> Progress:
             "no matching manifest for linux/arm64/v8 in the manifest list entries",
             id="platform, Docker",
         ),
+        pytest.param(
+            f"choosing an image from manifest list docker://{NAME}: no image found in manifest "
+            'list for architecture "arm64", variant "v8", OS "linux"',
+            id="platform, CRI-O",
+        ),
+        pytest.param(
+            'choosing image instance: no image found in image index for architecture "amd64"',
+            id="platform, CRI-O, an index",
+        ),
+        pytest.param(
+            f'{PULL}failed to get converter for "{NAME}": Pulling Schema 1 images have been '
+            "deprecated and disabled by default since containerd v2.0.",
+            id="too old a manifest",
+        ),
+        pytest.param(
+            f"Error response from daemon: unknown: artifact library/app@sha256:{'4' * 64} not found",
+            id="Harbor",
+        ),
+        pytest.param(
+            "name unknown: The repository with name 'edge-proxy' does not exist in the registry "
+            "with id '123456789012'",
+            id="ECR, of an odd name",
+        ),
     ],
 )
 def test_a_pull_that_says_that_the_image_is_bad_fails_at_once_and_blames_it(words: str):
@@ -144,6 +167,10 @@ def test_a_pull_that_says_that_the_image_is_bad_fails_at_once_and_blames_it(word
             "(Mirrors also failed: [mirror.example.com: connection refused]): manifest unknown",
             id="a mirror too",
         ),
+        pytest.param(
+            "manifest unknown, and the mirror's answer couldn't be read: it's denied",
+            id="apostrophes are no quotes",
+        ),
     ],
 )
 def test_a_pull_that_says_nothing_of_the_image_is_trouble_that_may_pass_and_blames_nobody(
@@ -179,6 +206,47 @@ def test_a_pull_that_says_nothing_of_the_image_is_trouble_that_may_pass_and_blam
             id="mount",
         ),
         pytest.param(
+            "RunContainerError",
+            "unable to start container process: error during container init: exec: "
+            '"serve": executable file not found in $PATH: unknown',
+            (Verdict.FAILED, True),
+            id="no such program on the path",
+        ),
+        pytest.param(
+            "RunContainerError",
+            "OCI runtime create failed: unable to retrieve OCI runtime error: exec: "
+            '"nvidia-container-runtime": executable file not found in $PATH: unknown',
+            (Verdict.TROUBLED, False),
+            id="the node has no such runtime",
+        ),
+        pytest.param(
+            "RunContainerError",
+            'failed to start shim: exec: "runc": executable file not found in $PATH: unknown',
+            (Verdict.TROUBLED, False),
+            id="the node has no runtime",
+        ),
+        pytest.param(
+            "RunContainerError",
+            "unable to start container process: error during container init: error running "
+            'createRuntime hook #0: exec: "nvidia-container-runtime-hook": executable file not '
+            "found in $PATH",
+            (Verdict.TROUBLED, False),
+            id="the node has no such hook",
+        ),
+        pytest.param(
+            "CreateContainerError",
+            "container create failed: executable file `serve` not found in $PATH: No such file or "
+            "directory",
+            (Verdict.FAILED, True),
+            id="no such program, crun",
+        ),
+        pytest.param(
+            "CreateContainerError",
+            "unable to find user app: no matching entries in passwd file",
+            (Verdict.FAILED, True),
+            id="no such user",
+        ),
+        pytest.param(
             "CreateContainerError", "Error: no command specified", (Verdict.FAILED, True), id="none"
         ),
         pytest.param(
@@ -200,6 +268,74 @@ def test_a_container_that_does_not_start_blames_its_image_only_where_that_is_sai
 ):
     progress = _pulled(words, reason)
     assert (progress.verdict, progress.is_images_fault) == expected
+
+
+START = "failed to create shim task: OCI runtime create failed: runc create failed: "
+PROCESS = f"{START}unable to start container process: "
+
+
+@pytest.mark.parametrize(
+    ("why", "words", "expected"),
+    [
+        pytest.param("Error", "", (Verdict.FAILED, True), id="its program ended"),
+        pytest.param("OOMKilled", "", (Verdict.FAILED, True), id="too much memory"),
+        pytest.param(
+            "StartError",
+            f'{PROCESS}exec: "/nope": stat /nope: no such file or directory: unknown',
+            (Verdict.FAILED, True),
+            id="no such program",
+        ),
+        pytest.param(
+            "ContainerCannotRun",
+            f"{PROCESS}exec /server: exec format error",
+            (Verdict.FAILED, True),
+            id="another processor's, Docker",
+        ),
+        pytest.param(
+            "StartError",
+            f'{PROCESS}error during container init: error mounting "/var/lib/kubelet/x" to rootfs '
+            'at "/etc/x": not a directory: unknown',
+            (Verdict.TROUBLED, False),
+            id="mount",
+        ),
+        pytest.param(
+            "StartError",
+            f"{START}error running prestart hook #0: exit status 1, stderr: nvidia-container-cli: "
+            "initialization error: nvml error: driver not loaded: unknown",
+            (Verdict.TROUBLED, False),
+            id="the node's GPU driver",
+        ),
+        pytest.param(
+            "StartError",
+            "failed to create containerd task: mkdir /run/x: no space left on device: unknown",
+            (Verdict.TROUBLED, False),
+            id="disk full",
+        ),
+        pytest.param(
+            "ContainerCannotRun",
+            "failed to start shim: context deadline exceeded: unknown",
+            (Verdict.TROUBLED, False),
+            id="slow node, Docker",
+        ),
+        pytest.param("StartError", "", (Verdict.TROUBLED, False), id="not started, no words"),
+        pytest.param(
+            "ContainerStatusUnknown",
+            "The container could not be located when the pod was terminated",
+            (Verdict.TROUBLED, False),
+            id="the node lost it",
+        ),
+    ],
+)
+def test_a_crash_loop_blames_the_image_where_its_program_ran_and_the_node_where_it_never_did(
+    why: str, words: str, expected: tuple[Verdict, bool]
+):
+    rolling = deployment(image("b"), image=image("b"), state="rolling", serial="3")
+    rolling["status"]["availableReplicas"] = 2
+    last = {"exitCode": 128, "reason": why, "message": words}
+    waiting = {"reason": "CrashLoopBackOff", "message": "back-off 10s restarting failed container"}
+    progress = assess(Snapshot(rolling, (NEW,)), [waiting_pod(waiting, 2, last=last)])
+    assert (progress.verdict, progress.is_images_fault) == expected
+    assert f"ended with status 128 ({why})" in progress.message
 
 
 def test_a_container_of_another_image_fails_the_rollout_and_not_its_digest():
