@@ -26,6 +26,7 @@ _STATUSES = {
 FAILURES = frozenset({"FAILURE", "INTERNAL_ERROR", "TIMEOUT", "CANCELLED", "EXPIRED"})
 
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+_NUMBER = re.compile(r"[0-9]{1,9}")
 _BUILD_NAME = re.compile(r"projects/([^/]+)/locations/([a-z0-9-]+)/builds/[^/]+")
 _VARIABLE = re.compile(r"\$(?:\{(\w+)\}|(\w+))")
 _MOMENT = re.compile(r"(\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?([Zz]|[+-]\d\d:\d\d)")
@@ -131,8 +132,8 @@ def parse(document: object) -> Build:
 
 def status(value: object) -> str:
     """Return the status's name; what is unknown is a status like any other, and no success."""
-    if isinstance(value, str) and value.isascii() and value.isdigit():
-        value = int(value)
+    if isinstance(value, str) and value.isdigit():
+        return _STATUSES.get(int(value) if _NUMBER.fullmatch(value) else -1, "STATUS_UNKNOWN")
     if isinstance(value, int):
         return _STATUSES.get(value, "STATUS_UNKNOWN")
     return value.upper() if isinstance(value, str) and value else "STATUS_UNKNOWN"

@@ -80,7 +80,7 @@ def _pulled(words: str, reason: str = "ErrImagePull") -> Progress:
             id="too old a manifest",
         ),
         pytest.param(
-            f"Error response from daemon: unknown: artifact library/app@sha256:{'4' * 64} not found",
+            f"Error response from daemon: unknown: artifact library/a@sha256:{'4' * 64} not found",
             id="Harbor",
         ),
         pytest.param(
