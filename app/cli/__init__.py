@@ -32,11 +32,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if arguments is None else arguments)
     parser = argparse.ArgumentParser("slipway", description=_DESCRIPTION)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    # Only what is asked for is imported: `serve` stays, and must not hold what others need.
-    for name in given[:1] if given[:1] and given[0] in COMMANDS else COMMANDS:
-        importlib.import_module(COMMANDS[name]).add_parser(commands)
-    parsed = parser.parse_args(given)
     try:
+        # Only what is asked for is imported: `serve` stays, and must not hold what others need.
+        for name in given[:1] if given[:1] and given[0] in COMMANDS else COMMANDS:
+            importlib.import_module(COMMANDS[name]).add_parser(commands)
+        parsed = parser.parse_args(given)
         status: int = parsed.run(parsed)
         sys.stdout.flush()
         return status

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -157,3 +159,33 @@ def test_columns_are_as_wide_as_what_is_in_them():
         "a          1000",
         "long name     1",
     ]
+
+
+INTERRUPTED = """
+import os, signal, sys
+class Interrupt:
+    def find_spec(self, name, *_):
+        if name == sys.argv[1]:
+            os.kill(os.getpid(), signal.SIGINT)
+sys.meta_path.insert(0, Interrupt())
+from app.cli import main
+sys.exit(main(sys.argv[2:]))
+"""
+
+
+@pytest.mark.parametrize(
+    ("command", "module"),
+    [
+        pytest.param("models", "app.kinds.registry", id="models"),
+        pytest.param("check", "app.cli.check", id="check"),
+        pytest.param("predict", "PIL.Image", id="predict"),
+        pytest.param("inspect", "h5py", id="inspect"),
+        pytest.param("serve", "app.cli.serve", id="serve"),
+    ],
+)
+def test_ctrl_c_while_a_command_is_still_imported_ends_it_without_a_word(
+    root: Path, command: str, module: str
+):
+    arguments = [sys.executable, "-c", INTERRUPTED, module, command]
+    ended = subprocess.run(arguments, cwd=root, capture_output=True, text=True, timeout=60)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (130, "", "")
