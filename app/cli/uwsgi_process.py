@@ -75,7 +75,8 @@ class UwsgiProcess:
         while self._status is None:
             self._reap()
             time.sleep(_POLL_S)
-        return self._status
+        # However far uWSGI was: Ctrl-C is no failure.
+        return 0 if self._signal == signal.SIGINT else self._status
 
     def _take(self, number: int, frame: FrameType | None) -> None:
         self._signal = number
