@@ -23,6 +23,8 @@ METRICS_FOLDER_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 WILLS_VARIABLE = "SLIPWAY_WILLS_SOCKET"
 
 _ROOM_AROUND_THE_IMAGE = 1 << 20
+# So many that every limit has fewer: Python refuses to read thousands.
+_DIGITS = re.compile(r"[0-9]{1,18}")
 _ROUTE = re.compile(r"/(?:[\w.~:@-]+(?:/[\w.~:@-]+)*/?)?", re.ASCII)
 
 
@@ -36,7 +38,7 @@ def _text(value: str) -> str | None:
 
 def _whole_number(lowest: int, highest: int) -> Callable[[str], int]:
     def parse(value: str) -> int:
-        if value.isascii() and value.isdigit() and lowest <= int(value) <= highest:
+        if _DIGITS.fullmatch(value) and lowest <= int(value) <= highest:
             return int(value)
         raise ValueError(f"a whole number from {lowest} to {highest}")
 

@@ -191,9 +191,11 @@ def _as_type_of(name: str, default: object, value: object) -> object:
             or not math.isfinite(value)
         ):
             raise ConfigError(f"config: {name} is {value!r}; it must be a number")
-        if isinstance(default, int) and name != "IMAGE_MIN_SCALE" and int(value) != value:
+        if isinstance(default, float) or name == "IMAGE_MIN_SCALE":
+            return value
+        if int(value) != value:
             raise ConfigError(f"config: {name} is {value!r}; it must be a whole number")
-        return value
+        return int(value)
     if isinstance(default, np.ndarray | tuple | list):
         return _as_numbers(name, default, value)
     if isinstance(default, Mapping) and not isinstance(value, Mapping):

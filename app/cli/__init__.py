@@ -7,6 +7,7 @@ in a wrong way (arguments, settings).
 from __future__ import annotations
 
 import argparse
+import errno
 import importlib
 import os
 import sys
@@ -24,6 +25,7 @@ COMMANDS = {
     "inspect": "app.cli.inspection",
     "rollout": "app.cli.rollout",
 }
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 _DESCRIPTION = "Puts a trained model live behind HTTP. Settings come from the environment."
 
 
@@ -32,13 +34,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if arguments is None else arguments)
     parser = argparse.ArgumentParser("slipway", description=_DESCRIPTION)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    # Only what is asked for is imported: `serve` stays, and must not hold what others need.
-    for name in given[:1] if given[:1] and given[0] in COMMANDS else COMMANDS:
-        importlib.import_module(COMMANDS[name]).add_parser(commands)
-    parsed = parser.parse_args(given)
     try:
+        # Only what is asked for is imported: `serve` stays, and must not hold what others need.
+        for name in given[:1] if given[:1] and given[0] in COMMANDS else COMMANDS:
+            importlib.import_module(COMMANDS[name]).add_parser(commands)
+        parsed = parser.parse_args(given)
         status: int = parsed.run(parsed)
-        sys.stdout.flush()
+        if sys.stdout is not None:  # `slipway models >&-`
+            sys.stdout.flush()
         return status
     except (CommandError, SettingsError) as error:
         print(f"slipway: {error}", file=sys.stderr)
@@ -47,5 +50,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
     except BrokenPipeError:
         # `slipway inspect … | head`: whoever read has seen enough.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _write_no_more()
         return 1
+    except OSError as error:
+        if error.filename is not None or error.errno not in _NO_ROOM:
+            raise
+        _write_no_more()
+        print(f"slipway: the output cannot be written: {error.strerror}", file=sys.stderr)
+        return 1
+
+
+def _write_no_more() -> None:
+    """Have what is still to be written, at the interpreter's end too, go nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -21,7 +21,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from app.cli.terminal import counted, shortened
+from app.cli.terminal import counted, printable, shortened
 from app.serving.leftovers import find_left_out
 from app.serving.vacancy import no_model
 
@@ -78,7 +78,7 @@ def _first_line(repository: Path) -> str:
 def _say(line: str) -> None:
     # In one piece: the log goes to the same terminal.
     with contextlib.suppress(OSError):
-        os.write(sys.stderr.fileno(), f"{line}\n".encode(errors="backslashreplace"))
+        os.write(sys.stderr.fileno(), f"{printable(line)}\n".encode())
 
 
 def _is_alive(process: int) -> bool:

@@ -10,7 +10,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from app.cli.terminal import CommandError, megabytes, table
+from app.cli.terminal import CommandError, megabytes, printable, table
 from app.kinds.registry import KINDS
 from app.serving.entries import Entry, default_entry
 from app.serving.errors import ServingError
@@ -65,7 +65,7 @@ def _found(repository: Path) -> list[Found]:
 def _tell_failures(entries: Sequence[Entry]) -> int:
     failed = [entry for entry in entries if entry.error]
     for entry in failed:
-        print(f"\n{entry.title} cannot be served: {entry.error}")
+        print(f"\n{printable(f'{entry.title} cannot be served: {entry.error}')}")
     return 1 if failed else 0
 
 

@@ -58,6 +58,8 @@ def run(arguments: argparse.Namespace) -> int:
         for file, target in zip(arguments.files, targets, strict=True):
             try:
                 _predict(client, file, target, limits=limits, arguments=arguments)
+            except BrokenPipeError:  # nobody reads on: that is no photo's fault
+                raise
             except (OSError, ImageError, ServingError) as error:
                 reason = error.strerror if isinstance(error, OSError) else error
                 print(f"slipway: {file}: {reason}", file=sys.stderr)

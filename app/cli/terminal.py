@@ -40,13 +40,13 @@ class Columns:
 
     def __init__(self, rows: Sequence[Sequence[object]], *, right: str = "") -> None:
         self._widths = [
-            max(len(str(cell)) for cell in column) for column in zip(*rows, strict=True)
+            max(len(printable(cell)) for cell in column) for column in zip(*rows, strict=True)
         ]
         self._sides = right.ljust(len(self._widths))
 
     def line(self, row: Sequence[object]) -> str:
         """Return one row as a line."""
-        cells = zip(map(str, row), self._widths, self._sides, strict=True)
+        cells = zip(map(printable, row), self._widths, self._sides, strict=True)
         return "  ".join(
             cell.rjust(width) if side == ">" else cell.ljust(width) for cell, width, side in cells
         ).rstrip()
@@ -55,6 +55,11 @@ class Columns:
 def table(rows: Sequence[Sequence[object]], *, right: str = "") -> str:
     """Return rows, the first one the heads, in columns; `right` has `>` for a right-aligned one."""
     return "\n".join(map(Columns(rows, right=right).line, rows))
+
+
+def printable(cell: object) -> str:
+    """Return a text on one line that commands no terminal: names of files may hold anything."""
+    return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in str(cell))
 
 
 def counted(count: int, noun: str) -> str:

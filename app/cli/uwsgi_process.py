@@ -75,7 +75,8 @@ class UwsgiProcess:
         while self._status is None:
             self._reap()
             time.sleep(_POLL_S)
-        return self._status
+        # However far uWSGI was: Ctrl-C is no failure.
+        return 0 if self._signal == signal.SIGINT else self._status
 
     def _take(self, number: int, frame: FrameType | None) -> None:
         self._signal = number
@@ -146,12 +147,17 @@ def _start(command: Sequence[str], environment: Mapping[str, str]) -> int:
     """Start the program and return its process; it does not outlive this one."""
     parent = os.getpid()
     libc = ctypes.CDLL(None)
+    numbers = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT)
+    # One that came in between would be taken by a handler that the program's start forgets.
+    signal.pthread_sigmask(signal.SIG_BLOCK, numbers)
     process = os.fork()
     if process:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, numbers)
         return process
     try:
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT):
+        for number in numbers:
             signal.signal(number, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, numbers)
         libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
         if os.getppid() == parent:
             os.execve(command[0], list(command), dict(environment))

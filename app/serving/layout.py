@@ -6,7 +6,9 @@ wrong with a place is told in one line, and never keeps the other models from be
 
 from __future__ import annotations
 
+import errno
 import re
+import stat
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -144,7 +146,21 @@ def _has_versions(folder: Path) -> bool:
 
 def _existing(path: Path) -> Path | None:
     # A link that leads nowhere is there: left out, the model would be served without it.
-    return path if path.is_file() or path.is_symlink() else None
+    try:
+        return path if path.is_file() or path.is_symlink() else None
+    except OSError as failure:
+        if failure.errno == errno.ENAMETOOLONG:
+            return None
+        raise
+
+
+def _no_file(path: Path) -> str | None:
+    """Say of a pipe, a socket or a device that it is one: reading it may wait for ever."""
+    try:
+        mode = path.stat().st_mode
+    except OSError:
+        return None
+    return None if stat.S_ISREG(mode) else f"{path.name} is neither a file nor a folder"
 
 
 def _bare_models(repository: Path, paths: list[Path]) -> Iterator[Model]:
@@ -159,7 +175,7 @@ def _bare_model(repository: Path, path: Path, count: int) -> Found:
     options_path = _existing(repository / f"{stem}.yaml")
     labels_path = _existing(repository / f"{stem}.labels.txt")
     shared = [one for name in ("model.yaml", "labels.txt") if (one := _existing(repository / name))]
-    error = _misnamed(repository, {f"{stem}.yml": f"{stem}.yaml"})
+    error = _no_file(path) or _misnamed(repository, {f"{stem}.yml": f"{stem}.yaml"})
     if count == 1:
         options_path = options_path or _existing(repository / "model.yaml")
         labels_path = labels_path or _existing(repository / "labels.txt")
@@ -246,6 +262,8 @@ def _wrong_in(folder: Path, entries: list[Path], place: str) -> str | None:
     if not paths:
         told = "".join(f"; {line}" for line in strays.others(entries))
         return f"{place} holds no model file ({SUFFIXES_TEXT}){told}"
+    if error := _no_file(paths[0]):
+        return error
     stem = paths[0].stem
     options = dict.fromkeys(("model.yml", f"{stem}.yaml", f"{stem}.yml"), "model.yaml")
     options.pop("model.yaml", None)

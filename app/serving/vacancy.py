@@ -9,7 +9,7 @@ import os
 from pathlib import Path
 
 from app.serving import strays
-from app.serving.layout import SUFFIXES_TEXT, find_models, is_model_folder, visible
+from app.serving.layout import MODEL_SUFFIXES, SUFFIXES_TEXT, find_models, is_model_folder, visible
 from app.settings import SettingsError
 
 _HDF5 = b"\x89HDF\r\n\x1a\n"
@@ -74,7 +74,9 @@ def _contents(folder: Path) -> str:
     if told := [line for line in map(strays.to_unpack, files) if line]:
         return _some(told)
     if unnamed := [path.name for path in files if _is_hdf5(path)]:
-        return f"{unnamed[0]} is an HDF5 file by another name: name it {Path(unnamed[0]).stem}.h5"
+        name = unnamed[0].rpartition(".")[0] or unnamed[0]
+        name = name if name.lower().endswith(MODEL_SUFFIXES) else f"{name}.h5"
+        return f"{unnamed[0]} is an HDF5 file by another name: name it {name}"
     if files:
         return f"it holds {_some([path.name for path in files])}, and no {SUFFIXES_TEXT}"
     return "it holds nothing but hidden files" if any(folder.iterdir()) else "it is empty"

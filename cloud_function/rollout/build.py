@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from rollout import steps
 from rollout.errors import BadEventError
 
 #: The enum's numbers, for publishers that write enums as numbers.
@@ -26,8 +27,8 @@ _STATUSES = {
 FAILURES = frozenset({"FAILURE", "INTERNAL_ERROR", "TIMEOUT", "CANCELLED", "EXPIRED"})
 
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+_NUMBER = re.compile(r"[0-9]{1,9}")
 _BUILD_NAME = re.compile(r"projects/([^/]+)/locations/([a-z0-9-]+)/builds/[^/]+")
-_VARIABLE = re.compile(r"\$(?:\{(\w+)\}|(\w+))")
 _MOMENT = re.compile(r"(\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?([Zz]|[+-]\d\d:\d\d)")
 
 
@@ -114,15 +115,15 @@ def parse(document: object) -> Build:
     variables = _built_in(document) | substitutions
     artifacts = document.get("artifacts")
     listed = (document, artifacts if isinstance(artifacts, Mapping) else {})
-    requested = dict.fromkeys(name for each in listed for name in _texts(each.get("images")))
+    requested = dict.fromkeys(name for each in listed for name in steps.texts(each.get("images")))
     return Build(
         id=build_id,
         location=location(document),
         status=status(document.get("status")),
         created_ns=_created_ns(build_id, document.get("createTime")),
         images=_images(document),
-        requested_images=tuple(_expanded(name, variables) for name in requested),
-        pushed_by_steps=tuple(_expanded(name, variables) for name in _pushed_by_steps(document)),
+        requested_images=tuple(steps.expanded(name, variables) for name in requested),
+        pushed_by_steps=tuple(steps.pushed(document, variables)),
         substitutions=substitutions,
         trigger_id=str(document.get("buildTriggerId") or ""),
         log_url=str(document.get("logUrl") or ""),
@@ -131,8 +132,8 @@ def parse(document: object) -> Build:
 
 def status(value: object) -> str:
     """Return the status's name; what is unknown is a status like any other, and no success."""
-    if isinstance(value, str) and value.isascii() and value.isdigit():
-        value = int(value)
+    if isinstance(value, str) and value.isdigit():
+        return _STATUSES.get(int(value) if _NUMBER.fullmatch(value) else -1, "STATUS_UNKNOWN")
     if isinstance(value, int):
         return _STATUSES.get(value, "STATUS_UNKNOWN")
     return value.upper() if isinstance(value, str) and value else "STATUS_UNKNOWN"
@@ -179,10 +180,6 @@ def _created_ns(build_id: str, created: object) -> int:
         raise BadEventError(f"build {build_id}: createTime={created!r} is not a moment") from None
 
 
-def _texts(value: object) -> tuple[str, ...]:
-    return tuple(item for item in value if isinstance(item, str)) if isinstance(value, list) else ()
-
-
 def _built_in(document: Mapping[str, Any]) -> dict[str, str]:
     """Return the substitutions that Cloud Build knows without being told."""
     match = _BUILD_NAME.fullmatch(str(document.get("name") or ""))
@@ -192,23 +189,6 @@ def _built_in(document: Mapping[str, Any]) -> dict[str, str]:
         "PROJECT_NUMBER": match[1] if match else "",
         "LOCATION": match[2] if match else "",
     }
-
-
-def _expanded(text: str, variables: Mapping[str, str]) -> str:
-    """Return a text with its substitutions; one that nobody knows stays as it is."""
-    return _VARIABLE.sub(lambda found: variables.get(found[1] or found[2]) or found[0], text)
-
-
-def _pushed_by_steps(document: Mapping[str, Any]) -> Iterator[str]:
-    """Yield what steps push themselves, which Cloud Build does not report: docker, kaniko, pack."""
-    steps = document.get("steps")
-    for step in steps if isinstance(steps, list) else ():
-        words = _texts(step.get("args")) if isinstance(step, Mapping) else ()
-        is_push = not {"push", "--push", "--publish"}.isdisjoint(words)
-        for word in words:
-            name = word.removeprefix("--destination=")
-            if is_push or name != word:
-                yield name
 
 
 def _images(document: Mapping[str, Any]) -> tuple[Image, ...]:

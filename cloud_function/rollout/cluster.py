@@ -126,8 +126,10 @@ class Cluster:
             answer = call(
                 namespace, **selector, _preload_content=False, _request_timeout=_TIMEOUT_S
             )
-            items: list[Json] = _json(answer).get("items") or []
-            return items
+            items = _json(answer).get("items") or []
+            if not isinstance(items, list):
+                raise ValueError(f"it answers with items={items!r:.100}, not a list")
+            return [_object(item) for item in items]
 
 
 def connect(target: Target, apis: GoogleApis, container_endpoint: str) -> Cluster:
@@ -163,8 +165,17 @@ def gke_configuration(
 
 
 def _json(response: Any) -> dict[str, Any]:
-    document: dict[str, Any] = json.loads(response.data)
-    return document
+    try:
+        return _object(json.loads(response.data))
+    except RecursionError:
+        raise ValueError("it answers with JSON that is nested too deep") from None
+
+
+def _object(found: Any) -> dict[str, Any]:
+    """Return what every object and list of Kubernetes is. Raises ValueError."""
+    if not isinstance(found, dict) or not isinstance(found.get("metadata"), dict):
+        raise ValueError(f"it answers with {found!r:.100}, which has no metadata")
+    return found
 
 
 def _owns(uid: str, thing: Json) -> bool:
@@ -190,5 +201,5 @@ def _errors(what: str) -> Iterator[None]:
 def _words(error: kubernetes.client.ApiException) -> str:
     try:
         return str(json.loads(error.body or "")["message"])
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return str(error.reason)

@@ -158,10 +158,12 @@ def _foreign(build: Build, snapshot: Snapshot, target: Target) -> Decision | Non
     wanted = _repositories(snapshot, target)
     if target.triggers or build.repositories & wanted:
         return None
+    # What a step pushes besides, a chart or a branch, does not say that the image was another's.
+    is_declared = build.requested_images or build.images
+    if not is_declared and build.trigger_id and build.trigger_id == snapshot.state.trigger_id:
+        return None
     if build.repositories:
         return _other_image(build, wanted)
-    if build.trigger_id and build.trigger_id == snapshot.state.trigger_id:
-        return None
     return _skip(
         "other-build",
         f"build {build.id} is {build.status} and names no image, and nothing is known to be of its "

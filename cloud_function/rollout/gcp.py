@@ -75,7 +75,7 @@ class GoogleApis:
             raise failure(url, response.status, response.data)
         try:
             document = json.loads(response.data)
-        except ValueError:
+        except (ValueError, RecursionError):
             document = None
         if not isinstance(document, dict):
             raise TransientError(f"{url} answers with something other than a JSON object")
@@ -92,5 +92,5 @@ def _words(body: bytes) -> str:
     """Return what Google's error says, or the beginning of whatever came."""
     try:
         return str(json.loads(body)["error"]["message"])
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return body[:200].decode(errors="replace")

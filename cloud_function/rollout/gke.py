@@ -62,8 +62,8 @@ def _cluster(apis: GoogleApis, endpoint: str, name: str) -> Cluster:
         if answer is None:
             raise TransientError(f"{what} cannot be asked: {error}") from error
         raise failure(what, answer.status_code, answer.content) from error
-    # The package's own reader of errors takes for granted that they are objects.
-    except (json_format.Error, AttributeError) as error:
+    # The package's own reader of errors takes for granted that they are objects and not deep.
+    except (json_format.Error, AttributeError, TypeError, RecursionError) as error:
         raise TransientError(f"{what} answers with something other than a cluster") from error
     except (OSError, ValueError, AuthError) as error:
         raise TransientError(f"{what} cannot be asked: {error}") from error

@@ -27,6 +27,8 @@ def event(name: str, message: str, severity: str = "INFO", **fields: object) -> 
     }
     line |= {key: value for key, value in fields.items() if value not in (None, "")}
     text = json.dumps(line, default=str, ensure_ascii=False) + "\n"
+    # JSON that came may hold half a surrogate pair, which is no character; escaped it is JSON.
+    text = text.encode(errors="backslashreplace").decode()
     with _WRITING:
         stream = sys.stderr if _on_stderr else sys.stdout
         stream.write(text)

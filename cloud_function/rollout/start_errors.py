@@ -9,16 +9,20 @@ from __future__ import annotations
 import re
 
 # Names, addresses and digests, quoted or not, may hold any of the words below.
-_NAMES = re.compile(r'"[^"]*"|\S*[/@]\S*')
+_NAMES = re.compile(r"""\"[^\"]*\" | `[^`]*` | (?<!\w)'[^']*'(?!\w) | \S*[/@]\S*""", re.VERBOSE)
 _BAD_IMAGE = re.compile(
     r"""failed\ to\ resolve[^:]*[:\s]*not\ found          # containerd
     | manifest\ for\s+not\ found | manifest[ _]unknown    # Docker; the registry's own words
-    | name[ _]unknown | (?:requested\ image|repository)\s+not\ found
+    | name[ _]unknown | (?:requested\ image|repository|artifact)\s+not\ found
     | no\ match\ for\ platform | no\ matching\ manifest | does\ not\ match\ the\ specified\ platform
     | cannot\ be\ used\ on\ this\ platform
+    | no\ image\ found\ in\ (?:manifest\ list|image\ index)          # CRI-O
     | unsupported\ manifest\ media\ type | invalid\ reference\ format
-    | exec\ format\ error | no\ command\ specified
-    | exec:[:\s]*(?:stat|executable\ file\ not\ found|no\ such\ file)
+    | schema\ 1\ images\ have\ been\ deprecated | media\ type\s+is\ no\ longer\ supported
+    | exec\ format\ error | no\ command\ specified | no\ matching\ entries\ in\ passwd
+    # runc and crun, of the container's program: nodes lack runtimes and hooks in the same words.
+    | container\ process.*?exec:[:\s]*(?:stat|executable\ file\ not\ found|no\ such\ file)
+    | create\ failed:\s*executable\ file\s+not\ found
     """,
     re.VERBOSE,
 )
@@ -28,7 +32,7 @@ _MAY_PASS = re.compile(
     | too\ ?many\ ?requests | rate\ limit | quota | exceeded
     | x509 | \btls\b | certificate | time\ ?out | timed\ out | deadline | no\ such\ host
     | lookup | name\ resolution | dial\ tcp | connection | unreachable | no\ route | \beof\b
-    | unavailable | no\ space\ left | proxy
+    | unavailable | no\ space\ left | proxy | \bhook\b
     """,
     re.VERBOSE,
 )

@@ -137,7 +137,8 @@ def from_environment(environment: Mapping[str, str]) -> tuple[Target, ...]:
 def _entries(text: str) -> list[Any]:
     try:
         entries = yaml.safe_load(text)
-    except yaml.YAMLError as error:
+    # PyYAML raises the last two itself: for a date as 2020-13-45, and for what is nested too deep.
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         where = " ".join(str(error).split())
         raise SettingsError(f"TARGETS: must be a list in YAML or JSON: {where}") from None
     if not isinstance(entries, list) or not entries:

@@ -49,7 +49,10 @@ def file(value: str) -> Path | None:
     """Take a file that is there."""
     if not value:
         return None
-    path = Path(value).expanduser()
+    try:
+        path = Path(value).expanduser()
+    except RuntimeError:
+        raise ValueError("a file that exists: there is no such user's home") from None
     if not path.is_file():
         raise ValueError("a file that exists")
     return path
@@ -57,9 +60,14 @@ def file(value: str) -> Path | None:
 
 def url(value: str) -> str:
     """Take an https URL; plain http only to this machine, where no token is sent."""
-    parts = urlsplit(value)
-    is_here = parts.scheme == "http" and parts.hostname in _LOOPBACK
-    if value and not is_here and not (parts.scheme == "https" and parts.hostname):
+    try:
+        parts = urlsplit(value)
+        is_url = parts.port is None or parts.port > 0
+    except ValueError:
+        is_url = False
+    is_here = is_url and parts.scheme == "http" and parts.hostname in _LOOPBACK
+    is_safe = is_url and parts.scheme == "https" and parts.hostname
+    if value and not is_here and not is_safe:
         raise ValueError("an https:// URL, or http:// on this machine")
     return value.rstrip("/")
 

@@ -29,6 +29,8 @@ _TROUBLES = frozenset(
         "CrashLoopBackOff",
     }
 )
+# Ends of a container whose program never ran, or of which the node knows nothing any more.
+_NO_ENDS_OF_A_PROGRAM = frozenset({"StartError", "ContainerCannotRun", "ContainerStatusUnknown"})
 _CRASHES_OF_A_LOOP = 2
 _LONGEST_WORDS = 600
 
@@ -187,8 +189,9 @@ def _trouble(pod: str, container: Mapping[str, Any], ours: frozenset[str]) -> Pr
     is_bad = reason == "InvalidImageName" or blames_image(words)
     is_hopeless = is_bad
     if reason == "CrashLoopBackOff":
+        is_bad = _is_own_end(container)
+        is_hopeless = is_bad and container.get("restartCount", 0) >= _CRASHES_OF_A_LOOP
         words = _last_end(container) or words
-        is_bad, is_hopeless = True, container.get("restartCount", 0) >= _CRASHES_OF_A_LOOP
     name = container.get("name", "?")
     return Progress(
         Verdict.FAILED if is_hopeless else Verdict.TROUBLED,
@@ -205,6 +208,14 @@ def _runs_in_vain(pod: Json, ours: frozenset[str]) -> bool:
         and "running" in (container.get("state") or {})
         and not container.get("ready")
         for container in _containers(pod)
+    )
+
+
+def _is_own_end(container: Mapping[str, Any]) -> bool:
+    """Tell whether the container's program ended by itself, or could not start by its image."""
+    ended = (container.get("lastState") or {}).get("terminated") or {}
+    return ended.get("reason") not in _NO_ENDS_OF_A_PROGRAM or blames_image(
+        str(ended.get("message") or "")
     )
 
 

@@ -37,6 +37,7 @@ def test_servers_on_two_ports_have_two_sockets():
     ("variable", "value", "allowed"),
     [
         pytest.param("PORT", "0", "a whole number from 1 to 65535", id="too small"),
+        pytest.param("PORT", "9" * 5000, "a whole number from 1 to 65535", id="5000 digits"),
         pytest.param("PORT", "8080x", "a whole number from 1 to 65535", id="no number"),
         pytest.param("HTTP_THREADS", "²", "a whole number from 1 to 256", id="no ASCII digit"),
         pytest.param("LOG_LEVEL", "loud", "one of debug, info, warning, error", id="no choice"),

@@ -24,7 +24,7 @@ class ApiServer:
     def answer(self, request: Request) -> Answer:
         path = request.path.partition("?")[0]
         if path == _REPLICA_SETS:
-            return 200, {"items": []}
+            return 200, {"metadata": {}, "items": []}
         if path == _EVENTS and request.method == "POST":
             self.events.append(request.body)
             return 201, request.body

@@ -14,6 +14,7 @@ from rollout.settings import Settings
 from rollout.snapshot import Snapshot
 from rollout.state import PREFIX
 from rollout.targets import Target
+from rollout.watch import Progress, assess
 
 PROJECT = "my-project"
 REPOSITORY = "europe-west1-docker.pkg.dev/my-project/slipway/ml-model"
@@ -141,6 +142,14 @@ def waiting_pod(
         "metadata": {"name": f"ml-model-{revision}-x", "ownerReferences": [owner]},
         "status": {"containerStatuses": [container]},
     }
+
+
+def waited(reason: str, words: str, last: Any = None) -> Progress:
+    """Return what is made of an image rolled out whose container waits, or crashes as `last`."""
+    rolling = deployment(image("b"), image=image("b"), state="rolling", serial="3")
+    rolling["status"]["availableReplicas"] = 2
+    pod = waiting_pod({"reason": reason, "message": words}, 2 if last else 0, last=last)
+    return assess(Snapshot(rolling, (replica_set(2, image("b")),)), [pod])
 
 
 def rolled_out(letter: str = "a", minute: int = 1, state: str = "live", **more: str) -> Snapshot:

@@ -1,28 +1,17 @@
-"""What a rollout that fails says of its image: only what is certain quarantines a digest."""
+"""What a pull that fails says of its image: only what is certain quarantines a digest."""
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
-from rollout.snapshot import Snapshot
-from rollout.watch import Progress, Verdict, assess
-from tests.cloud_function.samples import deployment, image, replica_set, waiting_pod
+from rollout.watch import Verdict
+from tests.cloud_function.samples import waited
 
-NEW = replica_set(2, image("b"))
 HERE = "europe-west1-docker.pkg.dev/my-project/slipway/ml-model"
 NAME = f"{HERE}@sha256:{'4' * 60}0401"
 PULL = f'failed to pull and unpack image "{NAME}": '
 RESOLVE = f'{PULL}failed to resolve reference "{NAME}": '
 TOKEN = "https://europe-west1-docker.pkg.dev/v2/token?scope=repository%3Aslipway%3Apull"
-
-
-def _pulled(words: str, reason: str = "ErrImagePull") -> Progress:
-    """Return what is made of a pull that fails with these words, on the image rolled out."""
-    rolling = deployment(image("b"), image=image("b"), state="rolling", serial="3")
-    rolling["status"]["availableReplicas"] = 2
-    return assess(Snapshot(rolling, (NEW,)), [waiting_pod({"reason": reason, "message": words})])
 
 
 @pytest.mark.parametrize(
@@ -65,11 +54,34 @@ def _pulled(words: str, reason: str = "ErrImagePull") -> Progress:
             "no matching manifest for linux/arm64/v8 in the manifest list entries",
             id="platform, Docker",
         ),
+        pytest.param(
+            f"choosing an image from manifest list docker://{NAME}: no image found in manifest "
+            'list for architecture "arm64", variant "v8", OS "linux"',
+            id="platform, CRI-O",
+        ),
+        pytest.param(
+            'choosing image instance: no image found in image index for architecture "amd64"',
+            id="platform, CRI-O, an index",
+        ),
+        pytest.param(
+            f'{PULL}failed to get converter for "{NAME}": Pulling Schema 1 images have been '
+            "deprecated and disabled by default since containerd v2.0.",
+            id="too old a manifest",
+        ),
+        pytest.param(
+            f"Error response from daemon: unknown: artifact library/a@sha256:{'4' * 64} not found",
+            id="Harbor",
+        ),
+        pytest.param(
+            "name unknown: The repository with name 'edge-proxy' does not exist in the registry "
+            "with id '123456789012'",
+            id="ECR, of an odd name",
+        ),
     ],
 )
 def test_a_pull_that_says_that_the_image_is_bad_fails_at_once_and_blames_it(words: str):
     for reason in ("ErrImagePull", "ImagePullBackOff"):
-        progress = _pulled(words, reason)
+        progress = waited(reason, words)
         assert (progress.verdict, progress.is_images_fault) == (Verdict.FAILED, True)
 
 
@@ -144,149 +156,15 @@ def test_a_pull_that_says_that_the_image_is_bad_fails_at_once_and_blames_it(word
             "(Mirrors also failed: [mirror.example.com: connection refused]): manifest unknown",
             id="a mirror too",
         ),
+        pytest.param(
+            "manifest unknown, and the mirror's answer couldn't be read: it's denied",
+            id="apostrophes are no quotes",
+        ),
     ],
 )
 def test_a_pull_that_says_nothing_of_the_image_is_trouble_that_may_pass_and_blames_nobody(
     words: str,
 ):
     for reason in ("ErrImagePull", "ImagePullBackOff", "RegistryUnavailable"):
-        progress = _pulled(words, reason)
+        progress = waited(reason, words)
         assert (progress.verdict, progress.is_images_fault) == (Verdict.TROUBLED, False)
-
-
-@pytest.mark.parametrize(
-    ("reason", "words", "expected"),
-    [
-        pytest.param("InvalidImageName", "", (Verdict.FAILED, True), id="no name"),
-        pytest.param("ErrImageNeverPull", "", (Verdict.TROUBLED, False), id="never pulled"),
-        pytest.param(
-            "RunContainerError",
-            "failed to create containerd task: exec /server: exec format error",
-            (Verdict.FAILED, True),
-            id="another processor's",
-        ),
-        pytest.param(
-            "RunContainerError",
-            'unable to start container process: exec: "/nope": stat /nope: no such file or '
-            "directory: unknown",
-            (Verdict.FAILED, True),
-            id="no such program",
-        ),
-        pytest.param(
-            "RunContainerError",
-            'error mounting "/var/lib/x" to rootfs: no such file or directory',
-            (Verdict.TROUBLED, False),
-            id="mount",
-        ),
-        pytest.param(
-            "CreateContainerError", "Error: no command specified", (Verdict.FAILED, True), id="none"
-        ),
-        pytest.param(
-            "CreateContainerError",
-            "context deadline exceeded",
-            (Verdict.TROUBLED, False),
-            id="slow node",
-        ),
-        pytest.param(
-            "CreateContainerConfigError",
-            'secret "weights" not found',
-            (Verdict.TROUBLED, False),
-            id="no Secret",
-        ),
-    ],
-)
-def test_a_container_that_does_not_start_blames_its_image_only_where_that_is_said(
-    reason: str, words: str, expected: tuple[Verdict, bool]
-):
-    progress = _pulled(words, reason)
-    assert (progress.verdict, progress.is_images_fault) == expected
-
-
-def test_a_container_of_another_image_fails_the_rollout_and_not_its_digest():
-    rolling = deployment(image("b"), image=image("b"), state="rolling", serial="3")
-    rolling["status"]["availableReplicas"] = 2
-    pod = waiting_pod({"reason": "CrashLoopBackOff"}, 2)
-    pod["status"]["containerStatuses"][0]["name"] = "proxy"
-    progress = assess(Snapshot(rolling, (NEW,)), [pod])
-    assert (progress.verdict, progress.is_images_fault) == (Verdict.FAILED, False)
-
-
-LATE = {"type": "Progressing", "reason": "ProgressDeadlineExceeded", "message": "timed out"}
-
-
-def _late(kind: str, **container: Any) -> Progress:
-    """Return what is made of the deadline, with a container of ours in a pod like this."""
-    rolling = deployment(image("b"), image=image("b"), state="rolling", serial="3")
-    rolling["status"] |= {"availableReplicas": 2, "conditions": [LATE]}
-    if kind == "initContainerStatuses":
-        spec = rolling["spec"]["template"]["spec"]
-        spec["initContainers"] = [{"name": "sidecar", "image": image("b")}]
-        spec["containers"][0]["image"] = "eu.gcr.io/p/web:v1"
-    pod = waiting_pod({})
-    pod["status"] = {kind: [container]} if container else {}
-    return assess(Snapshot(rolling, (NEW,)), [pod])
-
-
-@pytest.mark.parametrize(
-    ("kind", "container", "blames"),
-    [
-        pytest.param(
-            "containerStatuses",
-            {"name": "ml-model", "ready": False, "state": {"running": {}}},
-            True,
-            id="ran and was not ready",
-        ),
-        pytest.param(
-            "initContainerStatuses",
-            {"name": "sidecar", "ready": False, "started": False, "state": {"running": {}}},
-            True,
-            id="a native sidecar that did not get ready",
-        ),
-        pytest.param("containerStatuses", {}, False, id="never scheduled"),
-        pytest.param(
-            "containerStatuses",
-            {"name": "ml-model", "state": {"waiting": {"reason": "ContainerCreating"}}},
-            False,
-            id="never started",
-        ),
-        pytest.param(
-            "containerStatuses",
-            {"name": "ml-model", "ready": True, "state": {"running": {}}},
-            False,
-            id="ready, and the pod is not",
-        ),
-        pytest.param(
-            "containerStatuses",
-            {"name": "proxy", "ready": False, "state": {"running": {}}},
-            False,
-            id="another container was not ready",
-        ),
-        pytest.param(
-            "containerStatuses",
-            {
-                "name": "ml-model",
-                "state": {"waiting": {"reason": "ErrImagePull", "message": "denied"}},
-            },
-            False,
-            id="denied all the time",
-        ),
-    ],
-)
-def test_at_the_deadline_an_image_is_to_blame_where_its_container_ran_in_vain(
-    kind: str, container: dict[str, Any], blames: bool
-):
-    progress = _late(kind, **container)
-    assert (progress.verdict, progress.is_images_fault) == (Verdict.FAILED, blames)
-
-
-def test_an_init_container_that_crashes_fails_the_rollout_and_is_named():
-    migrating = deployment("eu.gcr.io/p/web:v1", image=image("b"), state="rolling", serial="3")
-    migrating["status"]["availableReplicas"] = 2
-    init = [{"name": "migrate", "image": image("b")}]
-    migrating["spec"]["template"]["spec"]["initContainers"] = init
-    pod = waiting_pod({"reason": "CrashLoopBackOff"}, 2)
-    pod["status"]["initContainerStatuses"] = pod["status"].pop("containerStatuses")
-    pod["status"]["initContainerStatuses"][0]["name"] = "migrate"
-    progress = assess(Snapshot(migrating, (NEW,)), [pod])
-    assert (progress.verdict, progress.is_images_fault) == (Verdict.FAILED, True)
-    assert "container migrate: CrashLoopBackOff" in progress.message

@@ -25,7 +25,9 @@ def test_every_status_that_google_knows_is_read_by_name_and_by_number(known: Any
     assert status(str(int(known))) == known.name
 
 
-@pytest.mark.parametrize("strange", [None, "", 99, {}, "PAUSED_BY_MARTIANS"])
+@pytest.mark.parametrize(
+    "strange", [None, "", 99, {}, "PAUSED_BY_MARTIANS", "²", pytest.param("1" * 5000, id="digits")]
+)
 def test_a_strange_status_is_no_success_and_no_error(strange: Any):
     assert a_build(status=strange).status not in {"SUCCESS", *builds.FAILURES}
 

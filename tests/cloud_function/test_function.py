@@ -79,7 +79,17 @@ def test_each_encoding_reaches_the_build_api(
     assert "build-a is not believed" in line["message"]
 
 
-@pytest.mark.parametrize("status", ["QUEUED", "WORKING", "PENDING", "NEVER_HEARD_OF"])
+@pytest.mark.parametrize(
+    "status",
+    [
+        "QUEUED",
+        "WORKING",
+        "PENDING",
+        "NEVER_HEARD_OF",
+        pytest.param("\ud800", id="half a character"),
+        pytest.param("1" * 5000, id="5000 digits"),
+    ],
+)
 def test_a_build_that_has_not_ended_is_acknowledged_without_asking_anybody(
     status: str, function: FlaskClient, build_border: Border
 ):

@@ -12,11 +12,12 @@ from typing import Any
 import pytest
 
 from rollout.cloud_build import CloudBuild
-from rollout.cluster import gke_configuration
+from rollout.cluster import connect, gke_configuration
 from rollout.errors import BadEventError, PermanentError, RolloutError, TransientError
 from rollout.gcp import GoogleApis
 from rollout.gke import Endpoint, locate
 from tests.app.api.server import free_port
+from tests.cloud_function.api_server import kubeconfig
 from tests.cloud_function.border import Border, BuildApi
 from tests.cloud_function.samples import ENVIRONMENT, a_target, build_document
 
@@ -77,6 +78,34 @@ def test_an_api_that_is_not_there_or_talks_nonsense_is_asked_again_later():
         gone = _builds(border)
     with pytest.raises(TransientError, match="cannot be asked"):
         gone.fetch("build-a")
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        pytest.param([], id="a list"),
+        pytest.param({}, id="nothing"),
+        pytest.param({"items": {"a": 1}, "metadata": {}}, id="an object for a list"),
+        pytest.param({"items": [7], "metadata": {}}, id="a list of numbers"),
+        pytest.param(b"<html>", id="a page"),
+        pytest.param(b"[" * 100_000, id="nested without end"),
+    ],
+)
+def test_an_api_server_that_talks_nonsense_is_asked_again_later(answer: Any, tmp_path: Path):
+    with Border(lambda _: (200, answer)) as border:
+        config = kubeconfig(tmp_path / "config", border.url)
+        target = a_target(KUBECONFIG=str(config))
+        with pytest.raises(TransientError, match=r"^namespace default: the API server") as refused:
+            connect(target, GoogleApis(), "").snapshot("default", "ml-model")
+    assert "\n" not in str(refused.value)
+
+
+def test_an_answer_of_cloud_build_that_is_nested_without_end_is_asked_for_again_later():
+    with (
+        Border(lambda _: (200, b"[" * 100_000)) as border,
+        pytest.raises(TransientError, match="other than a JSON object"),
+    ):
+        _builds(border).fetch("build-a")
 
 
 def test_listed_builds_come_newest_first(build_api: BuildApi, build_border: Border):
@@ -184,6 +213,8 @@ def test_what_gkes_api_does_not_know_is_permanent_and_all_else_may_pass(
         pytest.param(500, b"<html>\n\n</html>", id="an error's page"),
         pytest.param(403, {"error": "text"}, id="an error of text"),
         pytest.param(502, [], id="an error that is a list"),
+        pytest.param(403, {"error": {"message": "m", "details": 7}}, id="details of a number"),
+        pytest.param(503, b"[" * 100_000, id="an error nested without end"),
     ],
 )
 def test_an_api_of_gke_that_talks_nonsense_is_asked_again_later_and_told_in_one_line(

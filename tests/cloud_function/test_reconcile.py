@@ -92,6 +92,7 @@ def test_no_page_is_asked_for_that_no_target_needs(
         pytest.param(
             {"id": "odd", "createTime": "2026-13-40T10:00:00Z"}, "build odd", id="no such day"
         ),
+        pytest.param({"id": "\ud800"}, "build \ud800: createTime=None", id="half a character"),
     ],
 )
 def test_an_entry_that_nobody_can_read_is_named_and_hides_no_other(

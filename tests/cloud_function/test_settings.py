@@ -29,6 +29,7 @@ def test_a_missing_variable_is_named(missing: str):
         ("IMAGE_REPOSITORY", "europe-docker.pkg.dev/p/r/image:tag"),
         ("REFS", "refs/heads/("),
         ("KUBECONFIG", "/nowhere/config"),
+        ("KUBECONFIG", "~no-such-user/config"),
         ("APPROVAL", "maybe"),
         ("ON_MANUAL_CHANGE", "fight"),
         ("DRY_RUN", "perhaps"),
@@ -37,6 +38,8 @@ def test_a_missing_variable_is_named(missing: str):
         ("POLL_INTERVAL_S", "nan"),
         ("CLOUD_BUILD_ENDPOINT", "http://example.com"),
         ("CLOUD_BUILD_ENDPOINT", "https://"),
+        ("CONTAINER_ENDPOINT", "https://[::1"),
+        ("GITHUB_ENDPOINT", "https://github.example.com:99999"),
         ("BUILD_REGION", "mars"),
     ],
 )
@@ -45,7 +48,7 @@ def test_a_wrong_value_is_one_line_with_the_variable_the_value_and_what_is_allow
 ):
     with pytest.raises(SettingsError) as refused:
         Settings.from_environment(ENVIRONMENT | {variable: value})
-    assert re.fullmatch(rf"{variable}='{re.escape(value)}': must be .+", str(refused.value))
+    assert re.fullmatch(rf"{variable}='{re.escape(value)}': must be [a-z1].+", str(refused.value))
 
 
 def test_a_kubeconfig_stands_for_zone_and_cluster(tmp_path: Path):
@@ -74,6 +77,8 @@ def test_targets_are_entries_over_what_the_environment_says():
     [
         ("{", r"TARGETS: must be a list"),
         ("[]", r"TARGETS: must be a list in YAML or JSON with at least one entry"),
+        ("[2020-13-45]", r"TARGETS: must be a list in YAML or JSON: .*month"),
+        ("[" * 2000, r"TARGETS: must be a list in YAML or JSON: .*recursion"),
         ("[x]", r"TARGETS\[0\]='x': must be an object"),
         ("[{}, {deploy: a}]", r"TARGETS\[1\]\.deploy: unknown; known are "),
         ("[{zone: Mars}]", r"TARGETS\[0\]\.zone='Mars': must be a zone or region"),

@@ -150,6 +150,67 @@ def test_a_build_of_ours_that_failed_is_known_by_image_or_trigger(
     assert decided(a_build(**changes), **variables).reason == "build-failed"
 
 
+TAGGED = f"{REPOSITORY}:main"
+STEPS_OF_OURS = {
+    "docker": {"args": ["push", TAGGED]},
+    "docker, all tags": {"args": ["push", "--all-tags", REPOSITORY]},
+    "buildx, tag": {"args": ["buildx", "build", f"--tag={TAGGED}", "--push", "."]},
+    "buildx, true": {"args": ["buildx", "build", "--push=true", "-t", TAGGED, "."]},
+    "buildx, output": {"args": ["buildx", "build", "-o", "type=image,push=true", "-t", TAGGED]},
+    "kaniko, two words": {"args": ["--destination", TAGGED]},
+    "jib": {"args": ["jib:build", f"-Djib.to.image={TAGGED}"]},
+    "buildah": {"args": ["push", f"docker://{TAGGED}"]},
+    "shell": {"args": ["-c", f"docker build -t {TAGGED} . && docker push {TAGGED}"]},
+    "script": {"script": f'#!/bin/bash\nset -e\ndocker push \\\n  --quiet "{TAGGED}"\n'},
+    "environment": {"script": 'docker push "$IMAGE:$TAG"', "env": [f"IMAGE={REPOSITORY}", "TAG=1"]},
+    "escaped": {"args": ["-c", "docker push $$IMAGE"], "env": [f"IMAGE={TAGGED}"]},
+    "substitution": {
+        "script": "docker push ${_IMAGE}",
+        "env": ["_IMAGE=europe-west1-docker.pkg.dev/${PROJECT_ID}/slipway/ml-model"],
+    },
+}
+
+
+@pytest.mark.parametrize("way", STEPS_OF_OURS)
+def test_a_step_that_pushes_our_image_makes_a_build_ours_however_it_is_written(way: str):
+    imageless = IMAGELESS | {"steps": [STEPS_OF_OURS[way]]}
+    assert decided(a_build(**(imageless | FAILED))).reason == "build-failed"
+    refused = decided(a_build(**imageless))
+    assert (refused.action, refused.reason) == (Action.REFUSE, "no-image")
+
+
+STEPS_OF_OTHERS = {
+    "cache": {"args": ["buildx", "build", "--push", "--cache-from", REPOSITORY, "-t", WEB, "."]},
+    "cache, shell": {"script": f"docker build --push -t {WEB} --cache-from {TAGGED} ."},
+    "base": {"args": ["build", WEB, "--publish", "--run-image", REPOSITORY]},
+    "pulled": {"script": f"docker pull {TAGGED}\ndocker push {WEB}"},
+    "scanned": {"args": ["image", REPOSITORY]},
+    "deployed": {"script": f"kubectl set image deployment/m m={TAGGED}; git push origin main"},
+    "copied": {"args": ["copy", REPOSITORY, WEB]},
+}
+
+
+@pytest.mark.parametrize("way", STEPS_OF_OTHERS)
+def test_a_step_that_only_reads_our_image_leaves_a_build_another_services(way: str):
+    failed = IMAGELESS | FAILED | {"steps": [STEPS_OF_OTHERS[way]]}
+    assert decided(a_build(**failed)).reason in {"other-build", "other-image"}
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        pytest.param(["push", "origin", "HEAD:refs/heads/main"], id="git"),
+        pytest.param(
+            ["push", "chart.tgz", "oci://europe-west1-docker.pkg.dev/p/charts"], id="helm"
+        ),
+        pytest.param(["push", f"{WEB}:main"], id="another image"),
+    ],
+)
+def test_what_a_step_pushes_besides_does_not_hide_a_failure_of_our_own_trigger(words: list[str]):
+    failed = a_build("b", 5, **(FAILED | {"images": [], "steps": [{"args": words}]}))
+    assert decided(failed, rolled_out(trigger="trigger-1")).reason == "build-failed"
+
+
 def test_a_build_that_failed_before_it_named_an_image_is_known_by_the_trigger_rolled_out_last():
     ours = FAILED | {"images": []}
     assert decided(a_build("b", 5, **ours), rolled_out(trigger="trigger-1")).reason == (

@@ -39,6 +39,17 @@ def test_values_lie_over_the_class_and_leave_it_alone():
     assert Coco.IMAGE_MAX_DIM == 1024
 
 
+def test_a_whole_number_written_as_a_fraction_is_one():
+    given = {"IMAGE_MIN_DIM": 512.0, "IMAGE_MAX_DIM": 512.0, "DETECTION_MAX_INSTANCES": 7.0}
+    config = Coco.with_values(given)
+    assert [(type(getattr(config, name)), getattr(config, name)) for name in given] == [
+        (int, 512),
+        (int, 512),
+        (int, 7),
+    ]
+    assert config.IMAGE_SHAPE.dtype == np.int64
+
+
 def test_setting_of_a_subclass_is_known():
     class Mine(Config):
         EPOCHS = 3

@@ -156,6 +156,22 @@ def test_whatever_ends_the_server_leaves_no_process_behind(server: Server, stop)
     wait_for(lambda: not any(map(is_running, family)), "every process has ended")
 
 
+def test_ctrl_c_while_the_server_is_loaded_ends_it_without_a_traceback(
+    start_server: Callable[..., Server], tmp_path: Path
+):
+    server = start_server(wait=False)
+
+    def is_imported() -> bool:
+        maps = (Path(f"/proc/{process}/maps") for process in server.family())
+        return any("/numpy/" in text.read_text() for text in maps if text.exists())
+
+    wait_for(is_imported, "the application is being imported")
+    server.interrupt()
+    assert server.process.wait(20) == 0
+    log = (tmp_path / "out.jsonl").read_text() + server.spoken()
+    assert "Traceback" not in log
+
+
 def test_keep_alive_connections_do_not_occupy_workers(
     start_server: Callable[..., Server], photo: bytes
 ):

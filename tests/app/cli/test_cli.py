@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -157,3 +159,74 @@ def test_columns_are_as_wide_as_what_is_in_them():
         "a          1000",
         "long name     1",
     ]
+
+
+FULL = "slipway: the output cannot be written: No space left on device\n"
+
+
+@pytest.mark.parametrize(
+    ("command", "told"),
+    [
+        pytest.param("models >/dev/full", FULL, id="full, models"),
+        pytest.param("inspect models/shapes/1/shapes.h5 >/dev/full", FULL, id="full, inspect"),
+        pytest.param("models >&-", "", id="closed"),
+        pytest.param("models | true", "", id="nobody reads"),
+        pytest.param(
+            "predict models/shapes/1/samples/*.png | true", "", id="nobody reads, predict"
+        ),
+    ],
+)
+def test_output_that_nobody_takes_is_at_most_one_line(root: Path, command: str, told: str):
+    line = f"{sys.executable} -m app.cli {command}"
+    ended = subprocess.run(["sh", "-c", line], cwd=root, capture_output=True, text=True, timeout=90)
+    assert (ended.stdout, ended.stderr) == ("", told)
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        pytest.param("street\nparis", r"street\nparis", id="a new line"),
+        pytest.param(
+            "\x1b]0;title\x07street", r"\x1b]0;title\x07street", id="a terminal's command"
+        ),
+        pytest.param("größe-🐙", "größe-🐙", id="letters of any script"),
+    ],
+)
+def test_a_models_name_is_shown_on_one_line_and_commands_no_terminal(
+    models: Models, run: Run, name: str, shown: str
+):
+    models.write(f"{name}.h5", "x")
+    _, out, _ = run("models")
+    row, reason = (line for line in out.splitlines() if shown in line)
+    assert row.split()[:2] == [shown, "1"]
+    assert reason.startswith(f"{shown} version 1 cannot be served: ")
+
+
+INTERRUPTED = """
+import os, signal, sys
+class Interrupt:
+    def find_spec(self, name, *_):
+        if name == sys.argv[1]:
+            os.kill(os.getpid(), signal.SIGINT)
+sys.meta_path.insert(0, Interrupt())
+from app.cli import main
+sys.exit(main(sys.argv[2:]))
+"""
+
+
+@pytest.mark.parametrize(
+    ("command", "module"),
+    [
+        pytest.param("models", "app.kinds.registry", id="models"),
+        pytest.param("check", "app.cli.check", id="check"),
+        pytest.param("predict", "PIL.Image", id="predict"),
+        pytest.param("inspect", "h5py", id="inspect"),
+        pytest.param("serve", "app.cli.serve", id="serve"),
+    ],
+)
+def test_ctrl_c_while_a_command_is_still_imported_ends_it_without_a_word(
+    root: Path, command: str, module: str
+):
+    arguments = [sys.executable, "-c", INTERRUPTED, module, command]
+    ended = subprocess.run(arguments, cwd=root, capture_output=True, text=True, timeout=60)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (130, "", "")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from app.serving.layout import Found, find_models, is_model_folder
@@ -220,6 +222,22 @@ def test_samples_are_the_pictures_in_the_folder_beside_a_model(models: Models):
     for name in ("b.png", "a.JPG", "notes.txt"):
         models.write(f"street/1/samples/{name}", "")
     assert [path.name for path in only(models).samples()] == ["a.JPG", "b.png"]
+
+
+@pytest.mark.parametrize("place", ["balloon.h5", "street/1/street.h5"], ids=["bare", "version"])
+def test_what_is_no_file_is_not_waited_for(models: Models, place: str):
+    path = models.folder / place
+    path.parent.mkdir(parents=True, exist_ok=True)
+    os.mkfifo(path)
+    (found,) = find_models(models.folder)
+    assert found.error == f"{path.name} is neither a file nor a folder"
+
+
+def test_a_name_so_long_that_no_options_can_be_beside_it_hides_no_other_model(models: Models):
+    long = "x" * 252
+    models.add("balloon.h5")
+    models.add(f"{long}.h5")
+    assert [one.error for one in find_models(models.folder)] == [None, None]
 
 
 def test_a_name_that_is_there_twice_is_told(models: Models):

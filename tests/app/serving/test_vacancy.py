@@ -127,6 +127,11 @@ def test_a_repository_with_a_model_is_not_empty_even_where_the_model_fails(model
             "balloon.txt is an HDF5 file by another name: name it balloon.h5",
             id="another name",
         ),
+        pytest.param(
+            {"balloon.h5.txt": b"\x89HDF\r\n\x1a\n"},
+            "balloon.h5.txt is an HDF5 file by another name: name it balloon.h5",
+            id="an ending that a browser added",
+        ),
     ],
 )
 def test_what_lies_in_it_is_told_and_why_it_is_no_model(
