@@ -25,6 +25,13 @@ COUNTS = (
     "POST_NMS_ROIS_INFERENCE",
     "DETECTION_MAX_INSTANCES",
 )
+#: What tensors have room for: each of them is made for all that there may be.
+MOST = {
+    "PRE_NMS_LIMIT": 2**31 - 1,
+    "POST_NMS_ROIS_INFERENCE": 20_000,
+    "DETECTION_MAX_INSTANCES": 10_000,
+}
+POSITIVE = ("RPN_ANCHOR_SCALES", "RPN_ANCHOR_RATIOS", "RPN_BBOX_STD_DEV", "BBOX_STD_DEV")
 
 
 class ConfigError(ValueError):
@@ -151,6 +158,13 @@ class Config:
         for name in COUNTS:
             if getattr(self, name) < 1:
                 raise ConfigError(f"config: {name} is {getattr(self, name)}; the least is 1")
+        for name, most in MOST.items():
+            if getattr(self, name) > most:
+                raise ConfigError(f"config: {name} is {getattr(self, name)}; the most is {most:,}")
+        for name in POSITIVE:
+            given = np.asarray(getattr(self, name)).tolist()
+            if np.min(given) <= 0:
+                raise ConfigError(f"config: {name} is {given}; each number must be more than 0")
         if np.size(self.MEAN_PIXEL) != 1:  # one number stands for all channels, as in numpy
             self._check_mean(np.asarray(self.MEAN_PIXEL).tolist())
 

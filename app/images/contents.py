@@ -55,6 +55,8 @@ class ByPillow:
     image: ImageFile
     fourth: Callable[[ImageFile], NDArray[np.uint8] | None] = alpha
     """Find the loaded picture's fourth channel, uint8 [height, width]."""
+    check: Callable[[ImageFile], None] = lambda image: None
+    """Raise ValueError where the loaded picture is not whole, and Pillow does not say so."""
 
     @property
     def size(self) -> tuple[int, int]:
@@ -62,6 +64,7 @@ class ByPillow:
 
     def pixels(self, *, keep_alpha: bool) -> NDArray[np.uint8]:
         self.image.load()
+        self.check(self.image)
         pixels = rgb(self.image)
         if keep_alpha and (fourth := self.fourth(self.image)) is not None:
             pixels = np.dstack([pixels, fourth])

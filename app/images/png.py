@@ -8,6 +8,7 @@ picture for a chunk of the wrong length, and compare keys of 16 bits with pixels
 
 from __future__ import annotations
 
+import contextlib
 import zlib
 from collections.abc import Iterator
 from functools import partial
@@ -19,7 +20,7 @@ from PIL.PngImagePlugin import PngImageFile
 
 from app.images.contents import ByPillow, Contents, WatchedFile
 from app.images.exif import orientation
-from app.images.limits import Budget, ImageLimits
+from app.images.limits import STEPS, Budget, ImageLimits
 from mrcnn.pictures.pixels import alpha
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -27,6 +28,19 @@ SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _ONCE = frozenset({b"IHDR", b"PLTE", b"IEND"})
 _ACTL_BYTES = 20
 _GREY, _COLOURS, _PALETTE = 0, 2, 3
+# By the colour type, how many samples a pixel has.
+_SAMPLES = {_GREY: 1, _COLOURS: 3, _PALETTE: 1, 4: 2, 6: 4}
+# Where each pass of an interlaced picture begins, and by how much it goes on (PNG, Adam7).
+_PASSES = (
+    (0, 0, 8, 8),
+    (4, 0, 8, 8),
+    (0, 4, 4, 8),
+    (2, 0, 4, 4),
+    (0, 2, 2, 4),
+    (1, 0, 2, 2),
+    (0, 1, 1, 2),
+)
+_INFLATED_BYTES = 1 << 18
 
 
 def read(data: bytes, limits: ImageLimits, budget: Budget) -> Contents:
@@ -50,8 +64,9 @@ def read(data: bytes, limits: ImageLimits, budget: Budget) -> Contents:
         seen.add(name)
     file = b"".join(kept)
     fourth = partial(_fourth, file=file, key=key, budget=budget)
+    check = partial(_check_rows, file=file, budget=budget)
     return Contents(
-        open=lambda: ByPillow(PngImageFile(WatchedFile(file, budget)), fourth),
+        open=lambda: ByPillow(PngImageFile(WatchedFile(file, budget)), fourth, check),
         orientation=orientation(exif),
         frames=frames,
     )
@@ -72,6 +87,36 @@ def _chunks(data: bytes, budget: Budget) -> Iterator[tuple[bytes, int, int]]:
 
 def _is_sound(chunk: bytes) -> bool:
     return zlib.crc32(chunk[4:-4]) == int.from_bytes(chunk[-4:])
+
+
+def _check_rows(image: ImageFile, *, file: bytes, budget: Budget) -> None:
+    """Raise ValueError where the stream ends before the rows do: Pillow leaves the others black."""
+    width, height = image.size
+    is_interlaced = file[28] != 0
+    if not is_interlaced and any(image.crop((0, height - 1, width, height)).tobytes()):
+        return
+    expected = _bytes_of_rows(width, height, file[24] * _SAMPLES[file[25]], is_interlaced)
+    count, inflate = 0, zlib.decompressobj()
+    with contextlib.suppress(zlib.error):
+        for name, start, end in _chunks(file, budget):
+            left = file[start + 8 : end - 4] if name == b"IDAT" else b""
+            while left and count < expected:
+                budget.check(STEPS)
+                count += len(inflate.decompress(left, _INFLATED_BYTES))
+                left = inflate.unconsumed_tail
+    if count < expected:
+        raise ValueError(f"its rows are {count:,} bytes of {expected:,}")
+
+
+def _bytes_of_rows(width: int, height: int, bits: int, is_interlaced: bool) -> int:
+    """Return how many bytes all rows are, each with one that says how it is filtered."""
+    passes = _PASSES if is_interlaced else ((0, 0, 1, 1),)
+    total = 0
+    for left, top, across, down in passes:
+        columns, rows = -((left - width) // across), -((top - height) // down)
+        if columns > 0 and rows > 0:
+            total += rows * (1 + (columns * bits + 7) // 8)
+    return total
 
 
 def _fourth(

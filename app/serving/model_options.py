@@ -58,6 +58,20 @@ ALLOWED: Mapping[str, tuple[Callable[[object], bool], str]] = {
 }
 
 
+class _EachKeyOnce(yaml.SafeLoader):
+    """YAML's rule that a mapping has a key once, of which PyYAML lets the last one win."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: set[tuple[str, str]] = set()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode) and (key.tag, key.value) in seen:
+                raise yaml.MarkedYAMLError(
+                    problem=f"{key.value} is there twice", problem_mark=key.start_mark
+                )
+            seen.add((key.tag, str(key.value)))
+        return super().construct_mapping(node, deep)
+
+
 def read_options(path: Path | None) -> dict[str, Any]:
     """Return the options in a `model.yaml`; {} without a file or in an empty one.
 
@@ -66,7 +80,7 @@ def read_options(path: Path | None) -> dict[str, Any]:
     if path is None:
         return {}
     try:
-        options = yaml.safe_load(path.read_text("utf-8-sig"))
+        options = yaml.load(path.read_text("utf-8-sig"), _EachKeyOnce)
     except OSError as error:
         raise ModelError(f"{path.name}: cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:

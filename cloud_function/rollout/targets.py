@@ -134,9 +134,23 @@ def from_environment(environment: Mapping[str, str]) -> tuple[Target, ...]:
     return targets
 
 
+class _EachKeyOnce(yaml.SafeLoader):
+    """YAML's rule that a mapping has a key once, of which PyYAML lets the last one win."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: set[tuple[str, str]] = set()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode) and (key.tag, key.value) in seen:
+                raise yaml.MarkedYAMLError(
+                    problem=f"{key.value} is there twice", problem_mark=key.start_mark
+                )
+            seen.add((key.tag, str(key.value)))
+        return super().construct_mapping(node, deep)
+
+
 def _entries(text: str) -> list[Any]:
     try:
-        entries = yaml.safe_load(text)
+        entries = yaml.load(text, _EachKeyOnce)
     # PyYAML raises the last two itself: for a date as 2020-13-45, and for what is nested too deep.
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         where = " ".join(str(error).split())

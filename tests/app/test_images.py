@@ -326,3 +326,23 @@ def test_a_compressed_tiff_is_a_picture_and_half_of_one_is_none(compression: str
     assert np.abs(decode(data, LIMITS).astype(int) - np.asarray(scene())).mean() < 4
     with pytest.raises(ImageError):
         decode(data[: len(data) // 2], LIMITS)
+
+
+@pytest.mark.parametrize(
+    ("bits", "colour", "is_interlaced", "whole", "last_row"),
+    [
+        pytest.param(8, 2, False, 5 * 22, 22, id="colours"),
+        pytest.param(1, 0, False, 5 * 2, 2, id="one bit"),
+        pytest.param(16, 6, False, 5 * 57, 57, id="16 bits and alpha"),
+        pytest.param(8, 2, True, 116, 22, id="interlaced"),
+        pytest.param(1, 0, True, 22, 2, id="one bit, interlaced"),
+    ],
+)
+def test_a_png_of_fewer_rows_than_it_says_is_refused_and_a_black_one_is_a_picture(
+    bits: int, colour: int, is_interlaced: bool, whole: int, last_row: int
+):
+    kind = {"bits": bits, "colour": colour, "is_interlaced": is_interlaced}
+    assert not decode(png((7, 5), bytes(whole), **kind), LIMITS).any()
+    short = png((7, 5), bytes(whole - last_row), **kind)
+    with pytest.raises(ImageUnreadableError, match=f"are {whole - last_row} bytes of {whole}$"):
+        decode(short, LIMITS)

@@ -79,6 +79,7 @@ def test_targets_are_entries_over_what_the_environment_says():
         ("[]", r"TARGETS: must be a list in YAML or JSON with at least one entry"),
         ("[2020-13-45]", r"TARGETS: must be a list in YAML or JSON: .*month"),
         ("[" * 2000, r"TARGETS: must be a list in YAML or JSON: .*recursion"),
+        ("[{zone: a, zone: b}]", r"TARGETS: must be a list .*: zone is there twice .*column 12"),
         ("[x]", r"TARGETS\[0\]='x': must be an object"),
         ("[{}, {deploy: a}]", r"TARGETS\[1\]\.deploy: unknown; known are "),
         ("[{zone: Mars}]", r"TARGETS\[0\]\.zone='Mars': must be a zone or region"),

@@ -65,6 +65,11 @@ def test_no_file_and_an_empty_file_say_nothing(written):
         pytest.param("golden: [a.png]", "it must be a list of {input: FILE", id="golden"),
         pytest.param("- kind", "must be a mapping of keys to values", id="list"),
         pytest.param("kind: [", "not YAML: while parsing", id="no yaml"),
+        pytest.param(
+            "config: {IMAGE_MIN_DIM: 64, IMAGE_MIN_DIM: 128}",
+            "not YAML: IMAGE_MIN_DIM is there twice",
+            id="twice",
+        ),
         pytest.param("kind: 2020-13-45", "not YAML: month must be in 1..12", id="no date"),
         pytest.param("[" * 1200, "not YAML: maximum recursion depth", id="deep"),
         pytest.param(b"\xff\xfe\xfa", "cannot be read", id="no text"),
