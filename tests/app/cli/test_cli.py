@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -177,7 +178,7 @@ FULL = "slipway: the output cannot be written: No space left on device\n"
     ],
 )
 def test_output_that_nobody_takes_is_at_most_one_line(root: Path, command: str, told: str):
-    line = f"{sys.executable} -m app.cli {command}"
+    line = f"{shlex.quote(sys.executable)} -m app.cli {command}"
     ended = subprocess.run(["sh", "-c", line], cwd=root, capture_output=True, text=True, timeout=90)
     assert (ended.stdout, ended.stderr) == ("", told)
 
