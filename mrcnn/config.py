@@ -7,30 +7,41 @@ names as a mapping. This module checks values and derives nothing from a weight 
 from __future__ import annotations
 
 import difflib
-import math
+import sys
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 
 RESIZE_MODES = ("square", "pad64", "none", "crop")
 #: The pyramid halves an image six times.
 SIZE_MULTIPLE = 64
-#: Settings from 0 to 1, and settings of at least 1.
+#: Settings from 0 to 1.
 SHARES = ("DETECTION_MIN_CONFIDENCE", "DETECTION_NMS_THRESHOLD", "RPN_NMS_THRESHOLD")
-COUNTS = (
-    "IMAGE_CHANNEL_COUNT",
-    "IMAGE_MAX_DIM",
-    "PRE_NMS_LIMIT",
-    "POST_NMS_ROIS_INFERENCE",
-    "DETECTION_MAX_INSTANCES",
-)
-#: What tensors have room for: each of them is made for all that there may be.
+#: Less would be taken for something else, or end in the framework's words.
+LEAST = {
+    "IMAGE_CHANNEL_COUNT": 1,
+    "IMAGE_MIN_DIM": 0,
+    "IMAGE_MAX_DIM": 1,
+    "IMAGE_MIN_SCALE": 0,
+    "RPN_ANCHOR_STRIDE": 1,
+    "PRE_NMS_LIMIT": 1,
+    "POST_NMS_ROIS_INFERENCE": 1,
+    "MASK_POOL_SIZE": 1,
+    "DETECTION_MAX_INSTANCES": 1,
+}
+#: No picture needs more; of the last four, tensors are made for all that there may be.
 MOST = {
+    "IMAGE_MIN_DIM": 1_000_000,
+    "IMAGE_MAX_DIM": 1_000_000,
+    "IMAGE_MIN_SCALE": 1_000_000,
+    "MASK_POOL_SIZE": 256,
     "PRE_NMS_LIMIT": 2**31 - 1,
     "POST_NMS_ROIS_INFERENCE": 20_000,
     "DETECTION_MAX_INSTANCES": 10_000,
 }
+#: A mean that is larger, either way, leaves nothing of a picture in float32.
+LARGEST_MEAN = 1_000_000
 POSITIVE = ("RPN_ANCHOR_SCALES", "RPN_ANCHOR_RATIOS", "RPN_BBOX_STD_DEV", "BBOX_STD_DEV")
 
 
@@ -155,18 +166,27 @@ class Config:
         for name in SHARES:
             if not 0 <= getattr(self, name) <= 1:
                 raise ConfigError(f"config: {name} is {getattr(self, name)}; allowed is 0 to 1")
-        for name in COUNTS:
-            if getattr(self, name) < 1:
-                raise ConfigError(f"config: {name} is {getattr(self, name)}; the least is 1")
-        for name, most in MOST.items():
-            if getattr(self, name) > most:
-                raise ConfigError(f"config: {name} is {getattr(self, name)}; the most is {most:,}")
+        self._check_bounds()
         for name in POSITIVE:
             given = np.asarray(getattr(self, name)).tolist()
             if np.min(given) <= 0:
                 raise ConfigError(f"config: {name} is {given}; each number must be more than 0")
+        given = np.asarray(self.MEAN_PIXEL).tolist()
         if np.size(self.MEAN_PIXEL) != 1:  # one number stands for all channels, as in numpy
-            self._check_mean(np.asarray(self.MEAN_PIXEL).tolist())
+            self._check_mean(given)
+        if np.max(np.abs(given)) > LARGEST_MEAN:
+            raise ConfigError(
+                f"config: MEAN_PIXEL is {given}; each number must be from {-LARGEST_MEAN:,} to "
+                f"{LARGEST_MEAN:,}"
+            )
+
+    def _check_bounds(self) -> None:
+        for name in {**LEAST, **MOST}:
+            value = getattr(self, name) or 0  # a script's None is the original's 0
+            if name in LEAST and value < LEAST[name]:
+                raise ConfigError(f"config: {name} is {value}; the least is {LEAST[name]}")
+            if name in MOST and value > MOST[name]:
+                raise ConfigError(f"config: {name} is {value}; the most is {MOST[name]:,}")
 
     def _check_mean(self, given: Any) -> None:
         if len(given) != channels_of(self):
@@ -199,11 +219,7 @@ def _as_type_of(name: str, default: object, value: object) -> object:
             raise ConfigError(f"config: {name} is {value!r}; it must be true or false")
         return value
     if isinstance(default, int | float):
-        if (
-            isinstance(value, bool)
-            or not isinstance(value, int | float)
-            or not math.isfinite(value)
-        ):
+        if not _is_number(value):
             raise ConfigError(f"config: {name} is {value!r}; it must be a number")
         if isinstance(default, float) or name == "IMAGE_MIN_SCALE":
             return value
@@ -219,15 +235,19 @@ def _as_type_of(name: str, default: object, value: object) -> object:
     return value
 
 
+def _is_number(value: object) -> TypeGuard[int | float]:
+    """Say whether it is one that a float holds: `isfinite` raises for a longer whole number."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return abs(value) <= sys.float_info.max
+
+
 def _as_numbers(name: str, default: Sequence[float] | np.ndarray, value: object) -> object:
     entries = value.tolist() if isinstance(value, np.ndarray) else value
-    numbers = isinstance(entries, list | tuple) and all(
-        isinstance(v, int | float) and not isinstance(v, bool) and math.isfinite(v) for v in entries
-    )
-    if not numbers:
+    if not isinstance(entries, list | tuple) or not all(map(_is_number, entries)):
         raise ConfigError(f"config: {name} is {value!r}; it must be a list of numbers")
     if isinstance(default, np.ndarray):
-        if len(entries) != len(default) and name != "MEAN_PIXEL":  # type: ignore[arg-type]
+        if len(entries) != len(default) and name != "MEAN_PIXEL":
             raise ConfigError(f"config: {name} is {value!r}; it must have {len(default)} numbers")
         return np.array(entries, np.float64)
-    return tuple(entries)  # type: ignore[arg-type]
+    return tuple(entries)

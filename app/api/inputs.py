@@ -15,6 +15,7 @@ from pydantic import ValidationError
 
 from app.api import problems, strict_json
 from app.api.bodies import MAX_PICTURES, Picture
+from app.api.fields import LARGEST_EXACT
 from app.api.parameters import PredictParameters, parse
 from app.api.problems import ProblemError
 from app.api.services import services
@@ -93,6 +94,10 @@ def _read_form(request: Request) -> PredictInput:
         names = ", ".join(sorted(map(str, {*request.files, *request.form}))) or "none"
         detail = f"the form has no file named `image` (its fields: {names}); curl: -F image=@FILE"
         raise ProblemError("missing-image", detail, field="image")
+    for name in request.files:
+        if name != "image":
+            detail = f"the field {str(name)!r} is a file: `image` alone is one, others are text"
+            raise ProblemError("invalid-parameter", detail, field=str(name))
     fields = [*_query(request), *request.form.items(multi=True)]
     return PredictInput((files[0].read(),), parse(fields))
 
@@ -108,12 +113,32 @@ def _read_json(request: Request) -> PredictInput:
         return PredictInput((picture,), parse([*_query(request), *document.items()]))
     entries = document.pop("instances")
     if not isinstance(entries, list) or not 1 <= len(entries) <= MAX_PICTURES:
-        detail = f"`instances` has to be a list of 1 to {MAX_PICTURES} pictures"
-        raise ProblemError("missing-image", detail, field="instances")
+        raise _no_list(entries)
     pictures = tuple(_base64(entry, f"instances[{i}]") for i, entry in enumerate(entries))
     parameters = parse([*_query(request), *_beside(document).items()])
+    _check_image_ids(parameters, len(pictures))
     _check_sizes(pictures)
     return PredictInput(pictures, parameters, is_list=True)
+
+
+def _no_list(entries: object) -> ProblemError:
+    detail = f"`instances` has to be a list of 1 to {MAX_PICTURES} pictures"
+    if not isinstance(entries, list):
+        return ProblemError("missing-image", detail, field="instances")
+    detail += f", not {len(entries):,}"
+    members = {"value": len(entries), "limit": MAX_PICTURES}
+    return ProblemError("missing-image", detail, field="instances", **members)
+
+
+def _check_image_ids(parameters: PredictParameters, count: int) -> None:
+    """Refuse a first id from which the last picture's would be more than JSON's readers hold."""
+    first, limit = parameters.image_id, LARGEST_EXACT - (count - 1)
+    if first > limit:
+        detail = (
+            f"parameter 'image_id' is {first}: of {count} pictures the first one's is at most "
+            f"{limit:,}, for the others count up from it"
+        )
+        raise ProblemError("invalid-parameter", detail, field="image_id", value=first, limit=limit)
 
 
 def _beside(document: dict[str, object]) -> dict[str, object]:

@@ -46,7 +46,7 @@ class PredictParameters(BaseModel):
     max_instances: _Count | None = Field(
         default=None,
         description="The most instances of one picture, best score first. Without it: the "
-        "model's own.",
+        "model's own, which is also the most that it gives.",
     )
     masks: MaskFormat = Field(
         default="rle",

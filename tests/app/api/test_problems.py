@@ -16,7 +16,7 @@ from app.api.services import attach
 from app.serving.errors import InferenceUnavailable, ServingError
 from tests.app.serving.model_folder import Models
 
-INVALID = "invalid-parameter"
+INVALID, MISSING = "invalid-parameter", "missing-image"
 
 
 def check(response, status: int, slug: str) -> dict:
@@ -91,6 +91,23 @@ def test_an_accept_that_nothing_fits_is_told_what_is_offered(
     assert response.headers["Vary"] == "Accept"
 
 
+def test_image_ids_of_a_list_stay_below_the_limit_to_the_last_picture(
+    client: FlaskClient, photo: bytes
+):
+    body = {"instances": 3 * [{"b64": base64.b64encode(photo).decode()}], "format": "coco"}
+    assert client.post("/predict", json=body | {"image_id": 2**53 - 3}).status_code == 200
+    problem = check(client.post("/predict", json=body | {"image_id": 2**53 - 2}), 400, INVALID)
+    assert (problem["field"], problem["value"]) == ("image_id", 2**53 - 2)
+    assert problem["limit"] == 2**53 - 3
+    assert "at most 9,007,199,254,740,989" in problem["detail"]
+
+
+def test_a_list_of_too_many_pictures_is_told_how_many_it_has(client: FlaskClient):
+    problem = check(client.post("/predict", json={"instances": 65 * [{"b64": ""}]}), 400, MISSING)
+    assert (problem["field"], problem["value"], problem["limit"]) == ("instances", 65, 64)
+    assert "65" in problem["detail"]
+
+
 def test_a_list_of_pictures_cannot_be_drawn(client: FlaskClient, photo: bytes):
     body = {"instances": [{"b64": base64.b64encode(photo).decode()}]}
     for parameter in ("render", "format"):
@@ -142,6 +159,16 @@ def test_a_form_without_the_field_image_is_told_which_fields_it_has(client: Flas
     response = client.post("/predict", data={"file": (io.BytesIO(b"x"), "a.png"), "note": "hi"})
     problem = check(response, 400, "missing-image")
     assert "file, note" in problem["detail"]
+
+
+@pytest.mark.parametrize("name", [pytest.param(n, id=n) for n in ("min_score", "masks", "second")])
+def test_a_file_that_is_not_the_picture_is_refused_and_not_left_out(
+    client: FlaskClient, photo: bytes, name: str
+):
+    form = {"image": (io.BytesIO(photo), "a.png"), name: (io.BytesIO(b"1"), "b.txt")}
+    problem = check(client.post("/predict", data=form), 400, INVALID)
+    assert problem["field"] == name
+    assert f"'{name}' is a file" in problem["detail"]
 
 
 def test_an_empty_body_is_told_how_to_send_a_picture(client: FlaskClient):
