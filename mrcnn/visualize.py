@@ -252,7 +252,8 @@ def _frame(canvas: Any, image: Array, title: str, margin: int) -> None:
 
 def _caption(class_ids: Array, class_names: Sequence[str], scores: Array | None, index: int) -> str:
     name = class_names[class_ids[index]]
-    return name if scores is None else f"{name} {scores[index]:.3f}"
+    score = None if scores is None else scores[index]
+    return f"{name} {score:.3f}" if score else name
 
 
 def _add_box(canvas: Any, box: Array, color: Any, **style: Any) -> None:
