@@ -12,7 +12,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +22,7 @@ from mrcnn.quiet import importing_quietly
 with importing_quietly():
     import tensorflow  # noqa: F401
 
-from mrcnn import activations, graph, keras2, utils
+from mrcnn import activations, graph, keras2, old_imports, utils
 from mrcnn.anchors import normalize_boxes, pyramid_anchors
 from mrcnn.architecture import Architecture
 from mrcnn.config import Config, channels_of
@@ -51,6 +51,7 @@ from mrcnn.weights import WeightFile
 
 __all__ = [
     *graph.__all__,
+    *old_imports.MODEL,
     "MaskRCNN",
     "compose_image_meta",
     "compute_backbone_shapes",
@@ -65,6 +66,8 @@ __all__ = [
 Array = NDArray[Any]
 
 keras2.add()
+if not TYPE_CHECKING:
+    __getattr__ = old_imports.importer(__name__, old_imports.MODEL)
 
 
 class MaskRCNN:

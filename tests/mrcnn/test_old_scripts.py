@@ -159,3 +159,35 @@ def test_number_of_classes_may_be_numpys(tiny_file: Path, tmp_path: Path, found)
     model = modellib.MaskRCNN("inference", config, str(tmp_path))
     model.load_weights(str(tiny_file), by_name=True)
     assert np.array_equal(model.detect([PHOTO])[0]["rois"], found["rois"])
+
+
+def test_module_starred_gives_what_the_original_imported():
+    taken: dict[str, Any] = {}
+    for module in ("config", "visualize", "utils", "model"):
+        exec(f"from mrcnn.{module} import *", taken)
+    import keras
+    import matplotlib.pyplot as plt
+    import tensorflow as tf
+
+    assert (taken["np"], taken["plt"], taken["tf"], taken["keras"]) == (np, plt, tf, keras)
+    assert taken["Polygon"] is plt.Polygon
+    assert taken["KL"].Layer is taken["KE"].Layer is keras.Layer
+    assert taken["utils"] is modellib.utils
+    assert taken["OrderedDict"]([("os", taken["os"])])["os"] is sys.modules["os"]
+    assert taken["Config"] is modellib.Config
+
+
+def test_contours_of_a_starred_visualize_follow_the_rim_of_a_mask():
+    taken: dict[str, Any] = {}
+    exec("from mrcnn.visualize import *", taken)
+    padded = np.zeros((6, 9), np.uint8)
+    padded[2:4, 3:7] = 1
+    (line,) = taken["find_contours"](padded, 0.5)
+    assert np.array_equal(line[0], line[-1])
+    assert line.min(axis=0).tolist() == [1.5, 2.5]
+    assert line.max(axis=0).tolist() == [3.5, 6.5]
+
+
+def test_import_that_a_module_never_had_is_named():
+    with pytest.raises(AttributeError, match=r"'mrcnn\.utils' has no attribute 'get_iou'"):
+        modellib.utils.get_iou()
