@@ -10,10 +10,9 @@ import functools
 import re
 import threading
 from collections import OrderedDict
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,10 +22,10 @@ from mrcnn.quiet import importing_quietly
 with importing_quietly():
     import tensorflow  # noqa: F401
 
-from mrcnn import activations, graph, keras2, utils
+from mrcnn import activations, graph, keras2, old_imports, utils
 from mrcnn.anchors import normalize_boxes, pyramid_anchors
-from mrcnn.architecture import BACKBONES, Architecture
-from mrcnn.config import Config, ConfigError, channels_of
+from mrcnn.architecture import Architecture
+from mrcnn.config import Config, channels_of
 from mrcnn.detector import Detector, check_settings
 from mrcnn.eager import eagerly
 from mrcnn.folding import FoldedCopy
@@ -47,10 +46,12 @@ from mrcnn.molding import Molded, check_channels, fit_image
 from mrcnn.results import result_of
 from mrcnn.runs import last_checkpoint, run_of
 from mrcnn.unmolding import unmold_detections
+from mrcnn.wanted import wanted_architecture
 from mrcnn.weights import WeightFile
 
 __all__ = [
     *graph.__all__,
+    *old_imports.MODEL,
     "MaskRCNN",
     "compose_image_meta",
     "compute_backbone_shapes",
@@ -64,15 +65,9 @@ __all__ = [
 
 Array = NDArray[Any]
 
-#: Settings that fix sizes of layers. Where a script leaves one alone, the weight file says it.
-_SIZES = {
-    "TOP_DOWN_PYRAMID_SIZE": "pyramid_channels",
-    "FPN_CLASSIF_FC_LAYERS_SIZE": "classifier_units",
-    "POOL_SIZE": "classifier_pool",
-}
-_CLASS_LAYER = "mrcnn_class_logits"
-
 keras2.add()
+if not TYPE_CHECKING:
+    __getattr__ = old_imports.importer(__name__, old_imports.MODEL)
 
 
 class MaskRCNN:
@@ -90,6 +85,13 @@ class MaskRCNN:
         anchors: in pixels, those of the molded image seen last.
     """
 
+    # Of the class, since subclasses of scripts set the rest without `super()`.
+    _network: KerasModel | None = None
+    _detector: Detector | None = None
+    _replacement: Any = None
+    _molded_shape: tuple[int, ...] | None = None
+    _lock = threading.RLock()
+
     def __init__(self, mode: str, config: Config, model_dir: str | Path) -> None:
         if mode not in ("training", "inference"):
             raise ValueError(f"mode is {mode!r}; it must be 'training' or 'inference'")
@@ -102,15 +104,9 @@ class MaskRCNN:
             raise TypeError(f"config is the class {config.__name__}; write {config.__name__}()")
         config.check()
         self.mode, self.config, self.model_dir = mode, config, str(model_dir)
-        shape = tuple(int(side) for side in config.IMAGE_SHAPE)
-        self._molded_shape: tuple[int, ...] | None = shape if mode == "training" else None
-        self.set_log_dir()
-        self._network: KerasModel | None = None
-        self._detector: Detector | None = None
-        self._replacement: Any = None
         self._lock = threading.RLock()
-        self._anchors_of = functools.lru_cache(maxsize=1)(self._pyramid)
-        _architecture_of(config)  # tells now what would not work later
+        self.set_log_dir()
+        wanted_architecture(config)  # tells now what would not work later
 
     @property
     def keras_model(self) -> Any:
@@ -118,12 +114,15 @@ class MaskRCNN:
 
     @keras_model.setter
     def keras_model(self, model: Any) -> None:
+        if isinstance(model, KerasModel) and model is not self._network:
+            self._network, self._detector = model, None
         self._replacement = None if model is self._network else model
 
     @eagerly()
     def build(self, mode: str, config: Config) -> KerasModel:
-        """Return a network of random weights for a config; `keras_model` is another one."""
-        return KerasModel(_architecture_of(config), config, mode=mode)
+        """Return a network of random weights for a config; `keras_model` may be set to it."""
+        config.check()
+        return KerasModel(wanted_architecture(config), config, mode=mode)
 
     @eagerly()
     def _built(self, architecture: Architecture | None = None) -> KerasModel:
@@ -132,7 +131,7 @@ class MaskRCNN:
             network = self._network
             if architecture is None:
                 architecture = (
-                    _architecture_of(self.config) if network is None else network.architecture
+                    wanted_architecture(self.config) if network is None else network.architecture
                 )
             if network is None or network.architecture != architecture:
                 network = KerasModel(architecture, self.config, mode=self.mode)
@@ -149,7 +148,7 @@ class MaskRCNN:
         `exclude` stay as they are. Raises WeightFileError or ConfigError, naming what does not fit.
         """
         file = WeightFile.open(filepath)
-        architecture = _architecture_of(self.config, file, exclude or ())
+        architecture = wanted_architecture(self.config, file, exclude or ())
         if self.mode == "inference":
             check_settings(self.config, architecture, file.path.name)
         load_weights(self._built(architecture), file, exclude=exclude or ())
@@ -236,7 +235,14 @@ class MaskRCNN:
 
     @property
     def anchors(self) -> Array | None:
-        return None if self._molded_shape is None else self._anchors_of(self._molded_shape)
+        shape = self._molded_shape
+        if shape is None and self.mode == "training":
+            shape = tuple(int(side) for side in self.config.IMAGE_SHAPE)
+        return None if shape is None else self._anchors_of(shape)
+
+    @functools.cached_property
+    def _anchors_of(self) -> Callable[[tuple[int, ...]], Array]:
+        return functools.lru_cache(maxsize=1)(self._pyramid)
 
     def _pyramid(self, image_shape: tuple[int, ...]) -> Array:
         config = self.config
@@ -352,42 +358,3 @@ class MaskRCNN:
 
 
 _NO_PADDING = ((0, 0), (0, 0), (0, 0))
-
-
-def _architecture_of(
-    config: Config, file: WeightFile | None = None, exclude: Collection[str] = ()
-) -> Architecture:
-    """Return the network that a config asks for; a file adds the sizes that it leaves open.
-
-    Raises ConfigError where both say something, and not the same.
-    """
-    if config.BACKBONE not in BACKBONES:
-        raise ConfigError(
-            f"config: BACKBONE is {config.BACKBONE!r}; there are {', '.join(BACKBONES)}"
-        )
-    sizes = {field: getattr(config, name) for name, field in _SIZES.items()}
-    fixed: dict[str, Any] = {
-        "backbone": config.BACKBONE,
-        "num_classes": config.NUM_CLASSES,
-        "anchors_per_location": len(config.RPN_ANCHOR_RATIOS),
-        "input_channels": channels_of(config),
-    }
-    if file is None:
-        return Architecture(**fixed, **sizes)
-    has = file.architecture
-    if has.backbone != config.BACKBONE:
-        raise ConfigError(
-            f"config: BACKBONE is {config.BACKBONE!r}, but {file.path.name} has {has.backbone!r}"
-        )
-    if has.num_classes != config.NUM_CLASSES and _CLASS_LAYER not in exclude:
-        raise ConfigError(
-            f"config: NUM_CLASSES is {config.NUM_CLASSES}, but {file.path.name} has "
-            f"{has.num_classes}, with the background"
-        )
-    if has.input_channels != channels_of(config) and "conv1" not in exclude:
-        raise ConfigError(
-            f"config: IMAGE_CHANNEL_COUNT is {channels_of(config)}, but {file.path.name} has "
-            f"{has.input_channels}"
-        )
-    chosen = {f: sizes[f] for name, f in _SIZES.items() if sizes[f] != getattr(Config, name)}
-    return replace(has, **fixed, **chosen)

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mrcnn import anchors, molding
+from mrcnn import anchors, molding, old_imports
 from mrcnn.dataset import Dataset
 from mrcnn.masks import paste
 from mrcnn.metrics import (
@@ -34,6 +34,7 @@ from mrcnn.overlaps import (
 )
 
 __all__ = [
+    *old_imports.UTILS,
     "COCO_MODEL_URL",
     "Dataset",
     "apply_box_deltas",
@@ -67,6 +68,9 @@ __all__ = [
 COCO_MODEL_URL = "https://github.com/matterport/Mask_RCNN/releases/download/v2.0/mask_rcnn_coco.h5"
 
 Array = NDArray[Any]
+
+if not TYPE_CHECKING:
+    __getattr__ = old_imports.importer(__name__, old_imports.UTILS)
 
 
 def resize(

@@ -9,12 +9,13 @@ from __future__ import annotations
 import colorsys
 import random
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import contourpy
 import numpy as np
 from numpy.typing import NDArray
 
+from mrcnn import old_imports
 from mrcnn.drawing import draw_instances
 from mrcnn.masks import paste
 from mrcnn.metrics import compute_matches
@@ -30,6 +31,7 @@ from mrcnn.plots import (
 )
 
 __all__ = [
+    *old_imports.VISUALIZE,
     "apply_mask",
     "display_differences",
     "display_images",
@@ -41,15 +43,25 @@ __all__ = [
     "draw_boxes",
     "draw_instances",
     "draw_rois",
+    "find_contours",
     "plot_overlaps",
     "plot_precision_recall",
     "random_colors",
 ]
 
 Array = NDArray[Any]
+
+if not TYPE_CHECKING:
+    __getattr__ = old_imports.importer(__name__, old_imports.VISUALIZE)
 Color = Sequence[float]
 
 _LINE_WIDTH = 2
+
+
+def find_contours(image: Array, level: float) -> list[Array]:
+    """Return the lines [n, (row, column)] along which `image` [h, w] passes `level`."""
+    lines = contourpy.contour_generator(z=image.astype(float)).lines(level)
+    return [np.asarray(line)[:, ::-1] for line in lines]
 
 
 def random_colors(N: int, bright: bool = True) -> list[tuple[float, float, float]]:  # noqa: N803
@@ -252,7 +264,8 @@ def _frame(canvas: Any, image: Array, title: str, margin: int) -> None:
 
 def _caption(class_ids: Array, class_names: Sequence[str], scores: Array | None, index: int) -> str:
     name = class_names[class_ids[index]]
-    return name if scores is None else f"{name} {scores[index]:.3f}"
+    score = None if scores is None else scores[index]
+    return f"{name} {score:.3f}" if score else name
 
 
 def _add_box(canvas: Any, box: Array, color: Any, **style: Any) -> None:
@@ -285,6 +298,6 @@ def _add_outline(canvas: Any, mask: Array, color: Any) -> None:
     if bottom == top:
         return
     padded = np.pad(mask[top:bottom, left:right].astype(float), 1)
-    for line in contourpy.contour_generator(z=padded).lines(0.5):
-        vertices = np.add(np.asarray(line), [left - 1, top - 1])
+    for line in find_contours(padded, 0.5):
+        vertices = np.add(line[:, ::-1], [left - 1, top - 1])
         canvas.add_patch(Polygon(vertices, facecolor="none", edgecolor=color))

@@ -147,6 +147,16 @@ def test_display_instances_adds_a_box_an_outline_and_a_caption_each(pyplot):
     assert axes.get_title() == "what there is"
 
 
+def test_caption_without_a_score_is_the_name_alone(pyplot):
+    axes = pyplot.subplots(1)[1]
+    instances = found((5, 5, 30, 30), (40, 5, 70, 30), (80, 5, 110, 30), class_ids=(1, 2, 1))
+    boxes, masks = instances.boxes_yxyx, full_masks(instances)
+    visualize.display_instances(
+        GREY, boxes, masks, instances.class_ids, NAMES, [None, 0.5, 0.0], ax=axes
+    )
+    assert [text.get_text() for text in axes.texts] == ["ring", "star 0.500", "ring"]
+
+
 def test_display_instances_makes_and_shows_its_own_figure(pyplot, monkeypatch):
     shown = []
     monkeypatch.setattr(pyplot, "show", lambda: shown.append(True))
