@@ -7,6 +7,8 @@ lead to anything that this process may read.
 from __future__ import annotations
 
 import contextlib
+import re
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +16,8 @@ import h5py
 
 HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
 ZIP_MAGIC = b"PK\x03\x04"
+# What libhdf5 says where a file ends before the length that its first bytes tell.
+_CUT_OFF = re.compile(r"truncated file: .*stored_eof = (\d+)")
 
 
 class WeightFileError(ValueError):
@@ -27,11 +31,16 @@ class ContentError(Exception):
 @contextlib.contextmanager
 def open_hdf5(path: Path) -> Iterator[h5py.File]:
     """Open `path` for reading; raises WeightFileError where it is no HDF5 file."""
-    if not path.is_file():
-        raise WeightFileError(f"{path}: there is no such file")
     try:
+        mode = path.stat().st_mode
+        if stat.S_ISDIR(mode):
+            raise WeightFileError(f"{path}: is a folder; name the .h5 file in it")
+        if not stat.S_ISREG(mode):
+            raise WeightFileError(f"{path}: is no regular file")
         with path.open("rb") as file:
             start = file.read(len(HDF5_MAGIC))
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise WeightFileError(f"{path}: there is no such file") from error
     except OSError as error:
         raise WeightFileError(f"{path}: cannot be read: {error.strerror}") from error
     if start.startswith(ZIP_MAGIC):
@@ -54,6 +63,9 @@ def damage_told(path: Path) -> Iterator[None]:
         raise WeightFileError(f"{path.name}: {error}") from error
     except (OSError, KeyError, RuntimeError, AttributeError, TypeError, ValueError) as error:
         line = " ".join(str(error).split())
+        if cut := _CUT_OFF.search(line):
+            there = f"{path.stat().st_size:,} of {int(cut[1]):,} bytes are there"
+            raise WeightFileError(f"{path.name}: cut off: {there}; copy it again") from error
         raise WeightFileError(f"{path.name}: truncated or damaged HDF5 file: {line}") from error
 
 

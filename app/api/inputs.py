@@ -89,6 +89,11 @@ def _read_form(request: Request) -> PredictInput:
     if len(files) > 1:
         detail = f"{len(files)} files are named `image`; send one, or JSON with `instances`"
         raise ProblemError("missing-image", detail, field="image")
+    if not files and "image" in request.form:
+        value = request.form["image"]
+        told = f"the field `image` is the text {value[:100]!r}, not a file: put @ before its name"
+        detail = f"{told}; curl: -F image=@FILE"
+        raise ProblemError("missing-image", detail, field="image", value=value)
     if not files:
         # A part may be without a name.
         names = ", ".join(sorted(map(str, {*request.files, *request.form}))) or "none"

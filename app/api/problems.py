@@ -12,7 +12,13 @@ from http import HTTPStatus
 from typing import Any, cast
 
 from flask import Flask, Response, g, request
-from werkzeug.exceptions import ClientDisconnected, HTTPException, RequestEntityTooLarge
+from werkzeug.exceptions import (
+    ClientDisconnected,
+    HTTPException,
+    MethodNotAllowed,
+    NotFound,
+    RequestEntityTooLarge,
+)
 
 from app import log
 from app.api.answers import Problem
@@ -226,11 +232,23 @@ def _of_http(error: HTTPException) -> Response:
         return cast(Response, error.get_response())
     title = HTTPStatus(error.code).phrase
     slug = title.lower().replace(" ", "-")
-    response = ProblemError(slug, error.description or title).response()
+    detail, members = _of_route(error)
+    response = ProblemError(slug, detail or error.description or title, **members).response()
     for name, value in error.get_headers():
         if name not in ("Content-Type", "Content-Length"):
             response.headers[name] = value
     return response
+
+
+def _of_route(error: HTTPException) -> tuple[str, dict[str, Any]]:
+    if isinstance(error, NotFound):
+        detail = f"there is nothing at {request.path!r}; /docs lists what there is"
+        return detail, {"field": "path", "value": request.path}
+    if isinstance(error, MethodNotAllowed):
+        allowed = sorted(error.valid_methods or ())
+        detail = f"the method is {request.method}; {request.path} takes {', '.join(allowed)}"
+        return detail, {"field": "method", "value": request.method, "allowed": allowed}
+    return "", {}
 
 
 def _of_large_body() -> Response:

@@ -31,6 +31,7 @@ _DESCRIPTION = "Puts a trained model live behind HTTP. Settings come from the en
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command in `arguments`, by default the process's own; return the exit status."""
+    _open_what_is_closed()
     given = list(sys.argv[1:] if arguments is None else arguments)
     parser = argparse.ArgumentParser("slipway", description=_DESCRIPTION)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
@@ -40,8 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             importlib.import_module(COMMANDS[name]).add_parser(commands)
         parsed = parser.parse_args(given)
         status: int = parsed.run(parsed)
-        if sys.stdout is not None:  # `slipway models >&-`
-            sys.stdout.flush()
+        sys.stdout.flush()
         return status
     except (CommandError, SettingsError) as error:
         print(f"slipway: {error}", file=sys.stderr)
@@ -58,6 +58,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _write_no_more()
         print(f"slipway: the output cannot be written: {error.strerror}", file=sys.stderr)
         return 1
+
+
+def _open_what_is_closed() -> None:
+    """Have a closed standard stream (`>&-`) lead nowhere, before a socket takes its number."""
+    for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
+        if getattr(sys, name) is not None:
+            continue
+        null = os.open(os.devnull, os.O_RDWR)
+        if null != number:
+            os.dup2(null, number)
+            os.close(null)
+        os.set_inheritable(number, True)
+        setattr(sys, name, os.fdopen(number, mode, closefd=False))
 
 
 def _write_no_more() -> None:

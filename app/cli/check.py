@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app import log
+from app.cli.folder import add_option, settings_with
 from app.cli.terminal import Columns, CommandError, counted, ending_at_once, shortened
 from app.images import ImageError, ImageLimits, decode
 from app.serving.client import InferenceClient, Prediction
@@ -47,6 +48,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     )
     parser.add_argument("names", metavar="NAME", nargs="*", help="a model; by default all of them")
     parser.add_argument("--verbose", action="store_true", help="the log, on stderr")
+    add_option(parser)
     parser.set_defaults(run=run)
 
 
@@ -76,7 +78,7 @@ class _Outcome:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print what came of each version; 1 where one cannot be served."""
-    settings = Settings.from_environment()
+    settings = settings_with(arguments)
     check_folder(settings.model_repository)
     found = _wanted(settings.model_repository, arguments.names)
     log.configure(settings.log_level, sys.stderr if arguments.verbose else io.StringIO())

@@ -10,6 +10,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
+from app.cli.folder import add_option, settings_with
 from app.cli.terminal import CommandError, megabytes, printable, table
 from app.kinds.registry import KINDS
 from app.serving.entries import Entry, default_entry
@@ -18,7 +19,6 @@ from app.serving.layout import Found, find_models, order
 from app.serving.leftovers import find_left_out
 from app.serving.repository import ModelRepository
 from app.serving.vacancy import check_folder, no_model
-from app.settings import Settings
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -29,12 +29,13 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         description="Lists what the model repository holds, without loading it. Exit status 1: "
         "one of the models cannot be served.",
     )
+    add_option(parser)
     parser.set_defaults(run=run)
 
 
-def run(_: argparse.Namespace) -> int:
+def run(arguments: argparse.Namespace) -> int:
     """Print the models, and which one answers a request that names none; 1 where one is broken."""
-    settings = Settings.from_environment()
+    settings = settings_with(arguments)
     folder = settings.model_repository
     check_folder(folder)
     repository = ModelRepository(settings, KINDS, _found)

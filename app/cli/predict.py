@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from app import log
 from app.api.answers import PredictAnswer
 from app.api.rendering import instances_as_json, label_of, prediction_as_json
+from app.cli.folder import add_option, settings_with
 from app.cli.terminal import CommandError, ending_at_once, table
 from app.ids import new_id
 from app.images import ImageError, ImageLimits, decode
@@ -43,13 +44,14 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "pattern with {stem}, as in out/{stem}.png",
     )
     parser.add_argument("--verbose", action="store_true", help="the log, on stderr")
+    add_option(parser)
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Print what is on each photo; 1 where one of them could not be taken."""
     targets = _targets(arguments.files, arguments.render)
-    settings = Settings.from_environment()
+    settings = settings_with(arguments)
     check_folder(settings.model_repository)
     limits = ImageLimits.of(settings)
     log.configure(settings.log_level, sys.stderr if arguments.verbose else io.StringIO())

@@ -16,6 +16,7 @@ from pathlib import Path
 import app
 from app import log
 from app.cli import announce
+from app.cli.folder import add_option, environment_with
 from app.cli.gate import Gate
 from app.cli.listener import open_listener
 from app.cli.routers import Routers, StatsSockets, largest_body_in_memory
@@ -59,19 +60,15 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     """Add the command to the command line."""
     parser = commands.add_parser("serve", help="serve the models over HTTP")
     parser.add_argument("--port", metavar="PORT", help="instead of $PORT, by default 8080")
-    parser.add_argument(
-        "--models", metavar="FOLDER", help="instead of $MODEL_REPOSITORY, by default models"
-    )
+    add_option(parser)
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Serve until SIGTERM or Ctrl-C; returns only where that cannot begin."""
-    environment = dict(os.environ)
+    environment = environment_with(arguments)
     if arguments.port is not None:
         environment["PORT"] = arguments.port
-    if arguments.models is not None:
-        environment["MODEL_REPOSITORY"] = arguments.models
     settings = Settings.from_environment(environment)
     if settings.inference == "in_process":
         raise CommandError("INFERENCE='in_process': slipway serve needs process", 2)

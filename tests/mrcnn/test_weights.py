@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import string
 from pathlib import Path
 
@@ -126,6 +127,14 @@ def _truncated(path: Path, tiny: Path) -> None:
     path.write_bytes(tiny.read_bytes()[: tiny.stat().st_size // 2])
 
 
+def _folder(path: Path, tiny: Path) -> None:
+    path.mkdir()
+
+
+def _pipe(path: Path, tiny: Path) -> None:
+    os.mkfifo(path)
+
+
 def _bare_hdf5(path: Path, tiny: Path) -> None:
     with h5py.File(path, "w") as file:
         file["numbers"] = np.zeros(3)
@@ -146,9 +155,11 @@ def _lost_array(path: Path, tiny: Path) -> None:
     ("make", "told"),
     [
         pytest.param(_no_file, "there is no such file", id="missing"),
+        pytest.param(_folder, "is a folder; name the .h5 file in it", id="folder"),
+        pytest.param(_pipe, "is no regular file", id="pipe"),
         pytest.param(_text, "not an HDF5 file", id="not HDF5"),
         pytest.param(_empty, "not an HDF5 file", id="empty"),
-        pytest.param(_truncated, "truncated or damaged", id="truncated"),
+        pytest.param(_truncated, "cut off", id="truncated"),
         pytest.param(_bare_hdf5, "not one of Keras weights", id="other HDF5"),
         pytest.param(_classifier, "not a Matterport Mask R-CNN", id="other network"),
         pytest.param(_lost_array, "no array conv1/conv1/kernel:0", id="array lost"),
@@ -161,6 +172,26 @@ def test_what_is_no_weight_file_gets_one_clear_line(make, told: str, tiny_file: 
         WeightFile.open(path)
     assert "\n" not in str(caught.value)
     assert "model.h5" in str(caught.value)
+
+
+@pytest.mark.parametrize("missing", [1, 1000, "half"], ids=str)
+def test_a_file_that_was_cut_off_says_how_much_of_it_is_there(
+    missing: int | str, tiny_file: Path, tmp_path: Path
+):
+    whole = tiny_file.read_bytes()
+    there = len(whole) // 2 if isinstance(missing, str) else len(whole) - missing
+    path = tmp_path / "model.h5"
+    path.write_bytes(whole[:there])
+    with pytest.raises(WeightFileError) as caught:
+        WeightFile.open(path)
+    told = f"cut off: {there:,} of {len(whole):,} bytes are there; copy it again"
+    assert str(caught.value) == f"model.h5: {told}"
+
+
+def test_a_name_that_the_system_refuses_is_one_line(tmp_path: Path):
+    path = tmp_path / ("x" * 300)
+    with pytest.raises(WeightFileError, match="cannot be read: File name too long"):
+        WeightFile.open(path)
 
 
 @pytest.mark.parametrize("make", [_no_file, _text, _empty, _truncated, _bare_hdf5, _classifier])

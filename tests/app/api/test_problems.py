@@ -171,6 +171,14 @@ def test_a_file_that_is_not_the_picture_is_refused_and_not_left_out(
     assert f"'{name}' is a file" in problem["detail"]
 
 
+def test_a_form_whose_image_is_text_is_told_that_its_at_sign_is_missing(client: FlaskClient):
+    response = client.post("/predict", data={"image": "a.png"}, content_type="multipart/form-data")
+    problem = check(response, 400, "missing-image")
+    told = "the field `image` is the text 'a.png', not a file: put @ before its name"
+    assert problem["detail"] == f"{told}; curl: -F image=@FILE"
+    assert (problem["field"], problem["value"]) == ("image", "a.png")
+
+
 def test_an_empty_body_is_told_how_to_send_a_picture(client: FlaskClient):
     problem = check(client.post("/predict"), 400, "missing-image")
     assert "multipart" in problem["detail"]
@@ -307,6 +315,28 @@ def test_what_flask_refuses_is_a_problem_too(client: FlaskClient, method, path, 
     response = client.open(path, method=method)
     check(response, status, slug)
     assert ("Allow" in response.headers) == (status == 405)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [
+        pytest.param("GET", "/predict", ["OPTIONS", "POST"], id="page opened"),
+        pytest.param("PUT", "/predict", ["OPTIONS", "POST"], id="curl -T"),
+        pytest.param("POST", "/v1/models", ["GET", "HEAD", "OPTIONS"], id="read only"),
+    ],
+)
+def test_a_method_that_does_not_fit_is_told_which_do(client: FlaskClient, method, path, allowed):
+    problem = check(client.open(path, method=method), 405, "method-not-allowed")
+    assert problem["detail"] == f"the method is {method}; {path} takes {', '.join(allowed)}"
+    assert (problem["field"], problem["value"]) == ("method", method)
+    assert problem["allowed"] == allowed
+
+
+@pytest.mark.parametrize("path", ["/predictt", "/v1/models/", "/static/nothing.js", "/a'ö"])
+def test_a_path_that_is_not_there_is_named(client: FlaskClient, path: str):
+    problem = check(client.get(path), 404, "not-found")
+    assert problem["detail"] == f"there is nothing at {path!r}; /docs lists what there is"
+    assert (problem["field"], problem["value"]) == ("path", path)
 
 
 @pytest.mark.parametrize("given", ["abc-123", "01J9ZZ:7/x=+._"])

@@ -146,6 +146,25 @@ def test_a_bad_setting_is_one_line_and_exit_status_2(run: Run, monkeypatch: pyte
     assert err == "slipway: PORT='http': must be a whole number from 1 to 65535\n"
 
 
+@pytest.mark.parametrize(
+    ("command", "told"),
+    [
+        pytest.param(["models"], "street", id="models"),
+        pytest.param(["check"], "1 of 1 versions can be served", id="check"),
+        pytest.param(["predict"], "2 instances", id="predict"),
+    ],
+)
+def test_every_command_that_reads_models_takes_their_folder_as_serve_does(
+    run: Run, models: Models, photos: list[Path], tmp_path: Path, monkeypatch, command, told: str
+):
+    monkeypatch.setenv("MODEL_REPOSITORY", str(tmp_path / "gone"))
+    files = photos if command == ["predict"] else []
+    status, out, _ = run(*command, *files, "--models", models.folder)
+    assert (status, told in out) == (0, True)
+    gone = tmp_path / "not there"
+    assert run(*command, *files, "--models", gone)[0] == 2
+
+
 @pytest.mark.parametrize("arguments", [[], ["server"], ["predict"], ["inspect"]], ids=str)
 def test_a_command_that_is_not_understood_is_exit_status_2(arguments: list[str]):
     with pytest.raises(SystemExit) as stop:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -10,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.app.api.server import free_port
+from tests.app.api.server import Server, command_of, free_port
+from tests.app.serving.model_folder import Models
 
 
 def serve(root: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
@@ -52,3 +54,20 @@ def test_a_repository_that_is_no_folder_stops_the_start_with_one_line(
     assert (told.returncode, told.stdout) == (2, "")
     (line,) = told.stderr.splitlines()
     assert line.startswith(f"slipway: MODEL_REPOSITORY='{path}': {problem}")
+
+
+@pytest.mark.server
+@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&-", "<&- >&- 2>&-"])
+def test_a_start_without_a_standard_stream_serves_all_the_same(
+    root: Path, tmp_path: Path, models: Models, closed: str
+):
+    shell = ["sh", "-c", f'exec "$0" "$@" {closed}', *command_of("uwsgi")]
+    server = Server(tmp_path, models.folder, root, *shell)
+    try:
+        server.wait_until_ready()
+        assert server.ask("/healthz").status == 200
+        server.process.send_signal(signal.SIGTERM)
+        assert server.process.wait(20) == 0
+        assert "Traceback" not in server.spoken()
+    finally:
+        server.end()

@@ -96,7 +96,7 @@ def test_other_files_are_refused_in_one_line(weights: Path, tmp_path: Path):
     kind = MaskRcnn()
     refusals = {name: kind.refusal(tmp_path / f"{name}.h5") for name in ("cut", "text", "other")}
     assert not any(kind.recognises(tmp_path / f"{name}.h5") for name in (*refusals, "missing"))
-    assert "truncated" in refusals["cut"]
+    assert "cut off: 5,000 of " in refusals["cut"]
     assert "not an HDF5 file" in refusals["text"]
     assert "not a Matterport Mask R-CNN" in refusals["other"]
     assert "no such file" in kind.refusal(tmp_path / "missing.h5")
