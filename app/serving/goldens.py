@@ -107,11 +107,14 @@ def _golden(instance: Mapping[str, Any]) -> _Golden:
     box = instance["box"]
     mask = instance["mask"]
     height, width = (int(side) for side in mask["size"])
+    counts = mask["counts"]
+    if not isinstance(counts, str):
+        raise ValueError(f"counts is {counts!r:.40}, and no text")
     return _Golden(
         int(instance["class_id"]),
         float(instance["score"]),
         [int(box[side]) for side in ("y_min", "x_min", "y_max", "x_max")],
-        {"size": [height, width], "counts": str(mask["counts"])},
+        {"size": [height, width], "counts": counts},
     )
 
 

@@ -167,6 +167,13 @@ def test_a_golden_that_is_no_answer_is_told(answer, status, broken):
     assert "a.json is no answer of POST /predict with masks=rle" in str(model.error)
 
 
+def test_a_golden_whose_mask_has_no_text_of_counts_is_told(answer, status):
+    answer["instances"][0]["mask"]["counts"] = [4, 4, 4792]
+    model, is_ready = status(answer)
+    assert not is_ready
+    assert "(ValueError: counts is [4, 4, 4792], and no text)" in str(model.error)
+
+
 def test_a_golden_whose_photo_is_missing_is_told(answer, status, models: Models):
     (models.folder / "colours/1/samples/a.png").unlink()
     model, is_ready = status(answer)
