@@ -42,6 +42,8 @@ MOST = {
 }
 #: A mean that is larger, either way, leaves nothing of a picture in float32.
 LARGEST_MEAN = 1_000_000
+#: What `display` shows beside the settings, and a constructor works out of them.
+DERIVED = ("BATCH_SIZE", "IMAGE_META_SIZE", "IMAGE_SHAPE")
 POSITIVE = ("RPN_ANCHOR_SCALES", "RPN_ANCHOR_RATIOS", "RPN_BBOX_STD_DEV", "BBOX_STD_DEV")
 
 
@@ -132,6 +134,8 @@ class Config:
             if name not in known:
                 close = difflib.get_close_matches(name, known, n=1)
                 hint = f"; did you mean {close[0]}?" if close else ""
+                if name in DERIVED:
+                    hint = "; it follows from the others: leave it out"
                 raise ConfigError(f"config: there is no setting {name!r}{hint}")
         changed = {name: _as_type_of(name, getattr(cls, name), v) for name, v in values.items()}
         config: Config = type("Config", (cls,), changed)()

@@ -61,6 +61,7 @@ def test_setting_of_a_subclass_is_known():
     ("values", "told"),
     [
         pytest.param({"IMAGE_MIN_DIMS": 1}, "did you mean IMAGE_MIN_DIM", id="misspelt"),
+        pytest.param({"IMAGE_SHAPE": [64, 64, 3]}, "follows from the others", id="derived"),
         pytest.param({"xyz": 1}, "there is no setting 'xyz'", id="unknown"),
         pytest.param({"IMAGE_MAX_DIM": "big"}, "IMAGE_MAX_DIM is 'big'", id="text for number"),
         pytest.param({"IMAGE_MAX_DIM": 64.5}, "whole number", id="fraction"),
