@@ -9,9 +9,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.api.parameters import PredictParameters
-
-MAX_PICTURES = 64
+from app.api.parameters import MAX_PICTURES, PredictParameters
 
 _BASE64 = "^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$"
 

@@ -14,9 +14,8 @@ from flask import Request
 from pydantic import ValidationError
 
 from app.api import problems, strict_json
-from app.api.bodies import MAX_PICTURES, Picture
-from app.api.fields import LARGEST_EXACT
-from app.api.parameters import PredictParameters, parse
+from app.api.bodies import Picture
+from app.api.parameters import MAX_PICTURES, PredictParameters, parse
 from app.api.problems import ProblemError
 from app.api.services import services
 from app.images import ImageError, measure
@@ -121,7 +120,6 @@ def _read_json(request: Request) -> PredictInput:
         raise _no_list(entries)
     pictures = tuple(_base64(entry, f"instances[{i}]") for i, entry in enumerate(entries))
     parameters = parse([*_query(request), *_beside(document).items()])
-    _check_image_ids(parameters, len(pictures))
     _check_sizes(pictures)
     return PredictInput(pictures, parameters, is_list=True)
 
@@ -133,17 +131,6 @@ def _no_list(entries: object) -> ProblemError:
     detail += f", not {len(entries):,}"
     members = {"value": len(entries), "limit": MAX_PICTURES}
     return ProblemError("missing-image", detail, field="instances", **members)
-
-
-def _check_image_ids(parameters: PredictParameters, count: int) -> None:
-    """Refuse a first id from which the last picture's would be more than JSON's readers hold."""
-    first, limit = parameters.image_id, LARGEST_EXACT - (count - 1)
-    if first > limit:
-        detail = (
-            f"parameter 'image_id' is {first}: of {count} pictures the first one's is at most "
-            f"{limit:,}, for the others count up from it"
-        )
-        raise ProblemError("invalid-parameter", detail, field="image_id", value=first, limit=limit)
 
 
 def _beside(document: dict[str, object]) -> dict[str, object]:

@@ -16,13 +16,13 @@ from app.api.fields import LARGEST_EXACT, NUMBER, WHOLE_NUMBER, allowed
 from app.api.problems import ProblemError
 
 MAX_INSTANCES = 1000
-
+MAX_PICTURES = 64
 
 _Name = Annotated[str, Field(min_length=1)]
 _Version = Annotated[int, Field(ge=1, le=2**31 - 1), WHOLE_NUMBER]
 _Score = Annotated[float, Field(ge=0, le=1), NUMBER]
 _Count = Annotated[int, Field(ge=1, le=MAX_INSTANCES), WHOLE_NUMBER]
-_ImageId = Annotated[int, Field(ge=0, le=LARGEST_EXACT), WHOLE_NUMBER]
+_ImageId = Annotated[int, Field(ge=0, le=LARGEST_EXACT - MAX_PICTURES + 1), WHOLE_NUMBER]
 
 
 class PredictParameters(BaseModel):
