@@ -1,11 +1,10 @@
 # Plain verbs. A variable given here, as in `make serve PORT=9000`, is in the command's environment.
 bin = .venv/bin
 slow = slow or goldens or server or browser or image or kubectl or cluster or machine
-# Files at once: those of processor time two, those that mostly wait four or five.
+# Files at once: those of processor time two, those that mostly wait four.
 # In the order of collection: rooms' conftests put what takes longest first.
 two = -n 2 --dist loadfile --no-loadscope-reorder
 four = -n 4 --dist loadfile --no-loadscope-reorder
-five = -n 5 --dist loadfile --no-loadscope-reorder
 
 .PHONY: setup serve test test-slow test-server cluster-test lint fuzz lock clean
 .NOTPARALLEL:
@@ -15,7 +14,7 @@ serve: setup ; @exec $(bin)/slipway serve
 test: lint ; $(bin)/pytest -m "not ($(slow))" $(two)
 test-slow: ; @./setup.sh dev && $(bin)/pytest -m "(slow or goldens or browser) and not (server or image or cluster or machine)" $(two) --durations=15
 test-server: ; @./setup.sh dev && $(bin)/pytest -m "server and not (alone or image or cluster)" $(four) --durations=15
-cluster-test: ; @./setup.sh dev && $(bin)/pytest -m "(kubectl or cluster) and not alone" $(five) --durations=15
+cluster-test: ; @./setup.sh dev && $(bin)/pytest -m "(kubectl or cluster) and not alone" $(four) --durations=15
 lint: ; @./setup.sh dev && $(bin)/ruff check && $(bin)/ruff format --check && $(bin)/mypy && $(bin)/lint-imports && PYTHONPATH=cloud_function $(bin)/lint-imports --config cloud_function/.importlinter && $(bin)/yamllint --strict . && $(bin)/hadolint Dockerfile && $(bin)/shellcheck -S warning setup.sh .ci/run kubernetes/*.sh tests/machines/*.sh
 # At length, what the tests try a little of, by chance: SLIPWAY_SEED repeats a run.
 fuzz: ; @./setup.sh dev && SLIPWAY_FUZZ=20 $(bin)/pytest tests/app/api/hostile -m "slow or server"

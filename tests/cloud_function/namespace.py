@@ -228,7 +228,18 @@ class Namespace:
         return pods
 
     def settle(self) -> None:
-        self.kubectl("rollout", "status", "deployment", NAME, "--timeout=90s")
+        """Wait until all pods are of the newest kind and available.
+
+        A busy machine may take longer than rollouts are given, where `rollout status` gives up.
+        """
+        self.until(self._is_settled, "the newest pods", limit_s=90)
+
+    def _is_settled(self) -> bool:
+        found = self.deployment()
+        status = found["status"]
+        counts = {status.get(f"{which}eplicas") for which in ("r", "updatedR", "availableR")}
+        is_seen = status.get("observedGeneration") == found["metadata"]["generation"]
+        return is_seen and counts == {found["spec"]["replicas"]}
 
     def until(self, is_so: Callable[[], bool], what: str, limit_s: float = 60) -> None:
         """Wait for something that others do."""
