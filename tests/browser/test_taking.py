@@ -213,15 +213,20 @@ def test_a_photo_that_is_looked_at_again_is_saved_with_all_its_pixels(
     assert (np.asarray(saved) == noise).all()
 
 
+def save_held(page: Page, *photos: Path) -> None:
+    """Choose the second of the photos and save it, which waits to be let go."""
+    pick(page, *photos)
+    expect_states(page, *("done" for _ in photos))
+    page.evaluate("() => { isHeld = true; }")
+    thumbs(page).nth(1).locator(".thumb").click()
+    page.get_by_role("button", name="Save PNG").click()
+
+
 def test_who_leaves_a_photo_before_it_is_saved_is_told_and_may_save_the_next(
     open_page: Callable[..., Page], server: Server, discs: Path, photo: Path
 ):
     page = open_page(server.url, script=HOLD_DECODING)
-    pick(page, discs, photo)
-    expect_states(page, "done", "done")
-    page.evaluate("() => { isHeld = true; }")
-    thumbs(page).nth(1).locator(".thumb").click()
-    page.get_by_role("button", name="Save PNG").click()
+    save_held(page, discs, photo)
     expect(page.locator("#save-picture")).to_be_disabled()
     thumbs(page).nth(0).locator(".thumb").click()
     page.evaluate("() => letGo()")
@@ -237,11 +242,7 @@ def test_a_photo_that_is_removed_before_it_is_saved_leaves_the_next_to_be_saved(
     open_page: Callable[..., Page], server: Server, discs: Path, photo: Path
 ):
     page = open_page(server.url, script=HOLD_DECODING)
-    pick(page, discs, photo)
-    expect_states(page, "done", "done")
-    page.evaluate("() => { isHeld = true; }")
-    thumbs(page).nth(1).locator(".thumb").click()
-    page.get_by_role("button", name="Save PNG").click()
+    save_held(page, discs, photo)
     for name in ("red.jpg", "discs of mine.png"):
         page.get_by_role("button", name=f"Remove {name}").click()
     page.evaluate("() => letGo()")

@@ -91,7 +91,7 @@ def start_from_nothing(
         steps = tmp_path / "Steps"
         text = STEPS.format(base=machine.base, port=free_port(FIRST_PORT), more=more, folder=FOLDER)
         steps.write_text(text)
-        # Downloads are kept for the next machine; nothing of the machine itself is.
+        # Downloads are kept for the next machine, where pip of its root looks for them.
         volumes = ["--volume", f"{out}:/out"]
         if PIP_CACHE.is_dir():
             volumes += ["--volume", f"{PIP_CACHE}:/root/.cache/pip"]

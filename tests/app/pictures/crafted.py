@@ -8,7 +8,8 @@ import numpy as np
 
 from tests.app.pictures.making import png, scene
 
-#: Adam7: where each pass begins and how far apart its pixels are, x and y.
+#: Adam7: where each pass begins and how far apart its pixels are, x and y. From the standard, and
+#: not from what is tested.
 PASSES = (
     (0, 0, 8, 8),
     (4, 0, 8, 8),
