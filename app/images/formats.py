@@ -13,6 +13,7 @@ from PIL.BmpImagePlugin import BmpImageFile
 from app.images import gif, heif, jpeg, png, tiff, webp
 from app.images.contents import ByPillow, Contents, WatchedFile
 from app.images.limits import Budget, ImageLimits, ImageUnrecognisedError
+from mrcnn.pictures.png import SIGNATURE
 
 Reader = Callable[[bytes, ImageLimits, Budget], Contents]
 
@@ -37,7 +38,7 @@ FORMATS = tuple(_READERS)
 
 _SIGNATURES = {
     b"\xff\xd8\xff": "JPEG",
-    png.SIGNATURE: "PNG",
+    SIGNATURE: "PNG",
     b"GIF87a": "GIF",
     b"GIF89a": "GIF",
     b"II*\0": "TIFF",

@@ -11,6 +11,7 @@ from PIL import Image
 
 from mrcnn.pictures.directories import Directories
 from mrcnn.pictures.pixels import rgb
+from mrcnn.pictures.png import check_whole
 from mrcnn.pictures.tiff import Tiff
 
 _TIFF = frozenset({b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"})
@@ -29,6 +30,8 @@ def load(path: str | Path) -> NDArray[np.uint8]:
             return Tiff(Directories(Path(path).read_bytes())).pixels()
         with Image.open(path) as image:
             image.load()
+            if image.format == "PNG":
+                check_whole(image, Path(path).read_bytes())
             return rgb(image)
     except (OverflowError, SyntaxError, ValueError, struct.error) as error:
         raise ValueError(f"{path}: {error}") from error

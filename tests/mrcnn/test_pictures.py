@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -93,6 +94,32 @@ def test_a_tiff_that_is_not_read_right_is_refused_with_its_name(tmp_path: Path):
     with pytest.raises(
         ValueError, match=r"odd\.tif: .* does not say which of them are the colours"
     ):
+        load(path)
+
+
+def test_a_png_of_fewer_rows_than_it_says_is_refused_with_its_name(tmp_path: Path):
+    path = tmp_path / "short.png"
+    Image.fromarray(PIXELS[..., :3]).save(path)
+    assert np.array_equal(load(path), PIXELS[..., :3])
+    data = bytearray(path.read_bytes())
+    data[20:24] = (2 * len(PIXELS)).to_bytes(4)
+    data[29:33] = zlib.crc32(data[12:29]).to_bytes(4)
+    path.write_bytes(data)
+    with pytest.raises(ValueError, match=r"short\.png: its rows are [0-9,]+ bytes of"):
+        load(path)
+
+
+def test_a_png_whose_palette_is_lost_is_refused_with_its_name(tmp_path: Path):
+    path = tmp_path / "lost.png"
+    Image.fromarray(PIXELS[..., :3]).quantize(4).save(path)
+    assert load(path).any()
+    data = bytearray(path.read_bytes())
+    start = data.index(b"PLTE")
+    end = start + 4 + int.from_bytes(data[start - 4 : start])
+    data[start : start + 4] = b"pLTE"
+    data[end : end + 4] = zlib.crc32(data[start:end]).to_bytes(4)
+    path.write_bytes(data)
+    with pytest.raises(ValueError, match=r"lost\.png: its pixels are indices, and it has no pal"):
         load(path)
 
 
