@@ -53,7 +53,6 @@ RUN python -m compileall -q --invalidation-mode unchecked-hash app mrcnn
 USER 10001:10001
 EXPOSE 8080
 STOPSIGNAL SIGTERM
-HEALTHCHECK --interval=30s --timeout=5s --start-period=120s --retries=3 \
-    CMD ["python", "-I", "-c", "import http.client, os, sys; server = http.client.HTTPConnection('127.0.0.1', int(os.environ.get('PORT') or 8080), timeout=4); server.request('GET', '/readyz'); sys.exit(server.getresponse().status != 200)"]
+HEALTHCHECK --interval=30s --timeout=5s --start-period=120s --retries=3 CMD ["slipway", "ready"]
 ENTRYPOINT ["slipway"]
 CMD ["serve"]

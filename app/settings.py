@@ -145,6 +145,15 @@ class Settings:
     default_model: str | None = field(
         metadata=_variable("DEFAULT_MODEL", "", _text, "The model of a request that names none.")
     )
+    ready: str = field(
+        metadata=_variable(
+            "READY",
+            "default",
+            _one_of("default", "all"),
+            "Which models have to serve before the server is ready: the one that a request "
+            "without a name means, or all.",
+        )
+    )
     inference: str = field(
         metadata=_variable(
             "INFERENCE",

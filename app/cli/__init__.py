@@ -1,4 +1,4 @@
-"""The command `slipway`: serve, predict, models, check, inspect, rollout.
+"""The command `slipway`: serve, predict, models, check, inspect, ready, rollout.
 
 What goes wrong is told in one line on stderr. Exit statuses: 1 it did not work, 2 it was asked for
 in a wrong way (arguments, settings).
@@ -23,6 +23,7 @@ COMMANDS = {
     "models": "app.cli.models",
     "check": "app.cli.check",
     "inspect": "app.cli.inspection",
+    "ready": "app.cli.ready",
     "rollout": "app.cli.rollout",
 }
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)

@@ -88,7 +88,7 @@ def default_entry(entries: Sequence[Entry], default_model: str | None) -> Entry:
     if len(candidates) == 1:
         return candidates[0]
     if all(entry.state == FAILED for entry in candidates):
-        raise ModelNotReady("; ".join(entry.state_text for entry in candidates))
+        raise ModelNotReady(_texts(candidates))
     raise ModelAmbiguous([entry.name for entry in candidates])
 
 
@@ -114,26 +114,30 @@ def choose(
     return entry
 
 
-def readiness(entries: Sequence[Entry], default_model: str | None) -> tuple[bool, str]:
-    """Say whether traffic may come: all have finished loading, a model serves, no golden failed.
+def readiness(
+    entries: Sequence[Entry], default_model: str | None, *, wants_all: bool = False
+) -> tuple[bool, str]:
+    """Say whether traffic may come: all have finished loading, and what has to serve does.
 
-    The reason is one line. A model that failed for another cause is no hindrance to the others,
-    unless it is the one that DEFAULT_MODEL names.
+    That is the model that a request without a name means, or with `wants_all` every one; a model
+    that failed a golden is never passed over. The reason is one line.
     """
     loading = [entry for entry in entries if entry.state == LOADING]
     if loading:
         return False, loading[0].state_text
-    unfaithful = [entry for entry in entries if entry.has_failed_golden]
+    failed = [entry for entry in entries if entry.state == FAILED]
+    unfaithful = [entry for entry in failed if entry.has_failed_golden]
     if unfaithful:
         return False, unfaithful[0].state_text
-    if not any(entry.state == READY for entry in entries):
-        failures = [entry.state_text for entry in entries]
-        return False, "; ".join(failures) or "the model repository holds no model"
-    if default_model is not None:
-        try:
-            choose(entries, default_model, None, None)
-        except (ModelNotFound, ModelNotReady) as error:
-            return False, f"DEFAULT_MODEL={default_model}: {error}"
+    if len(failed) == len(entries) or (failed and wants_all):
+        return False, _texts(failed) or "the model repository holds no model"
+    try:
+        choose(entries, None, None, default_model)
+    except ModelAmbiguous:
+        return True, "ready"  # each request names its model
+    except (ModelNotFound, ModelNotReady) as error:
+        told = "" if default_model is None else f"DEFAULT_MODEL={default_model}: "
+        return False, f"{told}{error}"
     return True, "ready"
 
 
@@ -143,6 +147,10 @@ def named(entries: Sequence[Entry], name: str) -> list[Entry]:
     if not found:
         raise ModelNotFound(name, [entry.name for entry in entries])
     return found
+
+
+def _texts(entries: Sequence[Entry]) -> str:
+    return "; ".join(entry.state_text for entry in entries)
 
 
 def _named(entries: Sequence[Entry], name: str) -> Entry:

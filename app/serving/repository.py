@@ -89,7 +89,8 @@ class ModelRepository:
         """Say whether traffic may come, and in one line why not."""
         if self._error:
             return False, self._error
-        return readiness(self._snapshot(), self._default_model)
+        wants_all = self._settings.ready == "all"
+        return readiness(self._snapshot(), self._default_model, wants_all=wants_all)
 
     @property
     def entries(self) -> tuple[Entry, ...]:

@@ -167,6 +167,9 @@ def _shape(spec: dict[str, Any], image: str, form: Form) -> None:
     spec["progressDeadlineSeconds"] = form.deadline_s
     if not form.digest:
         container["resources"] = {"requests": {"cpu": "10m"}, "limits": {"memory": "128Mi"}}
+        # The small server has no command to ask it by.
+        asked = {"httpGet": {"path": "/readyz", "port": "http"}}
+        container["startupProbe"] = asked | {"periodSeconds": 2, "failureThreshold": 150}
         if not form.autoscales:
             spec["replicas"] = 2
     if form.is_quick:

@@ -1,4 +1,4 @@
-"""Runs the steps `build` and `push` of `cloudbuild.yaml`, as Cloud Build would, here."""
+"""Runs the steps of `cloudbuild.yaml`, as Cloud Build would, here."""
 
 from __future__ import annotations
 
@@ -65,12 +65,17 @@ def test_a_push_to_a_branch_with_a_slash_gives_an_image_by_commit_and_by_branch(
     told = {"COMMIT_SHA": COMMIT, "BRANCH_NAME": "feature/größer masks"}
     built = builder.run("build", **told)
     assert built.returncode == 0, built.stderr[-3000:]
+    checked = builder.run("check", **told)
+    assert checked.returncode == 0, checked.stderr[-3000:]
+    assert "1 of 1 versions can be served" in checked.stdout
     pushed = builder.run("push", **told)
     assert pushed.returncode == 0, pushed.stderr[-3000:]
+    # Cloud Build itself pushes what stands in `images`, once all steps have passed.
+    name = f"{builder.registry}/{REPOSITORY}:{COMMIT}"
+    image_tool.ask("podman", "push", "--tls-verify=false", name)
     digest, _ = builder.manifest(COMMIT)
     assert builder.manifest("feature-gr----er-masks")[0] == digest
     assert builder.manifest("packages", f"{REPOSITORY}-cache")[0] != digest
-    name = f"{builder.registry}/{REPOSITORY}:{COMMIT}"
     labels = BuiltImage(image_tool, name).inspected()["Config"]["Labels"]
     assert labels["org.opencontainers.image.revision"] == COMMIT
 
@@ -82,3 +87,18 @@ def test_the_next_push_of_the_same_packages_takes_them_from_the_last(builder: Bu
     installs = re.findall(r"RUN python -m venv.*\n(?:.*\n)*?--> (Using cache)?", said)
     assert installs
     assert set(installs) == {"Using cache"}
+
+
+def test_a_model_that_cannot_be_served_ends_the_build_before_the_push(builder: Builder):
+    pointer = builder.workspace / "models" / "balloon.h5"
+    pointer.write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 244\n")
+    told = {"COMMIT_SHA": "b" * 40, "BRANCH_NAME": "main"}
+    try:
+        built = builder.run("build", **told)
+        checked = builder.run("check", **told)
+    finally:
+        pointer.unlink()
+    assert built.returncode == 0, built.stderr[-3000:]
+    assert checked.returncode == 1, checked.stdout + checked.stderr
+    assert "balloon.h5 is a Git LFS pointer, not the file itself" in checked.stdout
+    assert "1 of 2 versions cannot be served: balloon version 1" in checked.stdout

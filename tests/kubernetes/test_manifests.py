@@ -8,6 +8,7 @@ from typing import Any, cast
 import pytest
 
 from app.application import create_app
+from app.cli import COMMANDS
 from app.serving.client import InferenceClient
 from app.settings import Settings
 from tests.kubernetes.manifests import KUBERNETES, NAME, Manifests, read
@@ -27,20 +28,25 @@ def _routes() -> set[str]:
     return {rule.rule for rule in app.url_map.iter_rules()}
 
 
-def _probe_budget_s(probe: dict[str, Any]) -> int:
-    return int(probe["periodSeconds"] * probe["failureThreshold"])
+def _waits_s(probe: dict[str, Any]) -> int:
+    """Return how long the command that a probe runs waits; it has to be one that there is."""
+    *words, wait_s = probe["exec"]["command"]
+    assert words == ["slipway", "ready", "--wait"]
+    assert "ready" in COMMANDS
+    return int(wait_s)
 
 
 def test_every_probe_asks_a_path_that_the_server_has_at_the_port_by_its_name(manifests: Manifests):
-    probes = [manifests.container[name] for name in ("startupProbe", "readinessProbe")]
-    probes.append(manifests.container["livenessProbe"])
+    probes = [manifests.container[name] for name in ("readinessProbe", "livenessProbe")]
     assert {probe["httpGet"]["path"] for probe in probes} <= _routes()
     assert {probe["httpGet"]["port"] for probe in probes} == {"http"}
 
 
 def test_loading_has_five_minutes_and_a_rollout_waits_longer_than_that(manifests: Manifests):
-    budget_s = _probe_budget_s(manifests.container["startupProbe"])
+    probe = manifests.container["startupProbe"]
+    budget_s = _waits_s(probe) * probe["failureThreshold"]
     assert budget_s == 300
+    assert probe["timeoutSeconds"] >= _waits_s(probe) + 5
     assert manifests.one("Deployment")["spec"]["progressDeadlineSeconds"] >= budget_s + 60
 
 

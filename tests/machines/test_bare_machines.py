@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -59,7 +61,10 @@ QUICK_TESTS = (
 
 @pytest.fixture(scope="session")
 def checkout(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a copy of what git would check out, as it stands in the working tree."""
+    """Return a copy of what git would check out, as it stands in the working tree.
+
+    A user's: with README's edits made, and without what `gcloud` does not send of it.
+    """
     folder = tmp_path_factory.mktemp("checkout") / "slipway"
     listed = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
@@ -73,7 +78,13 @@ def checkout(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder.mkdir()
     copy = "tar --null --files-from=- -c | tar -x -C " + str(folder)
     subprocess.run(["sh", "-c", copy], cwd=root, input=there, check=True)
-    (folder / ".dockerignore").unlink()
+    for name in (".dockerignore", ".gitignore"):
+        (folder / name).unlink()
+    (edit,) = re.findall(r"^sed -i .+$", (root / "README.md").read_text(), re.MULTILINE)
+    theirs = {**os.environ, "PROJECT": "acme-vision", "REGION": "us-central1"}
+    subprocess.run(["sh", "-c", edit], cwd=folder, env=theirs, check=True)
+    edited = (folder / "kubernetes" / "overlays" / "gke" / "project.yaml").read_text()
+    assert "us-central1-docker.pkg.dev/acme-vision/" in edited
     return folder
 
 

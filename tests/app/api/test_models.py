@@ -34,6 +34,25 @@ def test_a_model_that_failed_says_why_and_the_others_serve(start_app, models: Mo
     assert client.get("/readyz").status_code == 200
 
 
+def test_a_demo_never_stands_in_for_a_model_that_failed(start_app, models: Models, photo: bytes):
+    models.write("street/1/model.yaml", "fallback: true")
+    models.write("broken.h5", "no model")
+    client = start_app().test_client()
+    response = client.get("/readyz")
+    assert response.status_code == 503
+    assert "broken version 1 failed: no kind of model" in response.get_json()["detail"]
+    png = {"data": photo, "content_type": "image/png"}
+    assert client.post("/predict", **png).status_code == 503
+    assert client.post("/predict?model=street", **png).status_code == 200
+
+
+def test_where_all_are_to_serve_one_that_failed_keeps_the_server_unready(start_app, models: Models):
+    models.write("broken.h5", "no model")
+    response = start_app(READY="all").test_client().get("/readyz")
+    assert response.status_code == 503
+    assert "broken version 1 failed: no kind of model" in response.get_json()["detail"]
+
+
 def test_a_model_says_what_its_owner_wrote_about_it(start_app, models: Models):
     models.write("street/1/model.yaml", "about: Knows red, green and blue.")
     client = start_app().test_client()

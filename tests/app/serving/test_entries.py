@@ -91,34 +91,46 @@ def test_a_model_that_does_not_serve_says_why(asked: Entry, reason: str):
 
 
 GOLDEN = Entry(Found("g", 1, Path()), "failed", error="golden a.png: no", has_failed_golden=True)
+READY, EMPTY = (True, "ready"), (False, "the model repository holds no model")
+IS_LOADING = (False, "slow version 1 is loading")
+HAS_FAILED = (False, "notes version 1 failed: broken")
+IS_UNFAITHFUL = (False, "g version 1 failed: golden a.png: no")
 
 
 @pytest.mark.parametrize(
-    ("entries", "default_model", "expected"),
+    ("entries", "default_model", "expected", "expected_of_all"),
     [
-        pytest.param([FOO, DEMO], None, (True, "ready"), id="all ready"),
-        pytest.param([FOO, FAILED], None, (True, "ready"), id="one that failed is no hindrance"),
-        pytest.param([FOO, LOADING], None, (False, "slow version 1 is loading"), id="loading"),
-        pytest.param(
-            [FOO, GOLDEN], None, (False, "g version 1 failed: golden a.png: no"), id="golden"
-        ),
-        pytest.param([FAILED], None, (False, "notes version 1 failed: broken"), id="none serves"),
-        pytest.param([], None, (False, "the model repository holds no model"), id="no model"),
+        pytest.param([FOO, DEMO], None, READY, READY, id="all serve"),
+        pytest.param([FOO, BAR], None, READY, READY, id="each request has to name one"),
+        pytest.param([FOO, FAILED], None, READY, HAS_FAILED, id="one beside the default failed"),
+        pytest.param([DEMO, FAILED], None, HAS_FAILED, HAS_FAILED, id="beside a demo one failed"),
+        pytest.param([DEMO, FAILED], "demo", READY, HAS_FAILED, id="the demo is asked for"),
+        pytest.param([FOO, LOADING], None, IS_LOADING, IS_LOADING, id="loading"),
+        pytest.param([FAILED, LOADING], None, IS_LOADING, IS_LOADING, id="failed, and loading"),
+        pytest.param([FOO, GOLDEN], None, IS_UNFAITHFUL, IS_UNFAITHFUL, id="a golden failed"),
+        pytest.param([FAILED], None, HAS_FAILED, HAS_FAILED, id="none serves"),
+        pytest.param([], None, EMPTY, EMPTY, id="no model"),
         pytest.param(
             [FOO, FAILED],
             "notes",
-            (False, "DEFAULT_MODEL=notes: notes version 1 failed: broken"),
+            (False, f"DEFAULT_MODEL=notes: {HAS_FAILED[1]}"),
+            HAS_FAILED,
             id="the default failed",
         ),
         pytest.param(
             [FOO],
             "bar",
             (False, "DEFAULT_MODEL=bar: there is no model 'bar'; there is foo"),
+            (False, "DEFAULT_MODEL=bar: there is no model 'bar'; there is foo"),
             id="no such default",
         ),
     ],
 )
-def test_readiness_gives_its_reason(
-    entries: list[Entry], default_model: str | None, expected: tuple[bool, str]
+def test_traffic_comes_once_the_default_serves_or_with_all_every_model(
+    entries: list[Entry],
+    default_model: str | None,
+    expected: tuple[bool, str],
+    expected_of_all: tuple[bool, str],
 ):
     assert readiness(entries, default_model) == expected
+    assert readiness(entries, default_model, wants_all=True) == expected_of_all
