@@ -16,7 +16,7 @@ import tarfile
 import tempfile
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -49,12 +49,19 @@ def compiled(folder: Path, address: str) -> Images:
             check=True,
             env=os.environ | {"CGO_ENABLED": "0", "GO111MODULE": "off"},
         )
+    layer = _layer({program.name: program.read_bytes()})
+    return Images(program, Registry(address, layer))
+
+
+def _layer(files: Mapping[str, bytes]) -> bytes:
+    """Return an archive of files that everybody may read and run."""
     layer = io.BytesIO()
     with tarfile.open(fileobj=layer, mode="w") as archive:
-        entry = tarfile.TarInfo(program.name)
-        entry.size, entry.mode = program.stat().st_size, 0o755
-        archive.addfile(entry, io.BytesIO(program.read_bytes()))
-    return Images(program, Registry(address, layer.getvalue()))
+        for name, content in files.items():
+            entry = tarfile.TarInfo(name)
+            entry.size, entry.mode = len(content), 0o755
+            archive.addfile(entry, io.BytesIO(content))
+    return layer.getvalue()
 
 
 @contextmanager
@@ -107,6 +114,31 @@ class Registry:
         if not self._has(where, media):
             self._send("PUT", where, body, media)
         return _digest(body)
+
+    def push_over(self, base: str, files: Mapping[str, bytes]) -> str:
+        """Push the image of the digest `base` with files laid over it, and return its digest."""
+        with _one_at_a_time("registry"):
+            manifest = self._json(f"{self._base}/manifests/{base}")
+            config = self._json(f"{self._base}/blobs/{manifest['config']['digest']}")
+            layer = _layer(files)
+            config["rootfs"]["diff_ids"].append(_digest(layer))
+            config["history"] = [*config.get("history", ()), {"created_by": "COPY"}]
+            media = manifest["layers"][0]["mediaType"]
+            manifest["layers"].append(self._blob(gzip.compress(layer, mtime=0), media))
+            told = manifest["config"]["mediaType"]
+            manifest["config"] = self._blob(json.dumps(config).encode(), told)
+            body = json.dumps(manifest).encode()
+            self._send(
+                "PUT", f"{self._base}/manifests/{_digest(body)}", body, manifest["mediaType"]
+            )
+            return _digest(body)
+
+    def _json(self, url: str) -> dict[str, Any]:
+        kinds = f"{_MEDIA}.manifest.v1+json, application/vnd.docker.distribution.manifest.v2+json"
+        request = urllib.request.Request(url, headers={"Accept": kinds})
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            found: dict[str, Any] = json.load(answer)
+            return found
 
     def _blob(self, data: bytes, media: str) -> dict[str, Any]:
         digest = _digest(data)

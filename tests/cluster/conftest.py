@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,13 +12,16 @@ import pytest
 from tests import parts
 from tests.cloud_function.border import Answer, BuildApi, Request
 from tests.cloud_function.images import Images, compiled
+from tests.cloud_function.samples import REPOSITORY
 from tests.cluster.gate import Gate
 from tests.cluster.site import Site
 from tests.cluster.stage import Stage
+from tests.image.containers import ImageTool, build_context
 
 #: Files that take longest, of all that need a cluster, the longest first.
 _LONGEST = (
     "test_cluster",
+    "test_bad_models",
     "test_model_server",
     "test_init_containers",
     "test_others",
@@ -39,6 +43,17 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> Images:
     for program in ("go", "kubectl"):
         parts.command(program, "it has to be on the PATH")
     return compiled(tmp_path_factory.mktemp("server"), address)
+
+
+@pytest.fixture(scope="session")
+def model_image(root: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Return the digest of the project's own image, built of the checkout and pushed."""
+    folder = tmp_path_factory.mktemp("image")
+    tool = ImageTool(parts.image_tool(), tmp_path_factory.mktemp("image-tool"))
+    tag = f"cluster-{os.getpid()}"
+    tool.build(f"slipway:{tag}", build_context(root, folder / "context"))
+    there = f"{parts.registry_of_cluster()}/{REPOSITORY.partition('/')[2]}:{tag}"
+    return tool.ask("push", f"slipway:{tag}", there).strip().rpartition("@")[2]
 
 
 @pytest.fixture(scope="session")

@@ -174,7 +174,10 @@ def _shape(spec: dict[str, Any], image: str, form: Form) -> None:
             spec["replicas"] = 2
     if form.is_quick:
         spec["minReadySeconds"] = 0
-        container["startupProbe"]["periodSeconds"] = 1
+        probe = container["startupProbe"]
+        if "exec" in probe:
+            probe["exec"]["command"][-1], probe["failureThreshold"] = "3", 100
+        probe["periodSeconds"] = 1
         container["readinessProbe"]["periodSeconds"] = 1
     if form.is_quick and not form.digest:
         spec["template"]["spec"]["terminationGracePeriodSeconds"] = 1

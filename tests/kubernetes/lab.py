@@ -76,11 +76,13 @@ class Trickle:
         port: on 127.0.0.1.
         photo: what is sent to /predict.
         keeps_alive: one connection as long as the server leaves it open, instead of one each.
+        pause_s: between an answer and the next request.
     """
 
     port: int
     photo: bytes
     keeps_alive: bool
+    pause_s: float = 0.05
     answered: int = 0
     failures: list[str] = field(default_factory=list)
     _is_over: threading.Event = field(default_factory=threading.Event)
@@ -106,7 +108,7 @@ class Trickle:
                 connection.close()
             if not self.keeps_alive:
                 connection.close()
-            time.sleep(0.05)
+            time.sleep(self.pause_s)
         connection.close()
 
     def _connection(self) -> http.client.HTTPConnection:
