@@ -3,8 +3,9 @@
 #     kubernetes/apply.sh OVERLAY [IMAGE]
 # Without IMAGE the one that is live stays, whoever set it; where nothing is live, the overlay's own.
 # Only fields that the manifests name are touched; one that somebody else has set differently is a
-# conflict, and nothing of that object is changed. Ends when the new pods serve. Run again, it changes
-# nothing.
+# conflict, and nothing of that object is changed. A ConfigMap that somebody made with `kubectl create`
+# is taken over, and where the overlay names no bucket and no dataset, what is there stays. Ends when
+# the new pods serve. Run again, it changes nothing.
 #
 #   NAMESPACE   where to; by default the overlay's, `slipway`
 #   TAKE_OVER   yes: the manifests win in a conflict
@@ -23,7 +24,7 @@ fail() {
 
 overlay=${1:-}
 [ -f "$here/overlays/$overlay/kustomization.yaml" ] ||
-    fail "there is no overlay '$overlay'" "kubernetes/apply.sh local, or gke"
+    fail "there is no overlay '$overlay'" "kubernetes/apply.sh local, gke or plain"
 command -v kubectl >/dev/null || fail "kubectl is not here" "install it: https://kubernetes.io/docs/tasks/tools"
 
 live=$(kubectl -n "$namespace" get deployment ml-model --ignore-not-found \
@@ -39,13 +40,26 @@ kind: Kustomization
 namespace: $namespace
 resources: [$(realpath --relative-to "$(realpath "$folder")" "$here/overlays/$overlay")]
 YAML
+echo "patches:" >>"$folder/kustomization.yaml"
 if [ -n "$image" ]; then
     cat >>"$folder/kustomization.yaml" <<YAML
-patches:
   - target: {kind: Deployment, name: ml-model}
     patch: '[{"op": "replace", "path": "/spec/template/spec/containers/0/image", "value": "$image"}]'
 YAML
 fi
+for key in gcp_bucket_name bigquery_dataset; do
+    there=$(kubectl -n "$namespace" get configmap ml-model-config --ignore-not-found -o "jsonpath={.data.$key}")
+    grep -qs "^  $key: [^\"]" "$here/overlays/$overlay/project.yaml" && there=
+    case $there in
+        "" | *[!A-Za-z0-9._-]*) ;;
+        *)
+            cat >>"$folder/kustomization.yaml" <<YAML
+  - target: {kind: ConfigMap, name: ml-model-config}
+    patch: '[{"op": "replace", "path": "/data/$key", "value": "$there"}]'
+YAML
+            ;;
+    esac
+done
 # A key is mounted where somebody has put one: see components/service-account-key.
 if [ -n "$(kubectl -n "$namespace" get secret gcp-service-account-key --ignore-not-found -o name)" ]; then
     say "the Secret gcp-service-account-key is mounted"
@@ -61,6 +75,17 @@ settings() {
 }
 pods_before=$(kubectl -n "$namespace" get deployment ml-model --ignore-not-found -o 'jsonpath={.spec.template}')
 settings_before=$(settings)
+managers=$(kubectl -n "$namespace" get configmap ml-model-config --ignore-not-found --show-managed-fields \
+    -o 'jsonpath={.metadata.managedFields[*].manager}')
+case " $managers " in
+    *" manifests "*) ;;
+    *" kubectl-create "*)
+        say "the ConfigMap ml-model-config, which kubectl create made, is taken over; it held $settings_before"
+        awk 'BEGIN { RS = ORS = "---\n" } /(^|\n)kind: ConfigMap\n/' "$folder/manifests" |
+            kubectl apply --server-side --field-manager=manifests --force-conflicts -f - >&2 ||
+            fail "the ConfigMap cannot be taken over" "kubectl -n $namespace delete configmap ml-model-config"
+        ;;
+esac
 force=()
 [ "${TAKE_OVER:-}" = yes ] && force=(--force-conflicts)
 kubectl apply --server-side --field-manager=manifests "${force[@]}" -f "$folder/manifests" >&2 ||

@@ -55,7 +55,7 @@ if [ -n "${GCP_KEY_FILE:-}" ]; then
         fail "GCP_KEY_FILE=$GCP_KEY_FILE: no service account's key" "gcloud iam service-accounts keys create key.json --iam-account=..."
     kubectl -n "$namespace" create secret generic gcp-service-account-key \
         --from-file=key.json="$GCP_KEY_FILE" --dry-run=client -o yaml |
-        kubectl apply --server-side --field-manager=setup -f - >/dev/null
+        kubectl apply --server-side --field-manager=setup --force-conflicts -f - >/dev/null
     say "the Secret gcp-service-account-key has the key"
 fi
 

@@ -87,6 +87,14 @@ def test_the_api_server_takes_the_base_and_checks_every_field(deployed: Lab):
     assert "terminationGraceSeconds" in refused.stderr
 
 
+def test_the_plain_files_can_be_applied_as_they_are(deployed: Lab):
+    files = sorted((KUBERNETES / "plain").glob("*.yaml"))
+    words = ("apply", "--dry-run=server", "--validate=strict", "-n", "default", "-f")
+    taken = deployed.kubectl(*words, str(KUBERNETES / "plain")).splitlines()
+    assert len(taken) == len(files)
+    assert f"deployment.apps/{NAME} created (server dry run)" in taken
+
+
 def test_the_pod_has_no_rights_and_writes_to_its_temporary_folder_only(deployed: Lab):
     where = f"deployment/{NAME}"
     assert deployed.kubectl("exec", where, "--", "id", "-u").strip() == "10001"
@@ -152,6 +160,21 @@ def test_a_setting_that_somebody_changed_is_put_back_and_the_pods_are_started_an
     assert _state(deployed)[1].isdisjoint(before)
 
 
+def test_a_config_map_that_was_made_by_hand_is_taken_over_with_what_only_it_knows(deployed: Lab):
+    name = "ml-model-config"
+    deployed.kubectl("delete", "configmap", name)
+    project = {"gcp_bucket_name": "my-models", "bigquery_dataset": "mine"}
+    values = [f"--from-literal={key}={value}" for key, value in project.items()]
+    deployed.kubectl("create", "configmap", name, *values, "--from-literal=LOG_LEVEL=error")
+    for _ in range(2):
+        ran = deployed.script("apply.sh", "local")
+        assert ran.returncode == 0, ran.stderr
+        data = deployed.get("configmap", name)["data"]
+        assert {**data, **project, "LOG_LEVEL": "info"} == data
+    assert "is taken over" not in ran.stderr
+    deployed.kubectl("delete", "configmap", name)
+
+
 def test_an_image_that_is_not_there_ends_the_script_and_the_old_pods_serve_on(deployed: Lab):
     before = deployed.pods()[0]["metadata"]["name"]
     with Trickle(deployed.port(), PHOTO.read_bytes(), keeps_alive=False) as traffic:
@@ -169,6 +192,9 @@ def test_an_image_that_is_not_there_ends_the_script_and_the_old_pods_serve_on(de
 def test_a_key_that_setup_was_given_is_in_the_pod(deployed: Lab, tmp_path: Path):
     key = json.dumps({"type": "service_account", "private_key": "none"})
     (tmp_path / "key").write_text(key)
+    # Older instructions have it made by hand.
+    by_hand = ("create", "secret", "generic", "gcp-service-account-key")
+    deployed.kubectl(*by_hand, "--from-literal=key.json=old")
     ran = deployed.script("setup_local_k8s.sh", GCP_KEY_FILE=str(tmp_path / "key"))
     assert ran.returncode == 0, ran.stderr
     secret = deployed.get("secret", "gcp-service-account-key")

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
@@ -78,6 +81,27 @@ def test_the_load_balancer_waits_for_predictions_and_for_pods_that_end(gke: Mani
     drain_s = policy["default"]["connectionDraining"]["drainingTimeoutSec"]
     assert drain_s >= settings.stop_timeout_s
     assert policy["targetRef"] == {"group": "", "kind": "Service", "name": NAME}
+
+
+def test_connections_are_kept_longer_than_the_load_balancer_keeps_them(gke: Manifests):
+    # "request-distribution" in Google's documentation: 600 s, which cannot be changed.
+    assert Settings.from_environment(gke.settings).keepalive_s > 600
+
+
+def test_the_plain_files_are_what_their_overlay_renders(kubectl: str, tmp_path: Path):
+    ran = subprocess.run(
+        [str(KUBERNETES / "render_plain.sh"), str(tmp_path)],
+        env=os.environ | {"PATH": f"{Path(kubectl).parent}{os.pathsep}{os.environ['PATH']}"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stderr
+    here, there = (
+        {path.name: path.read_text() for path in folder.glob("*")}
+        for folder in (tmp_path, KUBERNETES / "plain")
+    )
+    assert here == there
 
 
 def _matches(match: dict[str, Any], path: str) -> bool:
