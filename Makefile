@@ -1,6 +1,6 @@
 # Plain verbs. A variable given here, as in `make serve PORT=9000`, is in the command's environment.
 bin = .venv/bin
-slow = slow or goldens or server or browser or image or kubectl or cluster or machine
+slow = slow or goldens or server or browser or image or kubectl or cluster or gcs or machine
 # Files at once: those of processor time two, those that mostly wait four.
 # In the order of collection: rooms' conftests put what takes longest first.
 two = -n 2 --dist loadfile --no-loadscope-reorder
@@ -10,13 +10,14 @@ four = -n 4 --dist loadfile --no-loadscope-reorder
 .NOTPARALLEL:
 
 setup: ; @./setup.sh
-serve: setup ; @exec $(bin)/slipway serve
+# A model by reference that cannot be brought keeps no other from being served.
+serve: setup ; @$(bin)/slipway fetch || [ $$? -eq 1 ] || exit 2; exec $(bin)/slipway serve
 test: lint ; $(bin)/pytest -m "not ($(slow))" $(two)
-test-slow: ; @./setup.sh dev && $(bin)/pytest -m "(slow or goldens or browser) and not (server or image or cluster or machine)" $(two) --durations=15
+test-slow: ; @./setup.sh dev && $(bin)/pytest -m "(slow or goldens or browser) and not (server or image or cluster or gcs or machine)" $(two) --durations=15
 test-server: ; @./setup.sh dev && $(bin)/pytest -m "server and not (alone or image or cluster)" $(four) --durations=15
-cluster-test: ; @./setup.sh dev && $(bin)/pytest -m "(kubectl or cluster) and not alone" $(four) --durations=15
+cluster-test: ; @./setup.sh dev && $(bin)/pytest -m "(kubectl or cluster or gcs) and not alone" $(four) --durations=15
 lint: ; @./setup.sh dev && $(bin)/ruff check && $(bin)/ruff format --check && $(bin)/mypy && $(bin)/lint-imports && PYTHONPATH=cloud_function $(bin)/lint-imports --config cloud_function/.importlinter && $(bin)/yamllint --strict . && $(bin)/hadolint Dockerfile && $(bin)/shellcheck -S warning setup.sh .ci/run kubernetes/*.sh tests/machines/*.sh
 # At length, what the tests try a little of, by chance: SLIPWAY_SEED repeats a run.
 fuzz: ; @./setup.sh dev && SLIPWAY_FUZZ=20 $(bin)/pytest tests/app/api/hostile -m "slow or server"
-lock: ; @./setup.sh dev && $(bin)/uv pip compile -q pyproject.toml -o requirements.txt && $(bin)/uv pip compile -q pyproject.toml --group dev -c requirements.txt -o requirements-dev.txt && $(bin)/uv pip compile -q cloud_function/requirements.in -c requirements-dev.txt -o cloud_function/requirements.txt
+lock: ; @./setup.sh dev && $(bin)/uv pip compile -q pyproject.toml -o requirements.txt && $(bin)/uv pip compile -q pyproject.toml --group dev -c requirements.txt -o requirements-dev.txt && $(bin)/uv pip compile -q --group pyproject.toml:fetch -c requirements.txt -o requirements-fetch.txt && $(bin)/uv pip compile -q cloud_function/requirements.in -c requirements-dev.txt -o cloud_function/requirements.txt
 clean: ; rm -rf .venv build slipway.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

@@ -1,6 +1,7 @@
 #!/bin/sh
-# Makes .venv with the locked packages and the `slipway` command: ./setup.sh [dev]
+# Makes .venv with the locked packages and the `slipway` command: ./setup.sh [dev|fetch]
 # Run again, it does nothing unless a lock, pyproject.toml or this file has changed.
+# With `fetch`, or where a model is by reference, what `slipway fetch` needs is installed too.
 set -eu
 cd "$(dirname "$0")"
 
@@ -80,14 +81,24 @@ install_locked() {
 export PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
 export PIP_DEFAULT_TIMEOUT="${PIP_DEFAULT_TIMEOUT:-120}" PIP_RETRIES="${PIP_RETRIES:-10}"
 
-stamp=".venv/$lock.$(cat setup.sh pyproject.toml "$lock" | sha256sum | cut -c1-16).done"
-dev_stamp=".venv/requirements-dev.txt.$(
-    cat setup.sh pyproject.toml requirements-dev.txt | sha256sum | cut -c1-16
-).done"
+stamp_of() { echo ".venv/$1.$(cat setup.sh pyproject.toml "$1" | sha256sum | cut -c1-16).done"; }
+
+refers() {
+    models=${MODEL_REPOSITORY:-models}
+    grep -qs '^source:' "$models"/*.yaml "$models"/*/*/model.yaml
+}
+
 is_venv_usable || make_venv
 # The development set contains the runtime set.
-[ -e "$stamp" ] || [ -e "$dev_stamp" ] || {
+[ -e "$(stamp_of "$lock")" ] || [ -e "$(stamp_of requirements-dev.txt)" ] || {
     rm -f .venv/*.done
     install_locked
-    touch "$stamp"
+    touch "$(stamp_of "$lock")"
 }
+stamp=$(stamp_of requirements-fetch.txt)
+if [ ! -e "$stamp" ] && { [ "${1:-}" = fetch ] || refers; }; then
+    echo "setup: installing requirements-fetch.txt into .venv, for models by reference"
+    .venv/bin/python -m pip install --quiet --require-hashes --only-binary :all: \
+        -r requirements-fetch.txt
+    touch "$stamp"
+fi

@@ -145,6 +145,14 @@ class Settings:
     default_model: str | None = field(
         metadata=_variable("DEFAULT_MODEL", "", _text, "The model of a request that names none.")
     )
+    bucket_name: str | None = field(
+        metadata=_variable(
+            "gcp_bucket_name",
+            "",
+            _text,
+            "The Cloud Storage bucket to which models are pushed.",
+        )
+    )
     ready: str = field(
         metadata=_variable(
             "READY",
@@ -201,6 +209,15 @@ class Settings:
             "60",
             _seconds(0, 3600),
             "How long, after STOP_DELAY_S, is waited for requests in flight.",
+        )
+    )
+    keepalive_s: int = field(
+        metadata=_variable(
+            "KEEPALIVE_S",
+            "75",
+            _whole_number(1, 3600),
+            "How long a connection may be idle: longer than whatever stands before the server "
+            "keeps it.",
         )
     )
     queue_limit: int = field(

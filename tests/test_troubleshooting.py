@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import re
 import shutil
@@ -80,6 +81,18 @@ def test_a_file_that_is_no_model(client, shown):
     assert expected.fullmatch(client.get("/readyz").get_json()["detail"])
     (version,) = client.get("/v1/models/street").get_json()["versions"]
     assert expected.fullmatch(f"street version 1 failed: {version['error']}")
+
+
+def test_a_model_by_reference_that_is_not_here(tmp_path: Path, shown):
+    models = Models(tmp_path / "models")
+    source = {"uri": "gs://bucket/street.h5", "sha256": "0" * 64, "bytes": 255_857_617}
+    models.write("street/1/model.yaml", json.dumps({"source": source}))
+    settings = Settings.from_environment({"MODEL_REPOSITORY": str(models.folder)})
+    inference = LocalClient.start(settings, kinds=[Thresholding()])
+    assert inference.wait_until_loaded(60)
+    expected = shown("A model by reference that is not here")
+    assert expected.fullmatch(inference.readiness()[1])
+    inference.close()
 
 
 def test_a_model_whose_training_had_diverged(error_of, shown):

@@ -1,4 +1,4 @@
-"""The command `slipway`: serve, predict, models, check, inspect, ready, rollout.
+"""The command `slipway`: serve, predict, models, check, push-model, fetch, inspect, ready, rollout.
 
 What goes wrong is told in one line on stderr. Exit statuses: 1 it did not work, 2 it was asked for
 in a wrong way (arguments, settings).
@@ -22,6 +22,8 @@ COMMANDS = {
     "predict": "app.cli.predict",
     "models": "app.cli.models",
     "check": "app.cli.check",
+    "push-model": "app.cli.push_model",
+    "fetch": "app.cli.fetch",
     "inspect": "app.cli.inspection",
     "ready": "app.cli.ready",
     "rollout": "app.cli.rollout",

@@ -16,14 +16,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
 from app import log
+from app.cli.asking import ask_once
 from app.cli.folder import add_option, settings_with
 from app.cli.terminal import Columns, CommandError, counted, ending_at_once, shortened
-from app.images import ImageError, ImageLimits, decode
-from app.serving.client import InferenceClient, Prediction
+from app.images import ImageError, ImageLimits
 from app.serving.errors import ModelNotFound, ServingError
 from app.serving.layout import Found, find_models
 from app.serving.leftovers import find_versions
@@ -33,8 +30,6 @@ from app.settings import Settings
 _HEADS = ("model", "version", "state", "load s", "predict ms", "MiB", "result")
 _RIGHT = " > >>>"
 _LONGEST_REASON = 100
-# The least that every resize mode takes, and of four channels, which every model takes.
-_NOISE = (64, 64, 4)
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -141,7 +136,7 @@ def _outcome(settings: Settings, found: Found) -> _Outcome:
         sample = next(iter(found.samples()), None)
         what = f"samples/{sample.name}" if sample else "noise"
         try:
-            prediction = _ask(client, found, sample, ImageLimits.of(settings))
+            prediction = ask_once(client, found, sample, ImageLimits.of(settings))
         except (OSError, ImageError, ServingError) as error:
             reason = error.strerror if isinstance(error, OSError) else error
             return _Outcome(found, f"{what}: {reason}", loaded_s=status.loaded_s)
@@ -155,19 +150,6 @@ def _outcome(settings: Settings, found: Found) -> _Outcome:
             predicted_ms=prediction.inference_ms,
             memory_mib=_resident_mib(),
         )
-
-
-def _ask(
-    client: InferenceClient, found: Found, sample: Path | None, limits: ImageLimits
-) -> Prediction:
-    """Return what the model finds; raises OSError, ImageError or ServingError."""
-
-    def predict(image: NDArray[np.uint8]) -> Prediction:
-        return client.predict(image, model=found.name, version=found.version)
-
-    if sample:
-        return predict(decode(sample.read_bytes(), limits, keep_alpha=True))
-    return predict(np.random.default_rng(0).integers(0, 256, _NOISE, np.uint8))
 
 
 def _resident_mib() -> int:

@@ -15,11 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app import log
-from app.api.answers import PredictAnswer
-from app.api.rendering import instances_as_json, label_of, prediction_as_json
+from app.api.rendering import label_of
+from app.cli.asking import as_answer
 from app.cli.folder import add_option, settings_with
 from app.cli.terminal import CommandError, ending_at_once, table
-from app.ids import new_id
 from app.images import ImageError, ImageLimits, decode
 from app.kinds.kind import Parameters
 from app.serving.client import InferenceClient, Prediction
@@ -140,23 +139,11 @@ def _predict(
         image, model=arguments.model, parameters=Parameters(min_score=arguments.min_score)
     )
     if arguments.json:
-        print(json.dumps({"file": str(file), **_as_json(prediction, decode_ms)}))
+        print(json.dumps({"file": str(file), **as_answer(prediction, decode_ms)}))
     else:
         print("\n".join(_as_text(file, prediction)), flush=True)
     if target is not None:
         _draw(image, prediction, target)
-
-
-def _as_json(prediction: Prediction, decode_ms: float) -> PredictAnswer:
-    start = time.perf_counter()
-    instances = instances_as_json(prediction.instances, prediction.labels, "rle")
-    timing_ms = {
-        "decode": decode_ms,
-        "queue": prediction.queue_ms,
-        "inference": prediction.inference_ms,
-        "encode": (time.perf_counter() - start) * 1000,
-    }
-    return prediction_as_json(prediction, new_id(), instances, timing_ms)
 
 
 def _as_text(file: Path, prediction: Prediction) -> Iterator[str]:

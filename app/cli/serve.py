@@ -152,6 +152,7 @@ def _variables(settings: Settings, sockets: _Sockets) -> dict[str, str]:
         "INFERENCE_SOCKET": str(settings.inference_socket),
         "HTTP_PROCESSES": str(settings.http_processes),
         "HTTP_THREADS": str(settings.http_threads),
+        "KEEPALIVE_S": str(settings.keepalive_s),
         METRICS_FOLDER_VARIABLE: str(_empty_metrics_folder(settings.inference_socket)),
         **{name: os.environ.get(name, value) for name, value in _MALLOC.items()},
         "PYTHONPATH": os.pathsep.join(entry for entry in path if entry),

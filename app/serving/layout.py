@@ -1,4 +1,4 @@
-"""Finds the models in a repository folder by their places alone; no file is opened.
+"""Finds the models in a repository folder by their places alone; no file of a model is opened.
 
 `<name>/<version>/` holds one model file, `<name>.h5` directly in the folder is version 1. What is
 wrong with a place is told in one line, and never keeps the other models from being found.
@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from app.serving import strays
+from app.serving.references import absence, is_reference
 
 MODEL_SUFFIXES = (".h5", ".hdf5")
 SUFFIXES_TEXT = " or ".join(f"*{suffix}" for suffix in MODEL_SUFFIXES)
@@ -98,7 +99,11 @@ def models_in(repository: Path) -> Iterator[Model]:
     entries = visible(repository)
     bare = [path for path in entries if is_model_file(path)]
     places: dict[str, Path] = {}
-    for model in (*_bare_models(repository, bare), *_models_in_folders(repository, entries, bare)):
+    for model in (
+        *_bare_models(repository, bare),
+        *_absent_models(repository, entries, bare),
+        *_models_in_folders(repository, entries, bare),
+    ):
         name, version = model.latest.name, model.latest.version
         other = places.setdefault(name, model.place)
         if other == model.place:
@@ -107,6 +112,20 @@ def models_in(repository: Path) -> Iterator[Model]:
             this = "a folder" if model.place.is_dir() else model.place.name
             error = f"{name} is there twice: as {other.name} and as {this}; keep one"
             yield Model(model.place, (Found(name, version, model.place, error=error),))
+
+
+def _absent_models(repository: Path, entries: list[Path], bare: list[Path]) -> Iterator[Model]:
+    """Yield each model that a YAML file directly in the folder refers to, and that is not there."""
+    there = {path.stem for path in bare}
+    for path in references_in(entries):
+        if path.stem not in there and (error := absence(path, repository, path.stem)):
+            yield Model(path, (Found(path.stem, 1, repository, error=error),))
+
+
+def references_in(entries: list[Path]) -> list[Path]:
+    """Return the YAML files directly in a repository that refer to a model each."""
+    named = (path for path in entries if path.suffix == ".yaml" and path.name != "model.yaml")
+    return [path for path in named if path.is_file() and is_reference(path)]
 
 
 def _models_in_folders(repository: Path, entries: list[Path], bare: list[Path]) -> Iterator[Model]:
@@ -259,6 +278,8 @@ def _wrong_in(folder: Path, entries: list[Path], place: str) -> str | None:
     if len(paths) > 1:
         names = ", ".join(path.name for path in paths)
         return f"{place} holds {len(paths)} model files ({names}); keep one"
+    if not paths and (error := absence(folder / "model.yaml", folder)):
+        return f"{place}{error}"
     if not paths:
         told = "".join(f"; {line}" for line in strays.others(entries))
         return f"{place} holds no model file ({SUFFIXES_TEXT}){told}"

@@ -18,6 +18,7 @@ from app.serving.layout import (
     model_files,
     models_in,
     order,
+    references_in,
     visible,
 )
 
@@ -59,7 +60,10 @@ def _beside_models(repository: Path) -> Iterator[Found]:
     """Yield models of other formats, and options and labels that belong to no model file."""
     files = [path for path in visible(repository) if not path.is_dir()]
     bare = [path for path in files if is_model_file(path)]
+    referring = references_in(files)
     for path in files:
+        if path in referring:
+            continue
         error = strays.other_format(path) or _read_by_none(path.name, bare)
         if error:
             yield Found(path.stem, 0, repository, error=error)

@@ -10,10 +10,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from app.kinds.kind import ModelError
+from app.serving.references import problem_of
 from app.serving.strays import is_pointer, pointer_text
+from app.serving.yaml_mapping import MappingError, read_mapping
 
 
 def _text(value: object) -> bool:
@@ -54,22 +54,9 @@ ALLOWED: Mapping[str, tuple[Callable[[object], bool], str]] = {
     "allow_partial": (_fact, "true or false"),
     "fallback": (_fact, "true or false"),
     "config": (_mapping, "a mapping of setting names to values"),
+    "source": (_mapping, "a mapping of uri, sha256 and bytes"),
     "golden": (_goldens, "a list of {input: FILE, output: FILE}"),
 }
-
-
-class _EachKeyOnce(yaml.SafeLoader):
-    """YAML's rule that a mapping has a key once, of which PyYAML lets the last one win."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        seen: set[tuple[str, str]] = set()
-        for key, _ in node.value:
-            if isinstance(key, yaml.ScalarNode) and (key.tag, key.value) in seen:
-                raise yaml.MarkedYAMLError(
-                    problem=f"{key.value} is there twice", problem_mark=key.start_mark
-                )
-            seen.add((key.tag, str(key.value)))
-        return super().construct_mapping(node, deep)
 
 
 def read_options(path: Path | None) -> dict[str, Any]:
@@ -80,18 +67,9 @@ def read_options(path: Path | None) -> dict[str, Any]:
     if path is None:
         return {}
     try:
-        options = yaml.load(path.read_text("utf-8-sig"), _EachKeyOnce)
-    except OSError as error:
-        raise ModelError(f"{path.name}: cannot be read: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise ModelError(f"{path.name}: cannot be read: {error}") from error
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        # ValueError: a date such as 2020-13-45.
-        raise ModelError(f"{path.name}: not YAML: {' '.join(str(error).split())}") from error
-    if options is None:
-        return {}
-    if not isinstance(options, dict):
-        raise ModelError(f"{path.name}: must be a mapping of keys to values")
+        options = read_mapping(path)
+    except MappingError as error:
+        raise ModelError(str(error)) from error
     for key, value in options.items():
         if key not in ALLOWED:
             known = ", ".join(ALLOWED)
@@ -99,6 +77,8 @@ def read_options(path: Path | None) -> dict[str, Any]:
         is_allowed, allowed = ALLOWED[key]
         if not is_allowed(value):
             raise ModelError(f"{path.name}: {key} is {value!r}; it must be {allowed}")
+    if "source" in options and (problem := problem_of(options["source"])):
+        raise ModelError(f"{path.name}: {problem}")
     return options
 
 

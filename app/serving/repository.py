@@ -10,7 +10,7 @@ import contextlib
 import hashlib
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -139,6 +139,7 @@ class ModelRepository:
         if problem:
             raise ModelError(problem)
         found = entry.found
+        _check_size(path, entry.options)
         kind = self._kind_of(path, entry.options)
         listed = entry.options.get("labels")
         source = ModelSource(
@@ -156,6 +157,8 @@ class ModelRepository:
 
     def _loaded(self, entry: Entry, path: Path) -> Entry:
         kind, source = self._source(entry, path)
+        digest = _sha256(path)
+        _check_digest(path, digest, entry.options)
         model = kind.load(source)
         model.warm_up()
         description = {
@@ -163,7 +166,7 @@ class ModelRepository:
             "bytes": path.stat().st_size,
             **model.describe(),
             "labels": list(model.labels),
-            "sha256": _sha256(path),
+            "sha256": digest,
             "goldens": reproduce_goldens(model, source),
         }
         return replace(entry, state=READY, kind=model.kind, model=model, description=description)
@@ -192,6 +195,21 @@ def _entry(found: Found) -> Entry:
         return Entry(found, options=options, description=description | told)
     except ModelError as error:
         return Entry(found, FAILED, description=description, error=str(error))
+
+
+def _check_size(path: Path, options: Mapping[str, Any]) -> None:
+    """Raise ModelError for a file that is not of the size that its reference says."""
+    size_bytes = path.stat().st_size
+    if "source" in options and size_bytes != (expected := options["source"]["bytes"]):
+        told = f"has {size_bytes:,} bytes, and its source {expected:,}"
+        raise ModelError(f"{path.name} {told}; slipway fetch brings that one")
+
+
+def _check_digest(path: Path, digest: str, options: Mapping[str, Any]) -> None:
+    """Raise ModelError for a file that is another than its reference says."""
+    if "source" in options and digest != (expected := options["source"]["sha256"]):
+        told = f"has sha256 {digest}, and its source {expected}"
+        raise ModelError(f"{path.name} {told}; slipway fetch brings that one")
 
 
 def _sha256(path: Path) -> str:

@@ -23,7 +23,7 @@ _UNFINISHED_SUFFIXES = frozenset({".part", ".partial", ".crdownload", ".download
 _POINTER = b"version https://git-lfs.github.com/spec/v1"
 _ARCHIVES = {b"PK\x03\x04": "a ZIP archive", b"\x1f\x8b": "compressed with gzip"}
 _MARKUP = (b"<!doctype html", b"<html")
-_LONGEST_START = 64
+LONGEST_START = 64
 
 
 def other_format(path: Path) -> str | None:
@@ -56,7 +56,7 @@ def no_content(path: Path) -> str | None:
     if path.is_symlink() and not path.exists():
         return f"{path.name} is a link that leads nowhere"
     with path.open("rb") as file:
-        start = file.read(_LONGEST_START)
+        start = file.read(LONGEST_START)
     if not start:
         return f"{path.name} is empty: it has 0 bytes"
     if is_pointer(start):

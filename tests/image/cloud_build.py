@@ -32,7 +32,9 @@ class Builder:
         values = CONFIGURATION["substitutions"] | {"PROJECT_ID": "my-project"} | substitutions
         # A registry of this machine in place of Google's, and the base under its short name.
         values["_BASE"] = _BASE
-        variables = dict(self._substituted(entry, values).split("=", 1) for entry in step["env"])
+        variables = dict(
+            self._substituted(entry, values).split("=", 1) for entry in step.get("env", ())
+        )
         return subprocess.run(
             ["bash", "-c", step["script"]],
             cwd=self.workspace,

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
+import shutil
 import subprocess
+import sys
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -15,6 +18,7 @@ import yaml
 
 from tests import parts
 from tests.app.api.server import free_port
+from tests.app.cli.web_store import WebStore
 from tests.image.cloud_build import COMMIT, REPOSITORY, Builder
 from tests.image.containers import BuiltImage, ImageTool, docker_of
 
@@ -52,22 +56,47 @@ def builder(
     image_tool: ImageTool,
     context: Path,
     registry: str,
+    root: Path,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Builder:
     """Return what runs steps; the image is built already, so that its layers are there."""
     docker = docker_of(image_tool.path, tmp_path_factory.mktemp("docker"))
+    # Steps have the commands of the image that they name; of Python's that is `python`.
+    python = docker.with_name("python")
+    python.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
+    python.chmod(0o755)
+    shutil.copy2(root / "requirements-fetch.txt", context)
     return Builder(context, f"{docker.parent}{os.pathsep}{os.environ['PATH']}", registry)
 
 
+@pytest.fixture
+def by_reference(builder: Builder) -> Iterator[None]:
+    """Have the workspace hold a second model, by a YAML alone."""
+    models = builder.workspace / "models"
+    weights = (models / "shapes" / "1" / "shapes.h5").read_bytes()
+    config = yaml.safe_load((models / "shapes" / "1" / "model.yaml").read_text())["config"]
+    with WebStore({"kite.h5": weights}) as store:
+        digest = hashlib.sha256(weights).hexdigest()
+        source = {"uri": store.uri("kite.h5"), "sha256": digest, "bytes": len(weights)}
+        text = yaml.safe_dump({"config": config, "source": source})
+        (models / "kite.yaml").write_text(text)
+        yield
+    for path in models.glob("kite.*"):
+        path.unlink()
+
+
+@pytest.mark.usefixtures("by_reference")
 def test_a_push_to_a_branch_with_a_slash_gives_an_image_by_commit_and_by_branch(
     builder: Builder, image_tool: ImageTool
 ):
     told = {"COMMIT_SHA": COMMIT, "BRANCH_NAME": "feature/größer masks"}
+    fetched = builder.run("fetch", **told)
+    assert fetched.returncode == 0, fetched.stderr[-3000:]
     built = builder.run("build", **told)
     assert built.returncode == 0, built.stderr[-3000:]
     checked = builder.run("check", **told)
     assert checked.returncode == 0, checked.stderr[-3000:]
-    assert "1 of 1 versions can be served" in checked.stdout
+    assert "2 of 2 versions can be served" in checked.stdout
     pushed = builder.run("push", **told)
     assert pushed.returncode == 0, pushed.stderr[-3000:]
     # Cloud Build itself pushes what stands in `images`, once all steps have passed.

@@ -63,7 +63,7 @@ QUICK_TESTS = (
 def checkout(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a copy of what git would check out, as it stands in the working tree.
 
-    A user's: with README's edits made, and without what `gcloud` does not send of it.
+    A user's: with the edits of docs/by-hand.md made, and without what `gcloud` does not send of it.
     """
     folder = tmp_path_factory.mktemp("checkout") / "slipway"
     listed = subprocess.run(
@@ -80,7 +80,7 @@ def checkout(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     subprocess.run(["sh", "-c", copy], cwd=root, input=there, check=True)
     for name in (".dockerignore", ".gitignore"):
         (folder / name).unlink()
-    (edit,) = re.findall(r"^sed -i .+$", (root / "README.md").read_text(), re.MULTILINE)
+    (edit,) = re.findall(r"^sed -i .+$", (root / "docs" / "by-hand.md").read_text(), re.M)
     theirs = {**os.environ, "PROJECT": "acme-vision", "REGION": "us-central1"}
     subprocess.run(["sh", "-c", edit], cwd=folder, env=theirs, check=True)
     edited = (folder / "kubernetes" / "overlays" / "gke" / "project.yaml").read_text()

@@ -73,6 +73,24 @@ def test_http_workers_serve_predictions_without_importing_a_framework(
 
 
 @under_both
+def test_an_idle_connection_is_kept_as_long_as_it_is_said_and_no_longer(
+    start_server: Callable[..., Server],
+):
+    server = start_server(KEEPALIVE_S="3")
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=20)
+    for pause_s in (0, 1.5):
+        time.sleep(pause_s)
+        connection.request("GET", "/healthz")
+        answer = connection.getresponse()
+        assert (answer.status, answer.will_close) == (200, False)
+        answer.read()
+    answered_at = time.monotonic()
+    assert connection.sock.recv(1) == b""
+    assert 2 < time.monotonic() - answered_at < 10
+    connection.close()
+
+
+@under_both
 def test_metrics_add_up_the_workers(start_server: Callable[..., Server], photo: bytes):
     server = start_server(HTTP_PROCESSES="3", HTTP_THREADS="1")
     with ThreadPoolExecutor(6) as pool:

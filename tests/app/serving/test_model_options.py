@@ -48,7 +48,7 @@ def test_no_file_and_an_empty_file_say_nothing(written):
         pytest.param(
             "min_scor: 0.5",
             "there is no key 'min_scor'; allowed are kind, labels, about, min_score, "
-            "allow_partial, fallback, config, golden",
+            "allow_partial, fallback, config, source, golden",
             id="unknown key",
         ),
         pytest.param(

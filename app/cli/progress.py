@@ -1,0 +1,60 @@
+"""How much of some files has come or gone, for a person who waits or for a log."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+
+from app.cli.terminal import megabytes, printable
+
+_REDRAWN_S = 0.2
+_TOLD_S = 10.0
+
+
+class Progress:
+    """How much of all has come: a line that is redrawn, or where nobody looks one now and then."""
+
+    def __init__(self, verb: str, size_bytes: int) -> None:
+        self._verb = verb
+        self._size_bytes = size_bytes
+        self._is_for_a_person = sys.stderr.isatty()
+        self._lock = threading.Lock()
+        self._have_bytes = 0
+        self._began_with: int | None = None
+        self._started_at = self._told_at = time.monotonic()
+
+    def __enter__(self) -> Progress:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._erase()
+
+    def add(self, count: int) -> None:
+        """Count more bytes, and say so once in a while."""
+        with self._lock:
+            self._have_bytes += count
+            now = time.monotonic()
+            pause_s = _REDRAWN_S if self._is_for_a_person else _TOLD_S
+            if now - self._told_at < pause_s:
+                return
+            self._told_at = now
+            before, after = ("\r\033[K", "") if self._is_for_a_person else ("", "\n")
+            text = f"{before}{self._verb}: {self._state(now - self._started_at)}{after}"
+            print(text, end="", file=sys.stderr, flush=True)
+
+    def line(self, text: str) -> None:
+        """Say that one is done."""
+        with self._lock:
+            self._erase()
+            print(printable(text), flush=True)
+
+    def _state(self, seconds: float) -> str:
+        have, all_of_it = megabytes(self._have_bytes), megabytes(self._size_bytes)
+        rate = self._have_bytes / max(seconds, 0.001)
+        left_s = (self._size_bytes - self._have_bytes) / max(rate, 1)
+        return f"{have} of {all_of_it}, {megabytes(int(rate))}/s, {left_s:.0f} s left"
+
+    def _erase(self) -> None:
+        if self._is_for_a_person:
+            print("\r\033[K", end="", file=sys.stderr, flush=True)

@@ -1,0 +1,300 @@
+"""`slipway push-model FILE BUCKET`: brings a model to a bucket, and writes what refers to it.
+
+Only a model that has answered goes: it is loaded by the server's own code, with the options that it
+will be served with, and what it answers on the photos given becomes its goldens. Git then has a few
+lines of YAML, and the goldens.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import hashlib
+import io
+import json
+import os
+import re
+import shutil
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from app import log
+from app.cli.asking import as_answer, ask_once
+from app.cli.folder import add_option, settings_with
+from app.cli.progress import Progress
+from app.cli.terminal import CommandError, counted, ending_at_once, megabytes
+from app.images import ImageError, ImageLimits
+from app.serving.errors import ServingError
+from app.serving.layout import SUFFIXES_TEXT, VERSION, Found, is_model_file
+from app.serving.references import Source, SourceError, target_of
+from app.serving.stores import StoreError, store_of, words_of
+from app.serving.strays import no_content
+from app.serving.vacancy import check_folder
+from app.serving.yaml_mapping import MappingError, read_mapping
+from app.settings import Settings
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+_BUCKET = re.compile(r"(gs|s3|az)://[^/\s]+(/\S*)?")
+
+
+def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the command to the command line."""
+    parser = commands.add_parser(
+        "push-model",
+        help="bring a model's file to a bucket, and write the YAML that refers to it",
+        description="Loads the model, asks it, uploads its file unless it is there already, and "
+        "writes NAME.yaml among the models, which `slipway fetch` and the build go by. What stands "
+        "there before, and in NAME.labels.txt, counts. With --version it is NAME/N/model.yaml.",
+    )
+    parser.add_argument("file", metavar="FILE.h5", type=Path)
+    parser.add_argument(
+        "bucket",
+        metavar="BUCKET",
+        nargs="?",
+        help="gs://bucket, s3://bucket or az://container, a folder in it too; by default "
+        "gs://$gcp_bucket_name",
+    )
+    parser.add_argument("--name", help="the model's name; by default the file's")
+    parser.add_argument("--version", metavar="N", help="a version with a folder of its own")
+    parser.add_argument(
+        "--photo",
+        metavar="PHOTO",
+        type=Path,
+        action="append",
+        default=[],
+        help="what the model answers on it becomes a golden; may be given again and again",
+    )
+    add_option(parser)
+    parser.set_defaults(run=run)
+
+
+@dataclass(frozen=True)
+class _Model:
+    """A model that is pushed: its file, and where what refers to it lies in the repository."""
+
+    name: str
+    version: int
+    file: Path
+    source: Source
+    folder: Path
+    options: Path
+    labels: Path
+    target: Path
+    golden: str
+    """The folder of its goldens, as a `model.yaml` names it."""
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Ask the model, upload its file and write the YAML, in that order; raises CommandError."""
+    settings = settings_with(arguments)
+    check_folder(settings.model_repository)
+    model = _model(arguments, settings)
+    before = _mapping(model.options)
+    log.configure(settings.log_level, io.StringIO())
+    with ending_at_once():
+        goldens = _goldens(model, before, settings, arguments.photo)
+        _upload(model)
+    written = _write(model, before, goldens)
+    size, count = megabytes(model.source.size_bytes), counted(len(goldens), "new golden")
+    print(f"{model.name} version {model.version}: {size} at {model.source.uri}, {count}")
+    print(f"next: git add {' '.join(map(str, written))}")
+    return 0
+
+
+def _model(arguments: argparse.Namespace, settings: Settings) -> _Model:
+    """Return what is to be pushed, and to where; raises CommandError."""
+    file: Path = arguments.file
+    name = file.stem if arguments.name is None else arguments.name
+    if not _NAME.fullmatch(name):
+        allowed = "letters, digits, dots, dashes and underscores, 100 at most"
+        raise CommandError(f"the model's name is {name!r}; it must be {allowed}: --name NAME", 2)
+    version = arguments.version
+    if version is not None and not VERSION.fullmatch(version):
+        raise CommandError(f"--version {version!r}: must be a whole number from 1 on", 2)
+    bucket = arguments.bucket or f"gs://{settings.bucket_name or ''}"
+    if not _BUCKET.fullmatch(bucket):
+        told = "name a bucket: slipway push-model FILE.h5 gs://my-bucket"
+        raise CommandError(f"{bucket} is none; {told}" if arguments.bucket else told, 2)
+    source = _source(file, f"{bucket.rstrip('/')}/{name}")
+    repository = settings.model_repository
+    if version is None:
+        return _Model(
+            name,
+            1,
+            file,
+            source,
+            repository,
+            repository / f"{name}.yaml",
+            repository / f"{name}.labels.txt",
+            target_of(source, repository, name),
+            f"golden/{name}",
+        )
+    folder = repository / name / version
+    options, labels, target = (
+        folder / "model.yaml",
+        folder / "labels.txt",
+        target_of(source, folder),
+    )
+    return _Model(name, int(version), file, source, folder, options, labels, target, "golden")
+
+
+def _source(file: Path, place: str) -> Source:
+    """Return what refers to a file at a place; raises CommandError."""
+    try:
+        if not file.is_file() or not is_model_file(file):
+            raise CommandError(f"{file} is no model file ({SUFFIXES_TEXT})")
+        if problem := no_content(file):
+            raise CommandError(problem)
+        with file.open("rb") as opened:
+            digest = hashlib.file_digest(opened, "sha256").hexdigest()
+        size_bytes = file.stat().st_size
+    except OSError as error:
+        raise CommandError(f"{file}: cannot be read: {error.strerror}") from error
+    # By its contents: another file never takes the place of one that something refers to.
+    uri = f"{place}/{digest[:16]}/{file.name}"
+    try:
+        return Source.of({"uri": uri, "sha256": digest, "bytes": size_bytes})
+    except SourceError as error:
+        raise CommandError(str(error)) from error
+
+
+def _mapping(options: Path) -> dict[Any, Any]:
+    """Return what a `model.yaml` says so far; raises CommandError."""
+    try:
+        return read_mapping(options) if options.exists() else {}
+    except MappingError as error:
+        raise CommandError(str(error)) from error
+
+
+def _goldens(
+    model: _Model, before: dict[Any, Any], settings: Settings, photos: Sequence[Path]
+) -> dict[Path, str]:
+    """Return the model's answer on each photo; raises CommandError where it cannot be served."""
+    with tempfile.TemporaryDirectory() as folder:
+        draft = Path(folder) / model.options.name
+        draft.write_text(yaml.safe_dump({k: v for k, v in before.items() if k != "source"}))
+        labels = model.labels if model.labels.exists() else None
+        found = Found(model.name, model.version, model.folder, model.file, draft, labels)
+        print(f"asking {model.name} version {model.version}", file=sys.stderr, flush=True)
+        return _answers(settings, found, photos)
+
+
+def _answers(settings: Settings, found: Found, photos: Sequence[Path]) -> dict[Path, str]:
+    # Here: it brings HDF5, which a help text does without.
+    from app.serving.local_client import LocalClient
+
+    limits, answers = ImageLimits.of(settings), dict[Path, str]()
+    with contextlib.closing(LocalClient.start(settings, find=lambda _: [found])) as client:
+        client.wait_until_loaded()
+        (status,) = client.models()
+        if status.error is not None:
+            raise CommandError(f"{found.name} cannot be served: {status.error}")
+        asked: Sequence[Path | None] = photos or (None,)
+        for photo in asked:
+            try:
+                prediction = ask_once(client, found, photo, limits)
+            except (OSError, ImageError, ServingError) as error:
+                reason = error.strerror if isinstance(error, OSError) else error
+                raise CommandError(f"{photo or 'noise'}: {reason}") from error
+            if photo:
+                answer = {**as_answer(prediction, 0)}
+                # What is another in each run says nothing of the model.
+                del answer["timing_ms"], answer["prediction_id"]
+                answers[photo] = json.dumps(answer, indent=1) + "\n"
+    return answers
+
+
+def _upload(model: _Model) -> None:
+    """Bring the file to its bucket, unless it is there; raises CommandError."""
+    source = model.source
+    try:
+        files, path = store_of(source.uri)
+        if _size_at(files, path) == source.size_bytes:
+            print(f"{source.uri} is there already", file=sys.stderr)
+            return
+        with Progress("uploading", source.size_bytes) as progress:
+            files.put_file(str(model.file), path, callback=_callback(progress))
+        files.invalidate_cache()
+        size_bytes = _size_at(files, path)
+    except StoreError as error:
+        raise CommandError(str(error)) from error
+    except Exception as error:
+        # Each driver has errors of its own.
+        raise CommandError(f"{source.uri}: {words_of(error)}") from error
+    if size_bytes != source.size_bytes:
+        told = f"{size_bytes:,} bytes are there of {source.size_bytes:,}"
+        raise CommandError(f"{source.uri}: {told}; run it again")
+
+
+def _size_at(files: Any, path: str) -> int:
+    """Return how many bytes lie at a path; 0 where nothing does."""
+    try:
+        return int(files.info(path)["size"])
+    except FileNotFoundError:
+        return 0
+
+
+def _callback(progress: Progress) -> Any:
+    """Return what fsspec tells how much has gone."""
+    from fsspec.callbacks import Callback
+
+    class Told(Callback):  # type: ignore[misc, unused-ignore]
+        told = 0
+
+        def call(self, hook_name: str | None = None, **kwargs: Any) -> None:
+            """Hear of it: drivers count up, or say how much it is by now."""
+            progress.add(self.value - self.told)
+            self.told = self.value
+
+    return Told()
+
+
+def _write(model: _Model, before: dict[Any, Any], goldens: dict[Path, str]) -> list[Path]:
+    """Write goldens, YAML and what git is to ignore; return what git is to have."""
+    model.folder.mkdir(parents=True, exist_ok=True)
+    entries, written = list(before.get("golden") or []), [model.options]
+    for photo, answer in goldens.items():
+        place = model.folder / model.golden / photo.name
+        place.parent.mkdir(parents=True, exist_ok=True)
+        if not (place.exists() and place.samefile(photo)):
+            shutil.copyfile(photo, place)
+        place.with_suffix(".json").write_text(answer)
+        entry = {
+            "input": f"{model.golden}/{photo.name}",
+            "output": f"{model.golden}/{place.with_suffix('.json').name}",
+        }
+        entries = [one for one in entries if one != entry] + [entry]
+    if goldens:
+        written.append(model.folder / model.golden)
+    source = model.source
+    new: dict[str, Any] = {"golden": entries} if entries else {}
+    new["source"] = {"uri": source.uri, "sha256": source.sha256, "bytes": source.size_bytes}
+    text = _without(model.options, new) + yaml.safe_dump(new, sort_keys=False)
+    draft = model.options.with_name(f".{model.options.name}.draft")
+    draft.write_text(text)
+    os.replace(draft, model.options)
+    ignored = model.folder / ".gitignore"
+    lines = ignored.read_text().splitlines() if ignored.exists() else []
+    if f"/{model.target.name}" not in lines:
+        ignored.write_text("\n".join([*lines, f"/{model.target.name}"]) + "\n")
+    return [*written, ignored]
+
+
+def _without(options: Path, keys: dict[str, Any]) -> str:
+    """Return a YAML's text without some keys, as its owner wrote it where that can be."""
+    if not options.exists():
+        return ""
+    text = options.read_text("utf-8-sig")
+    for key in keys:
+        text = re.sub(rf"^{key}:.*\n?(?:^(?:[ \t-].*)?\n)*(?:^[ \t-].*)?", "", text, flags=re.M)
+    rest = {key: value for key, value in read_mapping(options).items() if key not in keys}
+    with contextlib.suppress(yaml.YAMLError):
+        if (yaml.safe_load(text) or {}) == rest:
+            return text if not text or text.endswith("\n") else f"{text}\n"
+    return yaml.safe_dump(rest, sort_keys=False) if rest else ""

@@ -1,0 +1,152 @@
+"""Models by reference: a `model.yaml` whose `source` says where the model's file is to be had.
+
+Git takes no large files, so what lies there is the YAML alone. `slipway fetch` brings the file to
+the place that it would have in git, and from then on it is a model as any other.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from urllib.parse import unquote, urlsplit
+
+from app.serving.yaml_mapping import MappingError, read_mapping
+
+#: What a `source` may begin with.
+SCHEMES = ("gs", "s3", "az", "https", "http")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_FIELDS = ("uri", "sha256", "bytes")
+_SUFFIXES = (".h5", ".hdf5")
+_LARGEST_BYTES = 1 << 40
+_LARGEST_YAML_BYTES = 1 << 20
+
+
+class SourceError(Exception):
+    """A reference that says nothing of use; its text is one line that names the field."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a model's file is to be had, and what it is."""
+
+    uri: str
+    sha256: str
+    size_bytes: int
+
+    @classmethod
+    def of(cls, value: object) -> Source:
+        """Return what `source:` says. Raises SourceError."""
+        if not isinstance(value, Mapping) or set(value) != set(_FIELDS):
+            raise SourceError(f"source is {value!r}; it must be a mapping of {', '.join(_FIELDS)}")
+        uri, sha256, size_bytes = (value[name] for name in _FIELDS)
+        if not isinstance(uri, str) or not _is_address(uri):
+            known = ", ".join(f"{scheme}://…" for scheme in SCHEMES[:-1])
+            raise SourceError(
+                f"source: uri is {uri!r}; it must be one of {known}, and end in {_SUFFIXES[0]}"
+            )
+        if not isinstance(sha256, str) or not _SHA256.fullmatch(sha256):
+            allowed = "64 digits 0-9 and a-f, in quotes"
+            raise SourceError(f"source: sha256 is {sha256!r}; it must be {allowed}")
+        is_number = isinstance(size_bytes, int) and not isinstance(size_bytes, bool)
+        if not is_number or not 1 <= size_bytes <= _LARGEST_BYTES:
+            allowed = f"a whole number from 1 to {_LARGEST_BYTES}"
+            raise SourceError(f"source: bytes is {size_bytes!r}; it must be {allowed}")
+        return cls(uri, sha256, size_bytes)
+
+    @property
+    def file_name(self) -> str:
+        """What the file is called at its source."""
+        return _file_name(self.uri)
+
+    @property
+    def text(self) -> str:
+        """Where it is and how large, for people."""
+        return f"{self.uri}, {self.size_bytes:,} bytes"
+
+    def difference(self, path: Path) -> str | None:
+        """Say how a file differs from this; None where it is this. Raises OSError."""
+        size_bytes = path.stat().st_size
+        if size_bytes != self.size_bytes:
+            return f"has {size_bytes:,} bytes, and its source {self.size_bytes:,}"
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        return (
+            None if digest == self.sha256 else f"has sha256 {digest}, and its source {self.sha256}"
+        )
+
+
+def problem_of(value: object) -> str | None:
+    """Say what is wrong with a `source:`; None where nothing is."""
+    try:
+        Source.of(value)
+    except SourceError as error:
+        return str(error)
+    return None
+
+
+def source_in(path: Path) -> Source | None:
+    """Return the source that a `model.yaml` names; None where it names none.
+
+    Raises SourceError, whose text names the file.
+    """
+    try:
+        mapping = read_mapping(path)
+    except MappingError as error:
+        raise SourceError(str(error)) from error
+    if "source" not in mapping:
+        return None
+    try:
+        return Source.of(mapping["source"])
+    except SourceError as error:
+        raise SourceError(f"{path.name}: {error}") from error
+
+
+def is_reference(path: Path) -> bool:
+    """Say whether a YAML file refers to a model, be it in a wrong way."""
+    try:
+        return path.stat().st_size <= _LARGEST_YAML_BYTES and "source" in read_mapping(path)
+    except (OSError, MappingError):
+        return False
+
+
+def absence(options: Path, folder: Path, stem: str | None = None) -> str | None:
+    """Say that the file that a `model.yaml` refers to is not in `folder`, and how it gets there.
+
+    With a `stem` it would have that name there. None where the YAML refers to nothing.
+    """
+    if not is_reference(options):
+        return None
+    try:
+        source = source_in(options)
+    except SourceError as error:
+        return str(error)
+    if source is None:
+        return None
+    name = target_of(source, folder, stem).name
+    return f"{name} is not here yet ({source.text}); slipway fetch brings it"
+
+
+def target_of(source: Source, folder: Path, stem: str | None = None) -> Path:
+    """Return where the file belongs: under its own name, or another stem."""
+    name = source.file_name
+    return folder / (f"{stem}{PurePosixPath(name).suffix}" if stem else name)
+
+
+def _is_address(uri: str) -> bool:
+    try:
+        parts = urlsplit(uri)
+    except ValueError:
+        return False
+    name = _file_name(uri)
+    has_name = PurePosixPath(name).suffix.lower() in _SUFFIXES and not name.startswith(".")
+    return parts.scheme in SCHEMES and bool(parts.netloc) and has_name and uri.isprintable()
+
+
+def _file_name(uri: str) -> str:
+    """Return the last part of the path; a web address's may be written in escapes."""
+    parts = urlsplit(uri)
+    path = unquote(parts.path) if parts.scheme.startswith("http") else parts.path
+    return PurePosixPath(path).name

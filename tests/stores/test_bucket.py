@@ -1,0 +1,143 @@
+"""A model of 250 MB by way of a bucket: pushed, referred to, brought through cuts, and served."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import urllib.request
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import h5py
+import numpy as np
+import pytest
+import yaml
+
+from tests import parts
+from tests.chance import seed
+from tests.stores.cutting import cutting
+
+pytestmark = [pytest.mark.gcs, pytest.mark.slow]
+
+Slipway = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture(scope="module")
+def storage() -> str:
+    """Return where Cloud Storage is: a stand-in."""
+    return parts.told_by("STORAGE_EMULATOR_HOST", "a Cloud Storage")
+
+
+@pytest.fixture
+def bucket(storage: str) -> str:
+    """Return a new bucket."""
+    name = f"models-{uuid.uuid4().hex[:8]}"
+    request = urllib.request.Request(
+        f"{storage}/storage/v1/b?project=lab",
+        json.dumps({"name": name}).encode(),
+        {"Content-Type": "application/json"},
+    )
+    urllib.request.urlopen(request, timeout=30).close()
+    return name
+
+
+def _objects(storage: str, bucket: str) -> list[dict[str, str]]:
+    url = f"{storage}/storage/v1/b/{bucket}/o"
+    with urllib.request.urlopen(url, timeout=30) as answer:
+        items: list[dict[str, str]] = json.load(answer).get("items", [])
+        return items
+
+
+@pytest.fixture(scope="module")
+def large(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the demo's weights as a training saves them: with as much of its optimizer's state."""
+    path = tmp_path_factory.mktemp("large") / "mask_rcnn_kite_0030.h5"
+    path.write_bytes((root / "models/shapes/1/shapes.h5").read_bytes())
+    with h5py.File(path, "r+") as file:
+        state = np.random.default_rng(seed()).integers(0, 1 << 32, 60 << 20, np.uint32)
+        file.create_group("optimizer_weights")["moments"] = state
+    assert path.stat().st_size > 250_000_000
+    return path
+
+
+@pytest.fixture
+def slipway(tmp_path: Path) -> Slipway:
+    """Return a function that runs the command over a repository of its own."""
+    (tmp_path / "models").mkdir()
+
+    def run(*words: object, **variables: str) -> subprocess.CompletedProcess[str]:
+        environment = os.environ | {
+            "MODEL_REPOSITORY": str(tmp_path / "models"),
+            # The stand-in asks nobody who they are.
+            "FSSPEC_GS_TOKEN": "anon",
+            **variables,
+        }
+        command = [sys.executable, "-m", "app.cli", *map(str, words)]
+        return subprocess.run(
+            command, env=environment, capture_output=True, text=True, check=False, timeout=300
+        )
+
+    return run
+
+
+def test_a_large_model_is_pushed_brought_through_cut_connections_and_served(
+    slipway: Slipway, large: Path, bucket: str, storage: str, root: Path, tmp_path: Path
+):
+    models, demo = tmp_path / "models", root / "models" / "shapes" / "1"
+    config = yaml.safe_load((demo / "model.yaml").read_text())["config"]
+    (models / "kite.yaml").write_text(f"# As it was trained.\n{yaml.safe_dump({'config': config})}")
+    photo = demo / "samples" / "scene-500.png"
+    push = ("push-model", large, f"gs://{bucket}/seen", "--name", "kite", "--photo", photo)
+    pushed = slipway(*push)
+    assert pushed.returncode == 0, pushed.stderr
+    (there,) = _objects(storage, bucket)
+    assert int(there["size"]) == large.stat().st_size
+    written = (models / "kite.yaml").read_text()
+    assert written.startswith("# As it was trained.\nconfig:")
+    source = yaml.safe_load(written)["source"]
+    assert source["uri"] == f"gs://{bucket}/{there['name']}"
+    assert f"next: git add {models / 'kite.yaml'}" in pushed.stdout
+
+    again = slipway(*push)
+    assert again.returncode == 0, again.stderr
+    assert f"{source['uri']} is there already" in again.stderr
+    assert (models / "kite.yaml").read_text() == written
+
+    address = urlsplit(storage)
+    with cutting(str(address.hostname), int(address.port or 80), 32 << 20, 6, seed()) as way:
+        here = f"http://127.0.0.1:{way.server_address[1]}"
+        fetched = slipway("fetch", STORAGE_EMULATOR_HOST=here)
+        assert way.cuts == []
+    assert fetched.returncode == 0, fetched.stderr
+    assert (models / "kite.h5").read_bytes() == large.read_bytes()
+    assert (models / ".gitignore").read_text() == "/kite.h5\n"
+    checked = slipway("check")
+    assert checked.returncode == 0, checked.stdout
+    assert "1 golden, " in checked.stdout
+
+
+def test_a_model_that_cannot_be_served_is_not_pushed(
+    slipway: Slipway, bucket: str, storage: str, root: Path, tmp_path: Path
+):
+    (tmp_path / "models" / "kite.labels.txt").write_text("one\ntwo\n")
+    weights = root / "models/shapes/1/shapes.h5"
+    pushed = slipway("push-model", weights, "--name", "kite", gcp_bucket_name=bucket)
+    assert pushed.returncode == 1
+    assert pushed.stderr.splitlines()[-1].startswith("slipway: kite cannot be served: ")
+    assert "labels" in pushed.stderr
+    assert _objects(storage, bucket) == []
+    assert not (tmp_path / "models" / "kite.yaml").exists()
+
+
+def test_a_version_is_pushed_to_a_folder_of_its_own(
+    slipway: Slipway, bucket: str, root: Path, tmp_path: Path
+):
+    weights = root / "models/shapes/1/shapes.h5"
+    pushed = slipway("push-model", weights, f"gs://{bucket}", "--name", "kite", "--version", "3")
+    assert pushed.returncode == 0, pushed.stderr
+    assert slipway("fetch").returncode == 0
+    assert (tmp_path / "models/kite/3/shapes.h5").read_bytes() == weights.read_bytes()
