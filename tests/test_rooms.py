@@ -25,8 +25,9 @@ def _sources() -> list[Path]:
 
 def _rooms() -> list[str]:
     packages = {path.parent for path in _sources() if path.parts[len(ROOT.parts)] != "tests"}
-    others = {ROOT / name for name in ("docs", "kubernetes", "models", "tests")}
-    return sorted(str(room.relative_to(ROOT)) for room in packages | others)
+    others = {ROOT / name for name in ("docs", "kubernetes", "models", "terraform", "tests")}
+    infrastructure = {path.parent for path in (ROOT / "terraform").glob("*/*/main.tf")}
+    return sorted(str(room.relative_to(ROOT)) for room in packages | others | infrastructure)
 
 
 def _functions(source: Path) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:

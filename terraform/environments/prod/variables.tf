@@ -1,0 +1,173 @@
+variable "project" {
+  description = "The id of the Google Cloud project. It exists, and a billing account is linked to it."
+  type        = string
+
+  validation {
+    condition     = can(regex("^[a-z][a-z0-9-]{4,28}[a-z0-9]$", var.project))
+    error_message = "project = \"${var.project}\": must be a project's id, 6 to 30 of a-z, 0-9 and -."
+  }
+}
+
+variable "region" {
+  description = "The region of all parts that have one."
+  type        = string
+  default     = "europe-west1"
+
+  validation {
+    condition     = can(regex("^[a-z]+-[a-z]+[0-9]+$", var.region))
+    error_message = "region = \"${var.region}\": must be a region, such as europe-west1, not a zone."
+  }
+}
+
+variable "prefix" {
+  description = "What names begin with, where the project is shared, such as team-."
+  type        = string
+  default     = ""
+}
+
+variable "github" {
+  description = "The repository that is pushed to, once Cloud Build's GitHub app sees it; null: no trigger yet."
+  type = object({
+    owner = string
+    name  = string
+  })
+  default = null
+}
+
+variable "connected_repository" {
+  description = "In place of github: a repository of a connection of the second generation, by its whole id."
+  type        = string
+  default     = null
+}
+
+variable "build_region" {
+  description = "Where builds run: global, or a region; with connected_repository its region."
+  type        = string
+  default     = "global"
+}
+
+variable "make_topic" {
+  description = "Whether the topic cloud-builds is made; false where the project has it already."
+  type        = bool
+  default     = true
+}
+
+variable "alert_email" {
+  description = "Who is told of what goes wrong; null: nobody."
+  type        = string
+  default     = null
+}
+
+variable "branch" {
+  description = "Which branches a push to is built, as a regular expression."
+  type        = string
+  default     = "^main$"
+}
+
+variable "mode" {
+  description = "The cluster's nodes: autopilot, or standard with pools of our own."
+  type        = string
+  default     = "autopilot"
+}
+
+variable "zone" {
+  description = "For a standard cluster in one zone; null: in all zones of the region."
+  type        = string
+  default     = null
+}
+
+variable "pool" {
+  description = "The nodes of a standard cluster."
+  type = object({
+    machine_type = optional(string, "e2-standard-4")
+    min          = optional(number, 1)
+    max          = optional(number, 6)
+    spot         = optional(bool, false)
+  })
+  default = {}
+}
+
+variable "gpu" {
+  description = "A pool with GPUs in a standard cluster, empty until a pod asks; null: none."
+  type = object({
+    type         = string
+    count        = optional(number, 1)
+    machine_type = string
+    max          = optional(number, 1)
+    spot         = optional(bool, false)
+  })
+  default = null
+}
+
+variable "release_channel" {
+  description = "How soon a new Kubernetes comes."
+  type        = string
+  default     = "REGULAR"
+}
+
+variable "nat" {
+  description = "Whether nodes may call the internet, beyond Google's own services."
+  type        = bool
+  default     = false
+}
+
+variable "proxy_only_range" {
+  description = "Addresses for a Gateway inside of the network, such as 10.40.0.0/24; null: none."
+  type        = string
+  default     = null
+}
+
+variable "expose" {
+  description = "Opens the way in from the internet: a domain, and whom it lets in. Null: closed."
+  type = object({
+    domain              = string
+    allow               = optional(list(string), [])
+    iap_members         = optional(set(string), [])
+    requests_per_minute = optional(number)
+  })
+  default = null
+}
+
+variable "deletion_protection" {
+  description = "Whether destroy refuses to delete cluster, models and predictions, until this is applied as false."
+  type        = bool
+  default     = true
+}
+
+variable "rows_days" {
+  description = "How long rows of predictions are kept; null: for ever."
+  type        = number
+  default     = null
+}
+
+variable "targets" {
+  description = "Several targets of onNewImage in place of this one cluster, as docs/rollout.md has them."
+  type        = list(map(string))
+  default     = []
+}
+
+variable "rollout_settings" {
+  description = "Further settings of onNewImage, such as REFS or APPROVAL: docs/rollout.md."
+  type        = map(string)
+  default     = {}
+}
+
+variable "secrets_with_value" {
+  description = "Which secrets have a value by now: SLACK_WEBHOOK_URL, GITHUB_TOKEN."
+  type        = set(string)
+  default     = []
+
+  validation {
+    condition     = length(setsubtract(var.secrets_with_value, ["SLACK_WEBHOOK_URL", "GITHUB_TOKEN"])) == 0
+    error_message = "secrets_with_value = ${jsonencode(var.secrets_with_value)}: must be of SLACK_WEBHOOK_URL and GITHUB_TOKEN."
+  }
+}
+
+variable "budget" {
+  description = "An alert as a month's cost nears an amount; needs a right on the billing account. Null: none."
+  type = object({
+    billing_account = string
+    amount          = number
+  })
+  default = null
+}

@@ -1,0 +1,91 @@
+# What is kept: models, predictions, tokens; and the account with which the server comes to them.
+
+resource "google_storage_bucket" "models" {
+  #checkov:skip=CKV_GCP_62:Who reads a model is in Cloud Audit Logs, where they are switched on.
+  project                     = var.project
+  name                        = "${var.project}-${var.prefix}models"
+  location                    = var.region
+  uniform_bucket_level_access = true
+  public_access_prevention    = "enforced"
+  force_destroy               = !var.is_kept
+
+  # A model by reference means one file by its digest; one that is overwritten can be brought back.
+  versioning {
+    enabled = true
+  }
+  lifecycle_rule {
+    condition {
+      days_since_noncurrent_time = var.old_versions_days
+    }
+    action {
+      type = "Delete"
+    }
+  }
+}
+
+resource "google_bigquery_dataset" "ml_model" {
+  #checkov:skip=CKV_GCP_81:Google's own keys.
+  project                    = var.project
+  dataset_id                 = "${replace(var.prefix, "-", "_")}ml_model"
+  location                   = var.region
+  description                = "What the server predicted."
+  delete_contents_on_destroy = !var.is_kept
+}
+
+# The server's tests read the same file: it cannot send a row that does not fit.
+resource "google_bigquery_table" "prediction" {
+  #checkov:skip=CKV_GCP_80:Google's own keys.
+  #checkov:skip=CKV_GCP_121:is_kept says so: on in prod, off where all is to be taken back.
+  project             = var.project
+  dataset_id          = google_bigquery_dataset.ml_model.dataset_id
+  table_id            = "prediction"
+  description         = "One row an instance that was found, or a prediction that found none."
+  deletion_protection = var.is_kept
+  schema              = file("${path.module}/prediction.schema.json")
+
+  time_partitioning {
+    type          = "DAY"
+    field         = "created_at"
+    expiration_ms = var.rows_days == null ? null : var.rows_days * 24 * 3600 * 1000
+  }
+}
+
+# The server: pods of ml-model act as it, without a key.
+resource "google_service_account" "server" {
+  project      = var.project
+  account_id   = "${var.prefix}ml-model"
+  display_name = "The server ml-model"
+}
+
+resource "google_service_account_iam_member" "server" {
+  service_account_id = google_service_account.server.name
+  role               = "roles/iam.workloadIdentityUser"
+  member             = "serviceAccount:${var.workload_pool}[${var.namespace}/ml-model]"
+}
+
+resource "google_storage_bucket_iam_member" "server" {
+  bucket = google_storage_bucket.models.name
+  role   = "roles/storage.objectViewer"
+  member = "serviceAccount:${google_service_account.server.email}"
+}
+
+resource "google_bigquery_dataset_iam_member" "server" {
+  project    = var.project
+  dataset_id = google_bigquery_dataset.ml_model.dataset_id
+  role       = "roles/bigquery.dataEditor"
+  member     = "serviceAccount:${google_service_account.server.email}"
+}
+
+# Where tokens go. Their values are added by hand: one that Terraform knew would lie in its state.
+resource "google_secret_manager_secret" "token" {
+  for_each = {
+    SLACK_WEBHOOK_URL = "slack-webhook-url"
+    GITHUB_TOKEN      = "github-token"
+  }
+
+  project   = var.project
+  secret_id = "${var.prefix}${each.value}"
+  replication {
+    auto {}
+  }
+}
