@@ -100,7 +100,7 @@ variable "branch" {
   default     = "^main$"
 
   validation {
-    condition     = can(regex(var.branch, "")) && startswith(var.branch, "^") && endswith(var.branch, "$")
+    condition     = can(regexall(var.branch, "")) && startswith(var.branch, "^") && endswith(var.branch, "$")
     error_message = "branch = \"${var.branch}\": must be a regular expression of the whole name: ^…$."
   }
 }

@@ -86,7 +86,7 @@ run "everything_is_told_to_the_same_person" {
       for policy in concat(
         [google_monitoring_alert_policy.rolled_back, google_monitoring_alert_policy.dead_letters],
         values(google_monitoring_alert_policy.promise),
-      ) : policy.notification_channels == [google_monitoring_notification_channel.email[0].id]
+      ) : one(policy.notification_channels) == google_monitoring_notification_channel.email[0].id
     ])
     error_message = "a policy tells nobody"
   }
