@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.parts import command, told_by
-from tests.terraform.terraform import FOLDERS, ROOT, Terraform
+from tests.terraform.terraform import ENVIRONMENTS, MODULES, ROOT, Terraform
 
 
 @pytest.fixture(scope="session")
@@ -29,9 +29,13 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return copied / "terraform"
 
 
-@pytest.fixture(scope="module", params=FOLDERS)
-def folder(request: pytest.FixtureRequest, copy: Path, terraform: Terraform) -> Path:
-    """Return each module and each root in turn, initialised."""
-    path = copy / request.param
-    terraform.run(path, "init", "-backend=false")
-    return path
+@pytest.fixture(scope="module", params=MODULES)
+def module(request: pytest.FixtureRequest, copy: Path, terraform: Terraform) -> Path:
+    """Return each module in turn, initialised."""
+    return terraform.initialised(copy / request.param)
+
+
+@pytest.fixture(scope="module", params=ENVIRONMENTS)
+def environment(request: pytest.FixtureRequest, copy: Path, terraform: Terraform) -> Path:
+    """Return each root in turn, initialised."""
+    return terraform.initialised(copy / request.param)

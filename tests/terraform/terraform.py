@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from collections.abc import Container
 from dataclasses import dataclass
@@ -28,6 +29,18 @@ class Terraform:
 
     path: str
     plugins: Path
+
+    def initialised(self, folder: Path) -> Path:
+        """Return a folder that the other commands can be run in."""
+        self.run(folder, "init", "-backend=false")
+        return folder
+
+    def passed(self, folder: Path) -> int:
+        """Run the folder's own tests and return how many passed; none may fail."""
+        told = self.run(folder, "test")
+        passed = re.search(r"Success! (\d+) passed, 0 failed\.", told)
+        assert passed is not None, told[-3000:]
+        return int(passed[1])
 
     def run(self, folder: Path, *words: str, exits: Container[int] = (0,)) -> str:
         """Run it and return what it printed; another exit status is the test's failure."""

@@ -28,7 +28,8 @@ def test_every_variable_has_a_type_and_says_what_it_is(folder: str):
 
 @pytest.mark.parametrize("folder", FOLDERS)
 def test_what_refuses_a_value_names_the_variable_and_the_value(folder: str):
-    for name, block in _blocks((TERRAFORM / folder / "variables.tf").read_text(), "variable").items():
+    variables = _blocks((TERRAFORM / folder / "variables.tf").read_text(), "variable")
+    for name, block in variables.items():
         for message in re.findall(r"error_message = \"(.*)\"$", block, re.MULTILINE):
             assert message.startswith(f"{name} = "), message
             assert f"var.{name}" in message

@@ -1,10 +1,6 @@
 terraform {
   required_version = ">= 1.7"
   required_providers {
-    archive = {
-      source  = "hashicorp/archive"
-      version = ">= 2.4"
-    }
     # The tests hold this to the schema of 6.50.
     google = {
       source  = "hashicorp/google"

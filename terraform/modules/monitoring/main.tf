@@ -184,8 +184,11 @@ resource "google_billing_budget" "month" {
       threshold_percent = threshold_rules.value
     }
   }
-  all_updates_rule {
-    monitoring_notification_channels = local.channels
-    disable_default_iam_recipients   = false
+  # Besides the billing account's own administrators.
+  dynamic "all_updates_rule" {
+    for_each = length(local.channels) == 0 ? [] : [local.channels]
+    content {
+      monitoring_notification_channels = all_updates_rule.value
+    }
   }
 }

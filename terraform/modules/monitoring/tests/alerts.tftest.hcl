@@ -130,6 +130,13 @@ run "a_budget_is_told_before_it_is_spent" {
     condition     = toset(one(google_billing_budget.month[0].budget_filter).projects) == toset(["projects/1234"])
     error_message = "other projects' costs are counted"
   }
+  assert {
+    condition = (
+      one(one(google_billing_budget.month[0].all_updates_rule).monitoring_notification_channels) ==
+      google_monitoring_notification_channel.email[0].id
+    )
+    error_message = "the budget is told to administrators alone"
+  }
 }
 
 run "no_budget_is_made_unasked" {
