@@ -77,12 +77,12 @@ def test_the_image_is_listed_so_that_its_digest_is_reported(build: Any):
 
 
 def test_the_image_is_the_one_that_the_cluster_begins_with(build: Any):
-    """By its path alone: region and project are whoever's they are."""
+    """By its path alone: region and project are whoever's they are, and so is a prefix."""
     project = yaml.safe_load((ROOT / "kubernetes/overlays/gke/project.yaml").read_text())["data"]
     folder, _, name = build.images[0].partition(":$")[0].partition("/${_REPOSITORY}/")
     assert folder.count("/") == 1
     repository = build.substitutions["_REPOSITORY"]
-    assert re.fullmatch(rf"[^/]+/[^/]+/{repository}/{name}:main", project["image"])
+    assert re.fullmatch(rf"[^/]+/[^/]+/([a-z0-9]+-)?{repository}/{name}:main", project["image"])
 
 
 def test_its_provenance_is_asked_for_by_an_account_of_its_own(build: Any):

@@ -15,6 +15,8 @@ from tests.terraform.terraform import ROOT, Terraform
 
 pytestmark = pytest.mark.terraform
 
+EVERYTHING = str(Path(__file__).with_name("everything.tfvars"))
+
 
 def test_a_root_is_valid(environment: Path, terraform: Terraform):
     assert "The configuration is valid" in terraform.run(environment, "validate")
@@ -24,8 +26,18 @@ def test_a_root_holds_what_its_tests_promise(environment: Path, terraform: Terra
     assert terraform.passed(environment) >= 5
 
 
-def test_the_four_commands_make_all_once_and_take_all_back(environment: Path, terraform: Terraform):
-    variables = f"-var-file={environment.name}-variables-file.tfvars"
+@pytest.mark.parametrize(
+    ("root", "file"),
+    [
+        pytest.param("demo", "demo-variables-file.tfvars", id="demo"),
+        pytest.param("prod", "prod-variables-file.tfvars", id="prod"),
+        pytest.param("prod", EVERYTHING, id="prod with all that it can be asked for"),
+    ],
+)
+def test_the_four_commands_make_all_once_and_take_all_back(
+    copy: Path, terraform: Terraform, root: str, file: str
+):
+    environment, variables = copy / "environments" / root, f"-var-file={file}"
     terraform.run(environment, "init")
     assert "0 to change, 0 to destroy" in terraform.run(environment, "plan", variables)
 
