@@ -11,12 +11,29 @@ variables {
 
 override_resource {
   target = module.data.google_service_account.server
-  values = { email = "ml-model@some-project.iam.gserviceaccount.com" }
+  values = {
+    email = "ml-model@some-project.iam.gserviceaccount.com"
+    id    = "projects/some-project/serviceAccounts/ml-model@some-project.iam.gserviceaccount.com"
+    name  = "projects/some-project/serviceAccounts/ml-model@some-project.iam.gserviceaccount.com"
+  }
 }
 
 override_resource {
   target = module.deployer.google_service_account.onnewimage
-  values = { email = "onnewimage@some-project.iam.gserviceaccount.com" }
+  values = {
+    email = "onnewimage@some-project.iam.gserviceaccount.com"
+    id    = "projects/some-project/serviceAccounts/onnewimage@some-project.iam.gserviceaccount.com"
+    name  = "projects/some-project/serviceAccounts/onnewimage@some-project.iam.gserviceaccount.com"
+  }
+}
+
+override_resource {
+  target = module.deployer.google_service_account.push
+  values = {
+    email = "onnewimage-push@some-project.iam.gserviceaccount.com"
+    id    = "projects/some-project/serviceAccounts/onnewimage-push@some-project.iam.gserviceaccount.com"
+    name  = "projects/some-project/serviceAccounts/onnewimage-push@some-project.iam.gserviceaccount.com"
+  }
 }
 
 run "the_manifests_are_told_what_was_made" {

@@ -6,6 +6,15 @@ variables {
   workload_pool = "some-project.svc.id.goog"
 }
 
+override_resource {
+  target = google_service_account.server
+  values = {
+    email = "ml-model@some-project.iam.gserviceaccount.com"
+    id    = "projects/some-project/serviceAccounts/ml-model@some-project.iam.gserviceaccount.com"
+    name  = "projects/some-project/serviceAccounts/ml-model@some-project.iam.gserviceaccount.com"
+  }
+}
+
 run "a_model_that_was_overwritten_can_be_brought_back" {
   assert {
     condition     = one(google_storage_bucket.models.versioning).enabled

@@ -11,6 +11,33 @@ variables {
   images_repository = "slipway"
 }
 
+override_resource {
+  target = google_service_account.onnewimage
+  values = {
+    email = "onnewimage@some-project.iam.gserviceaccount.com"
+    id    = "projects/some-project/serviceAccounts/onnewimage@some-project.iam.gserviceaccount.com"
+    name  = "projects/some-project/serviceAccounts/onnewimage@some-project.iam.gserviceaccount.com"
+  }
+}
+
+override_resource {
+  target = google_service_account.function_build
+  values = {
+    email = "onnewimage-build@some-project.iam.gserviceaccount.com"
+    id    = "projects/some-project/serviceAccounts/onnewimage-build@some-project.iam.gserviceaccount.com"
+    name  = "projects/some-project/serviceAccounts/onnewimage-build@some-project.iam.gserviceaccount.com"
+  }
+}
+
+override_resource {
+  target = google_service_account.push
+  values = {
+    email = "onnewimage-push@some-project.iam.gserviceaccount.com"
+    id    = "projects/some-project/serviceAccounts/onnewimage-push@some-project.iam.gserviceaccount.com"
+    name  = "projects/some-project/serviceAccounts/onnewimage-push@some-project.iam.gserviceaccount.com"
+  }
+}
+
 run "it_is_told_what_docs_rollout_md_says_that_it_needs" {
   assert {
     condition = one(google_cloudfunctions2_function.onnewimage.service_config).environment_variables == tomap({
