@@ -24,7 +24,7 @@ fail() {
 
 overlay=${1:-}
 [ -f "$here/overlays/$overlay/kustomization.yaml" ] ||
-    fail "there is no overlay '$overlay'" "kubernetes/apply.sh local, gke or plain"
+    fail "there is no overlay '$overlay'" "kubernetes/apply.sh local, gke, gke-open or plain"
 command -v kubectl >/dev/null || fail "kubectl is not here" "install it: https://kubernetes.io/docs/tasks/tools"
 
 live=$(kubectl -n "$namespace" get deployment ml-model --ignore-not-found \
@@ -47,9 +47,11 @@ if [ -n "$image" ]; then
     patch: '[{"op": "replace", "path": "/spec/template/spec/containers/0/image", "value": "$image"}]'
 YAML
 fi
+named=$(kubectl kustomize "$here/overlays/$overlay") ||
+    fail "kustomize cannot render it" "kubectl 1.27 or newer; kubectl version --client says which this is"
 for key in gcp_bucket_name bigquery_dataset; do
     there=$(kubectl -n "$namespace" get configmap ml-model-config --ignore-not-found -o "jsonpath={.data.$key}")
-    grep -qs "^  $key: [^\"]" "$here/overlays/$overlay/project.yaml" && there=
+    grep -q "^  $key: \"\"$" <<<"$named" || there=
     case $there in
         "" | *[!A-Za-z0-9._-]*) ;;
         *)

@@ -31,6 +31,7 @@ def kubectl() -> str:
         "base",
         pytest.param("overlays/local", marks=pytest.mark.kubectl),
         pytest.param("overlays/gke", marks=pytest.mark.kubectl),
+        pytest.param("overlays/gke-open", marks=pytest.mark.kubectl),
     ]
 )
 def manifests(request: pytest.FixtureRequest) -> Manifests:
@@ -42,5 +43,5 @@ def manifests(request: pytest.FixtureRequest) -> Manifests:
 
 @pytest.fixture
 def gke(kubectl: str) -> Manifests:
-    """Return what is applied to a GKE cluster."""
-    return rendered(kubectl, KUBERNETES / "overlays" / "gke")
+    """Return what is applied to a GKE cluster that may be reached from outside."""
+    return rendered(kubectl, KUBERNETES / "overlays" / "gke-open")

@@ -37,7 +37,7 @@ def test_all_components_together_can_be_added_to_the_base(kubectl: str):
     assert len(names) == len(set(names))
 
 
-@pytest.mark.parametrize("overlay", ["overlays/local", "overlays/gke"])
+@pytest.mark.parametrize("overlay", ["overlays/local", "overlays/gke", "overlays/gke-open"])
 def test_a_key_can_stand_in_for_workload_identity_anywhere(kubectl: str, overlay: str):
     built = rendered_with(kubectl, overlay, ["service-account-key"])
     (volume,) = [one for one in built.pod["spec"]["volumes"] if "secret" in one]
@@ -60,6 +60,12 @@ def test_what_differs_from_project_to_project_is_taken_from_one_file(gke: Manife
     for name in ("gcp_bucket_name", "bigquery_dataset"):
         assert gke.settings[name] == project[name] != ""
     assert [one["metadata"]["name"] for one in gke.of("ConfigMap")] == ["ml-model-config"]
+
+
+def test_nothing_leads_into_the_cluster_unless_it_is_asked_for(kubectl: str):
+    closed = rendered_with(kubectl, "overlays/gke", [])
+    assert not {"Gateway", "HTTPRoute", "Ingress"} & {one["kind"] for one in closed.objects}
+    assert closed.one("Service")["spec"].get("type", "ClusterIP") == "ClusterIP"
 
 
 def test_the_load_balancer_asks_whether_a_model_is_ready(gke: Manifests):
@@ -128,7 +134,7 @@ def test_the_route_leads_from_the_gateway_to_the_service(gke: Manifests):
 
 
 def test_https_takes_the_place_of_http(kubectl: str):
-    built = rendered_with(kubectl, "overlays/gke", ["gateway-https"])
+    built = rendered_with(kubectl, "overlays/gke-open", ["gateway-https"])
     gateway = built.one("Gateway")
     (listener,) = gateway["spec"]["listeners"]
     assert (listener["protocol"], listener["port"]) == ("HTTPS", 443)
@@ -152,7 +158,7 @@ def test_pods_are_added_by_requests_in_flight_first_and_cpu_second(gke: Manifest
     assert second["resource"]["name"] == "cpu"
 
 
-@pytest.mark.parametrize("overlay", ["overlays/local", "overlays/gke"])
+@pytest.mark.parametrize("overlay", ["overlays/local", "overlays/gke", "overlays/gke-open"])
 def test_an_overlay_puts_everything_into_one_namespace(kubectl: str, overlay: str):
     built = rendered_with(kubectl, overlay, [])
     (namespace,) = built.of("Namespace")
