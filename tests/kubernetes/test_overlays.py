@@ -68,6 +68,25 @@ def test_nothing_leads_into_the_cluster_unless_it_is_asked_for(kubectl: str):
     assert closed.one("Service")["spec"].get("type", "ClusterIP") == "ClusterIP"
 
 
+def test_a_pod_reaches_the_metadata_server_at_every_port_that_it_may_have(gke: Manifests):
+    policy = gke.one("NetworkPolicy", "ml-model-to-google")["spec"]
+    ports = {
+        (peer["ipBlock"]["cidr"], port["port"])
+        for rule in policy["egress"]
+        for peer in rule["to"]
+        for port in rule["ports"]
+    }
+    # "network-policy" in GKE's documentation: with Dataplane V2 the first two, without the others.
+    first, second = "169.254.169.254/32", "169.254.169.252/32"
+    assert {(first, 80), (first, 8080), (second, 987), (second, 988)} <= ports
+
+
+def test_autopilot_has_no_limit_to_lower(gke: Manifests):
+    resources = gke.container["resources"]
+    for name in set(resources["limits"]) & set(resources["requests"]):
+        assert resources["limits"][name] == resources["requests"][name]
+
+
 def test_the_load_balancer_asks_whether_a_model_is_ready(gke: Manifests):
     policy = gke.one("HealthCheckPolicy")["spec"]
     assert policy["default"]["config"]["httpHealthCheck"]["requestPath"] == "/readyz"
