@@ -13,6 +13,8 @@ from typing import Any
 
 import yaml
 
+from tests.image.containers import ImageTool
+
 CONFIGURATION = yaml.safe_load((Path(__file__).parents[2] / "cloudbuild.yaml").read_text())
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 REPOSITORY = "my-project/slipway/ml-model"
@@ -43,6 +45,23 @@ class Builder:
             text=True,
             check=False,
         )
+
+    def run_in_its_image(self, name: str, tool: ImageTool, folder: Path) -> None:
+        """Run a step's script in the image that it names, the workspace its working directory.
+
+        As a step of a build, because those reach what packages come from.
+        """
+        (step,) = [step for step in CONFIGURATION["steps"] if step["id"] == name]
+        assert step["name"] == "${_BASE}"
+        folder.mkdir()
+        (folder / "script").write_text(step["script"])
+        (folder / "Steps").write_text(
+            f"FROM {_BASE} AS step\nCOPY script /\nRUN cd /workspace && bash /script\n"
+            "FROM scratch\nCOPY --from=step /etc/hostname /\n"
+        )
+        volume = f"{self.workspace}:/workspace"
+        options = ("--layers=false", "--network=host", "--volume", volume)
+        tool.ask("build", *options, "-f", str(folder / "Steps"), str(folder))
 
     def _substituted(self, text: str, values: dict[str, str]) -> str:
         """Substitute as Cloud Build does: what is not known becomes nothing."""

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import re
-import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,6 +13,7 @@ import pytest
 
 from tests import parts
 from tests.app.api.server import free_port
+from tests.checkout import copy_of
 from tests.image.containers import ImageTool
 
 pytestmark = pytest.mark.machine
@@ -61,30 +59,9 @@ QUICK_TESTS = (
 
 @pytest.fixture(scope="session")
 def checkout(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a copy of what git would check out, as it stands in the working tree.
-
-    A user's: with the edits of docs/by-hand.md made, and without what `gcloud` does not send of it.
-    """
-    folder = tmp_path_factory.mktemp("checkout") / "slipway"
-    listed = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-        cwd=root,
-        capture_output=True,
-        check=True,
-    )
-    there = b"\0".join(
-        name for name in listed.stdout.split(b"\0") if name and (root / name.decode()).is_file()
-    )
-    folder.mkdir()
-    copy = "tar --null --files-from=- -c | tar -x -C " + str(folder)
-    subprocess.run(["sh", "-c", copy], cwd=root, input=there, check=True)
-    for name in (".dockerignore", ".gitignore"):
-        (folder / name).unlink()
-    (edit,) = re.findall(r"^sed -i .+$", (root / "docs" / "by-hand.md").read_text(), re.M)
-    theirs = {**os.environ, "PROJECT": "acme-vision", "REGION": "us-central1"}
-    subprocess.run(["sh", "-c", edit], cwd=folder, env=theirs, check=True)
-    edited = (folder / "kubernetes" / "overlays" / "gke" / "project.yaml").read_text()
-    assert "us-central1-docker.pkg.dev/acme-vision/" in edited
+    """Return a user's copy, of which the build gets all."""
+    folder = copy_of(root, tmp_path_factory.mktemp("checkout") / "slipway")
+    (folder / ".dockerignore").unlink()
     return folder
 
 

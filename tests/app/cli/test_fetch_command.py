@@ -69,6 +69,16 @@ def test_what_is_here_is_not_asked_for_again(run: Run, models: Models, store: We
     assert store.asked == []
 
 
+def test_it_imports_nothing_that_its_own_lock_does_not_have():
+    code = """import sys
+before = set(sys.modules)
+import app.cli.fetch
+print(*{name.partition(".")[0] for name in set(sys.modules) - before})"""
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    known = sys.stdlib_module_names | {"app", "yaml", "cython_runtime"}
+    assert {name for name in ran.stdout.split() if not name.startswith("_")} <= known
+
+
 def test_a_repository_without_references_has_nothing_to_bring(run: Run, models: Models):
     assert run("fetch") == (0, "", "")
 
