@@ -20,6 +20,7 @@ from rollout.errors import BadEventError, PermanentError, TransientError
 from rollout.event import BuildReport, Command
 from rollout.execution import Execution, Options, Outcome
 from rollout.gcp import GoogleApis
+from rollout.registry import Registry
 from rollout.settings import Settings
 from rollout.state import Phase
 from rollout.targets import Target
@@ -36,6 +37,9 @@ class Delivery:
         self._apis = GoogleApis()
         self.targets = settings.targets
         self._announcer = notify.from_settings(settings)
+        self._registry = Registry(
+            self._apis, settings.artifact_registry_endpoint, settings.image_tags
+        )
         self._clusters: dict[Target, Cluster] = {}
         self._connecting = threading.Lock()
         self.builds = CloudBuild(
@@ -159,4 +163,4 @@ class Delivery:
                     target, self._apis, self._settings.container_endpoint
                 )
             cluster = self._clusters[target]
-        return Execution(cluster, target, self._settings, self._announcer)
+        return Execution(cluster, target, self._settings, self._announcer, self._registry)

@@ -19,6 +19,10 @@ class BadEventError(PermanentError):
     """A message that nobody can make sense of."""
 
 
+class NotFoundError(PermanentError):
+    """What was asked for is not there."""
+
+
 class TransientError(RolloutError):
     """It may succeed later: raised out of the function, so that Pub/Sub delivers it again."""
 

@@ -16,8 +16,9 @@ from rollout import log, patch
 from rollout.build import Build, Image, digest_of
 from rollout.cluster import Cluster
 from rollout.decision import FOREIGN, TOLD, Action, Circumstances, Decision, decide
-from rollout.errors import ConflictError, TransientError
+from rollout.errors import ConflictError, RolloutError, TransientError
 from rollout.notify import Announcer, Transition
+from rollout.registry import Registry
 from rollout.settings import Settings
 from rollout.snapshot import Json, Snapshot
 from rollout.state import Phase, State
@@ -61,12 +62,18 @@ class Execution:
     """Rolls one build out on one target; used once."""
 
     def __init__(
-        self, cluster: Cluster, target: Target, settings: Settings, announcer: Announcer
+        self,
+        cluster: Cluster,
+        target: Target,
+        settings: Settings,
+        announcer: Announcer,
+        registry: Registry,
     ) -> None:
         self._cluster = cluster
         self.target = target
         self._settings = settings
         self._announcer = announcer
+        self._registry = registry
         self._started = time.monotonic()
         self._template_age = TemplateAge()
 
@@ -203,6 +210,7 @@ class Execution:
         changed = self._cluster.patch(snapshot, patch.note(snapshot, state))
         self._log("live", f"{state.image} is live", state.build_id, image=state.image)
         self._announce(Snapshot(changed), "live", state, f"{state.image} is live")
+        self._tag(state)
         return self._outcome("live", "complete", f"{state.image} is live", state.image)
 
     def _restore(self, snapshot: Snapshot, progress: Progress) -> Outcome:
@@ -215,6 +223,7 @@ class Execution:
         if good:
             fate = "is refused" if is_images_fault else "is not to blame and may come again"
             kind, detail = "rolled-back", f"{good} is back, {digest_of(failed.image)} {fate}"
+            detail += self._warning_of(good)
         else:
             kind, detail = "failed", f"{failed.image} stays, since nothing good before it is known"
             if self.target.on_failure == "report":
@@ -240,7 +249,8 @@ class Execution:
             if self._settings.dry_run:
                 return self._outcome("planned", "by-hand", f"{good} would come back", good)
             self._log("rolled-back", reason, state.build_id, "WARNING", restored=good)
-            self._announce(changed, "rolled-back", state, f"{reason}; {good} is back")
+            detail = f"{reason}; {good} is back{self._warning_of(good)}"
+            self._announce(changed, "rolled-back", state, detail)
             self._await_restored(state)
             return self._outcome("rolled-back", "by-hand", f"{good} is back", good)
 
@@ -279,6 +289,20 @@ class Execution:
     def carry_on(self, build_id: str) -> Outcome:
         """Go on watching a rollout that was left alone."""
         return self._watch(build_id)
+
+    def _tag(self, state: State) -> None:
+        """Have the registry keep what serves, and what would come back; no rollout fails by it."""
+        try:
+            self._registry.tag(live=state.image, previous=state.previous_image)
+        except RolloutError as error:
+            message = f"the tags live and previous are not moved: {error}"
+            self._log("not-tagged", message, state.build_id, "WARNING")
+
+    def _warning_of(self, good: str) -> str:
+        """Return a word of warning where the image that comes back cannot be pulled any more."""
+        if not self._registry.lacks(good):
+            return ""
+        return ", but it is gone from the registry: pods on nodes that do not have it cannot start"
 
     def _await_restored(self, failed: State) -> None:
         """Say when the old image serves alone again, if there is time left to see it."""

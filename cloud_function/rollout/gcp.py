@@ -17,7 +17,7 @@ import google.auth.exceptions
 import google.auth.transport.urllib3
 import urllib3
 
-from rollout.errors import PermanentError, RolloutError, TransientError
+from rollout.errors import NotFoundError, PermanentError, RolloutError, TransientError
 from rollout.values import is_loopback
 
 AuthError = google.auth.exceptions.GoogleAuthError
@@ -31,7 +31,7 @@ _RETRIES = urllib3.Retry(total=2, backoff_factor=0.2, status_forcelist=(500, 502
 
 
 class GoogleApis:
-    """GETs with this service account's token; safe to share between threads."""
+    """Requests with this service account's token; safe to share between threads."""
 
     def __init__(self) -> None:
         self._http = urllib3.PoolManager()
@@ -61,13 +61,30 @@ class GoogleApis:
 
     def get(self, url: str, parameters: Mapping[str, str] | None = None) -> dict[str, Any]:
         """Return the JSON at `url`. Raises PermanentError for 400 and 404, else TransientError."""
+        return self.send("GET", url, None, parameters)
+
+    def send(
+        self,
+        method: str,
+        url: str,
+        body: Mapping[str, Any] | None,
+        parameters: Mapping[str, str] | None = None,
+    ) -> dict[str, Any]:
+        """Send JSON and return the JSON that comes. Raises as `get` does."""
         headers = {"Accept": "application/json"}
         if not is_loopback(url):
             headers["Authorization"] = f"Bearer {self.token()}"
+        if body is not None:
+            headers["Content-Type"] = "application/json"
         address = f"{url}?{urlencode(parameters)}" if parameters else url
         try:
             response = self._http.request(
-                "GET", address, headers=headers, timeout=_TIMEOUT, retries=_RETRIES
+                method,
+                address,
+                body=None if body is None else json.dumps(body),
+                headers=headers,
+                timeout=_TIMEOUT,
+                retries=_RETRIES,
             )
         except urllib3.exceptions.HTTPError as error:
             raise TransientError(f"{url} cannot be asked: {error}") from error
@@ -84,8 +101,10 @@ class GoogleApis:
 
 def failure(url: str, status: int, body: bytes) -> RolloutError:
     """Return what an answer that is none leads to: 400 and 404 would be the same for ever."""
-    kind = PermanentError if status in (400, 404) else TransientError
-    return kind(f"{url} answers {status}: {' '.join(_words(body).split())}")
+    told = f"{url} answers {status}: {' '.join(_words(body).split())}"
+    if status == 404:
+        return NotFoundError(told)
+    return PermanentError(told) if status == 400 else TransientError(told)
 
 
 def _words(body: bytes) -> str:

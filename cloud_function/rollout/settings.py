@@ -100,6 +100,23 @@ class Settings:
             "How long pods may be in trouble that can pass before the rollout has failed.",
         )
     )
+    image_tags: bool = field(
+        metadata=_variable(
+            "IMAGE_TAGS",
+            "0",
+            values.flag,
+            "Whether what is live, and what was before, is tagged live and previous in Artifact "
+            "Registry, and looked for there before it comes back.",
+        )
+    )
+    artifact_registry_endpoint: str = field(
+        metadata=_variable(
+            "ARTIFACT_REGISTRY_ENDPOINT",
+            "https://artifactregistry.googleapis.com",
+            values.url,
+            "Artifact Registry's API.",
+        )
+    )
     cloud_build_endpoint: str = field(
         metadata=_variable(
             "CLOUD_BUILD_ENDPOINT",

@@ -51,7 +51,7 @@ class Border:
                 self.end_headers()
                 self.wfile.write(data)
 
-            do_GET = do_POST = _take  # noqa: N815 - http.server looks them up by these names
+            do_GET = do_PATCH = do_POST = _take  # noqa: N815 - http.server looks them up by these names
 
             def log_message(self, *_: object) -> None:
                 """Say nothing."""
@@ -76,10 +76,13 @@ class Border:
 class BuildApi:
     """Cloud Build's API: builds by id, and the list of them, by the page, the newest first.
 
-    `odd` is listed before all builds.
+    `odd` is listed before all builds. Artifact Registry's too: `tags` by name, with the digest of
+    each, and the digests that are `gone`.
     """
 
     builds: dict[str, dict[str, Any]] = field(default_factory=dict)
+    tags: dict[str, str] = field(default_factory=dict)
+    gone: set[str] = field(default_factory=set)
     failing: int = 0
     odd: list[Any] = field(default_factory=list)
 
@@ -91,10 +94,25 @@ class BuildApi:
         if self.failing:
             return self.failing, {"error": {"message": "told to fail"}}
         path, _, query = request.path.partition("?")
+        if "/packages/" in path:
+            return self._image(request, path, query)
         if path.endswith("/builds"):
             return 200, self._page({name: texts[0] for name, texts in parse_qs(query).items()})
         found = self.builds.get(path.rpartition("/")[2])
         return (200, found) if found else (404, {"error": {"message": "no such build"}})
+
+    def _image(self, request: Request, path: str, query: str) -> Answer:
+        name = path.rpartition("/")[2]
+        if request.method == "GET":
+            return (
+                (404, {"error": {"message": "no such version"}}) if name in self.gone else (200, {})
+            )
+        if request.method == "POST":
+            (name,) = parse_qs(query)["tagId"]
+        elif name not in self.tags:
+            return 404, {"error": {"message": "no such tag"}}
+        self.tags[name] = request.body["version"].rpartition("/")[2]
+        return 200, request.body
 
     def _page(self, asked: dict[str, str]) -> dict[str, Any]:
         newest = sorted(self.builds.values(), key=lambda each: each["createTime"], reverse=True)

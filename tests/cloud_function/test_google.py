@@ -13,7 +13,13 @@ import pytest
 
 from rollout.cloud_build import CloudBuild
 from rollout.cluster import connect, gke_configuration
-from rollout.errors import BadEventError, PermanentError, RolloutError, TransientError
+from rollout.errors import (
+    BadEventError,
+    NotFoundError,
+    PermanentError,
+    RolloutError,
+    TransientError,
+)
 from rollout.gcp import GoogleApis
 from rollout.gke import Endpoint, locate
 from tests.app.api.server import free_port
@@ -192,7 +198,7 @@ def test_without_credentials_no_cluster_is_asked_for(monkeypatch: pytest.MonkeyP
     ("status", "kind"),
     [
         (400, PermanentError),
-        (404, PermanentError),
+        (404, NotFoundError),
         *((status, TransientError) for status in (403, 409, 429, 500, 503)),
     ],
 )

@@ -43,7 +43,12 @@ class Stage:
         site.kubectl("create", "namespace", site.name)
         try:
             with Border(self.build_api.answer) as border:
-                site.grant(self.folder, CLOUD_BUILD_ENDPOINT=border.url, **self.settings)
+                google = {
+                    "CLOUD_BUILD_ENDPOINT": border.url,
+                    "ARTIFACT_REGISTRY_ENDPOINT": border.url,
+                    "IMAGE_TAGS": "1",
+                }
+                site.grant(self.folder, **google, **self.settings)
                 if gate:
                     gate.lead(Path(site.environment["KUBECONFIG"]))
                 first = form.digest or registry.push(VERSION="first")

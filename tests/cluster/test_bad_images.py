@@ -68,6 +68,15 @@ def test_a_model_that_is_never_ready_gets_no_request_and_is_taken_back(
     assert "statuscode: 503" in described
 
 
+def test_an_image_that_comes_back_and_is_gone_from_the_registry_is_told(site: Site):
+    site.build_api.gone.add(site.image.rpartition("@")[2])
+    site.announced("bad", MISSING)
+    site.publish("bad")
+    assert site.outcomes(1)[0][0] == "rolled-back"
+    told = "but it is gone from the registry: pods on nodes that do not have it cannot start"
+    assert told in site.kubectl("describe", "deployment", NAME)
+
+
 def test_a_quarantined_digest_is_refused_in_a_newer_build_too(site: Site):
     site.announced("bad", MISSING)
     site.publish("bad")

@@ -12,9 +12,11 @@ pytestmark = pytest.mark.cluster
 
 
 def test_a_published_build_serves_by_digest_and_the_pods_logs_say_its_version(site: Site):
+    first = site.image.rpartition("@")[2]
     digest = site.built("second")
     site.publish("second")
     assert site.outcomes(1) == [("live", "complete")]
+    assert site.build_api.tags == {"live": digest, "previous": first}
     assert site.image == f"{REPOSITORY}@{digest}"
     assert site.serving() == {f"{REPOSITORY}@{digest}"}
     site.answers_as("second")

@@ -19,6 +19,8 @@ locals {
       NAMESPACE    = var.namespace
       DEPLOYMENT   = var.deployment
       BUILD_REGION = var.build_region
+      # The clean-up policy of the images keeps these two tags.
+      IMAGE_TAGS = "1"
     },
     length(var.targets) == 0 ? {} : { TARGETS = jsonencode(var.targets) },
   )
