@@ -100,6 +100,7 @@ def test_a_reference_that_has_changed_is_not_served_by_the_file_of_before(
     assert run("check", "kite")[0] == 0
 
 
+@pytest.mark.slow
 def test_connections_that_are_cut_are_gone_on_from(run: Run, models: Models, store: WebStore):
     store.cuts = [1 << 20, 0, 17]
     models.write("kite.yaml", reference(store.uri("large.h5"), LARGE))
@@ -111,6 +112,7 @@ def test_connections_that_are_cut_are_gone_on_from(run: Run, models: Models, sto
     assert starts[-2:] == [16, 32]
 
 
+@pytest.mark.slow
 def test_a_fetch_that_was_killed_is_gone_on_with_by_the_next(
     run: Run, models: Models, store: WebStore
 ):
@@ -129,6 +131,7 @@ def test_a_fetch_that_was_killed_is_gone_on_with_by_the_next(
     assert [path.name for path in models.folder.iterdir() if path.name.startswith(".")] == []
 
 
+@pytest.mark.slow
 def test_two_fetches_at_once_bring_a_file_once(models: Models, store: WebStore):
     store.pause_s = 0.001
     models.write("kite.yaml", reference(store.uri("large.h5"), LARGE))
@@ -138,6 +141,7 @@ def test_two_fetches_at_once_bring_a_file_once(models: Models, store: WebStore):
     assert sorted(start >> 20 for _, start in store.asked) == [0, 16, 32]
 
 
+@pytest.mark.slow
 def test_a_server_that_sends_no_ranges_will_do(run: Run, models: Models, store: WebStore):
     store.sends_ranges = False
     models.write("kite.yaml", reference(store.uri("large.h5"), LARGE))
