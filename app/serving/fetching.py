@@ -128,7 +128,12 @@ def _part_of(wanted: Wanted) -> Iterator[IO[bytes] | None]:
                     yield None
                     return
                 continue
-            yield part
+            try:
+                yield part
+            finally:
+                part.flush()
+                if path.exists() and not path.stat().st_size:
+                    path.unlink()
             return
 
 

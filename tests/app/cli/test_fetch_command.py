@@ -182,6 +182,7 @@ def test_one_that_is_not_there_does_not_keep_the_others_from_being_brought(
     assert out.startswith("kite version 1: ")
     told = f"{gone}: it is not there, or not to be seen by whoever asks"
     assert err == f"slipway: anchor version 1: {told}\n"
+    assert not list(models.folder.glob(".*"))
 
 
 def test_the_models_can_be_brought_into_a_copy(
