@@ -85,7 +85,7 @@ stamp_of() { echo ".venv/$1.$(cat setup.sh pyproject.toml "$1" | sha256sum | cut
 
 refers() {
     models=${MODEL_REPOSITORY:-models}
-    grep -qs '^source:' "$models"/*.yaml "$models"/*/*/model.yaml
+    grep -Eqs "source[\"']?[[:space:]]*:" "$models"/*.yaml "$models"/*/*/model.yaml
 }
 
 is_venv_usable || make_venv

@@ -12,6 +12,9 @@
 #   TIMEOUT_S   how long the new pods may take, by default 600
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+overlay=${1:-}
+# overlays/plain is for who names no namespace.
+[ "$overlay" = plain ] && NAMESPACE=${NAMESPACE:-default}
 namespace=${NAMESPACE:-slipway}
 timeout_s=${TIMEOUT_S:-600}
 
@@ -22,7 +25,6 @@ fail() {
     exit 1
 }
 
-overlay=${1:-}
 [ -f "$here/overlays/$overlay/kustomization.yaml" ] ||
     fail "there is no overlay '$overlay'" "kubernetes/apply.sh local, gke, gke-open or plain"
 command -v kubectl >/dev/null || fail "kubectl is not here" "install it: https://kubernetes.io/docs/tasks/tools"

@@ -5,11 +5,13 @@
 # Without FOLDER it is kubernetes/plain. What YAML lies in it before is removed, so that an object
 # that is gone from base/ is gone here too.
 set -euo pipefail
+into=${1:+$(realpath "$1")}
 cd "$(dirname "${BASH_SOURCE[0]}")"
-into=${1:-plain}
+into=${into:-plain}
+manifests=$(kubectl kustomize overlays/plain)
 mkdir -p "$into"
 rm -f "$into"/*.yaml
-kubectl kustomize overlays/plain | awk -v into="$into" '
+awk -v into="$into" '
     function write() {
         if (kind == "") return
         name = tolower(kind) (count[kind]++ ? "-" object : "")
@@ -23,4 +25,4 @@ kubectl kustomize overlays/plain | awk -v into="$into" '
     /^  name: / && object == "" { object = $2 }
     { text = text $0 "\n" }
     END { write() }
-'
+' <<<"$manifests"

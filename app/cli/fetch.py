@@ -7,6 +7,7 @@ LFS has not brought are brought by it, where it is there.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import shutil
 import subprocess
 import sys
@@ -16,10 +17,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from app.cli.folder import add_option, settings_with
+from app.cli.ignored import ignore
 from app.cli.progress import Progress
 from app.cli.terminal import CommandError, ending_at_once, megabytes, printable
 from app.serving.fetching import FetchError, Wanted, bring, find_wanted
 from app.serving.leftovers import find_versions
+from app.serving.references import shown
 from app.serving.strays import LONGEST_START, is_pointer, pointer_text
 from app.serving.vacancy import check_folder
 
@@ -66,8 +69,9 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _copy(folder: Path, into: Path) -> None:
     """Copy a repository; raises CommandError."""
-    if into.resolve().is_relative_to(folder.resolve()):
-        raise CommandError(f"--into {into}: lies in {folder} itself; name another", 2)
+    there, here = into.resolve(), folder.resolve()
+    if there.is_relative_to(here) or here.is_relative_to(there):
+        raise CommandError(f"--into {into}: lies in {folder}, or has it in it; name another", 2)
     hidden = shutil.ignore_patterns(".*")
     try:
         shutil.copytree(folder, into, dirs_exist_ok=True, ignore=hidden)
@@ -96,8 +100,11 @@ def _git(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
 
 
 def _is_pointer(path: Path) -> bool:
-    with path.open("rb") as file:
-        return is_pointer(file.read(LONGEST_START))
+    try:
+        with path.open("rb") as file:
+            return is_pointer(file.read(LONGEST_START))
+    except OSError:
+        return False
 
 
 def _bring_all(wanted: Sequence[Wanted]) -> list[str]:
@@ -109,13 +116,22 @@ def _bring_all(wanted: Sequence[Wanted]) -> list[str]:
     def run_one(one: Wanted) -> str | None:
         started_at = time.monotonic()
         try:
+            had_other = one.target.exists() and not one.is_here()
             is_new = bring(one, progress.add)
         except (FetchError, OSError) as error:
             return f"{one.title}: {error}"
         size, took_s = megabytes(one.source.size_bytes), time.monotonic() - started_at
-        how = f"from {one.source.uri}, {took_s:.1f} s" if is_new else "is here"
+        how = f"from {shown(one.source.uri)}, {took_s:.1f} s" if is_new else "is here"
+        if is_new and had_other:
+            how += f"; the file that was there is {one.aside.name} now"
         progress.line(f"{one.title}: {size} {how}")
         return None
 
     with progress, ThreadPoolExecutor(_AT_ONCE) as threads:
-        return [line for line in threads.map(run_one, wanted) if line]
+        problems = [line for line in threads.map(run_one, wanted) if line]
+    for one in wanted:
+        # A folder that cannot be written to need not be git's.
+        with contextlib.suppress(OSError):
+            if one.target.exists():
+                ignore(one.target)
+    return problems

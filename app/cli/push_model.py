@@ -14,6 +14,7 @@ import io
 import json
 import os
 import re
+import shlex
 import shutil
 import sys
 import tempfile
@@ -27,6 +28,7 @@ import yaml
 from app import log
 from app.cli.asking import as_answer, ask_once
 from app.cli.folder import add_option, settings_with
+from app.cli.ignored import ignore
 from app.cli.progress import Progress
 from app.cli.terminal import CommandError, counted, ending_at_once, megabytes
 from app.images import ImageError, ImageLimits
@@ -103,7 +105,7 @@ def run(arguments: argparse.Namespace) -> int:
     written = _write(model, before, goldens)
     size, count = megabytes(model.source.size_bytes), counted(len(goldens), "new golden")
     print(f"{model.name} version {model.version}: {size} at {model.source.uri}, {count}")
-    print(f"next: git add {' '.join(map(str, written))}")
+    print(f"next: {shlex.join(['git', 'add', *map(str, written)])}")
     return 0
 
 
@@ -117,6 +119,8 @@ def _model(arguments: argparse.Namespace, settings: Settings) -> _Model:
     version = arguments.version
     if version is not None and not VERSION.fullmatch(version):
         raise CommandError(f"--version {version!r}: must be a whole number from 1 on", 2)
+    if version is None and name == "model":
+        raise CommandError("model.yaml is no model's own YAML here: --name NAME", 2)
     bucket = arguments.bucket or f"gs://{settings.bucket_name or ''}"
     if not _BUCKET.fullmatch(bucket):
         told = "name a bucket: slipway push-model FILE.h5 gs://my-bucket"
@@ -175,14 +179,29 @@ def _mapping(options: Path) -> dict[Any, Any]:
 def _goldens(
     model: _Model, before: dict[Any, Any], settings: Settings, photos: Sequence[Path]
 ) -> dict[Path, str]:
-    """Return the model's answer on each photo; raises CommandError where it cannot be served."""
+    """Return the model's answer on each photo; raises CommandError where it cannot be served.
+
+    Another file than before answers the photos of the goldens that there are, too: theirs are of
+    the old one.
+    """
+    names = [photo.name for photo in photos]
+    if twice := next((name for name in names if names.count(name) > 1), None):
+        raise CommandError(f"--photo: two are called {twice}; their goldens would be one file", 2)
+    known = before.get("golden") or []
+    told = before.get("source")
+    is_same = isinstance(told, dict) and told.get("sha256") == model.source.sha256
+    old = [] if is_same else [model.folder / entry["input"] for entry in known]
+    given = {f"{model.golden}/{name}" for name in names}
+    kept = [entry for entry in known if is_same and entry["input"] not in given]
+    options = {key: value for key, value in before.items() if key not in ("source", "golden")}
     with tempfile.TemporaryDirectory() as folder:
         draft = Path(folder) / model.options.name
-        draft.write_text(yaml.safe_dump({k: v for k, v in before.items() if k != "source"}))
+        draft.write_text(yaml.safe_dump(options | ({"golden": kept} if kept else {})))
         labels = model.labels if model.labels.exists() else None
         found = Found(model.name, model.version, model.folder, model.file, draft, labels)
         print(f"asking {model.name} version {model.version}", file=sys.stderr, flush=True)
-        return _answers(settings, found, photos)
+        again = [photo for photo in old if photo.name not in names]
+        return _answers(settings, found, [*photos, *again])
 
 
 def _answers(settings: Settings, found: Found, photos: Sequence[Path]) -> dict[Path, str]:
@@ -260,41 +279,39 @@ def _write(model: _Model, before: dict[Any, Any], goldens: dict[Path, str]) -> l
     model.folder.mkdir(parents=True, exist_ok=True)
     entries, written = list(before.get("golden") or []), [model.options]
     for photo, answer in goldens.items():
-        place = model.folder / model.golden / photo.name
-        place.parent.mkdir(parents=True, exist_ok=True)
-        if not (place.exists() and place.samefile(photo)):
-            shutil.copyfile(photo, place)
-        place.with_suffix(".json").write_text(answer)
-        entry = {
-            "input": f"{model.golden}/{photo.name}",
-            "output": f"{model.golden}/{place.with_suffix('.json').name}",
-        }
-        entries = [one for one in entries if one != entry] + [entry]
+        entry = next((one for one in entries if model.folder / one["input"] == photo), None)
+        if entry is None:
+            name = f"{model.golden}/{photo.name}"
+            entry = {"input": name, "output": f"{name}.json"}
+            place = model.folder / name
+            place.parent.mkdir(parents=True, exist_ok=True)
+            if not (place.exists() and place.samefile(photo)):
+                shutil.copyfile(photo, place)
+            entries = [one for one in entries if one["input"] != name] + [entry]
+        (model.folder / entry["output"]).write_text(answer)
     if goldens:
         written.append(model.folder / model.golden)
     source = model.source
     new: dict[str, Any] = {"golden": entries} if entries else {}
     new["source"] = {"uri": source.uri, "sha256": source.sha256, "bytes": source.size_bytes}
-    text = _without(model.options, new) + yaml.safe_dump(new, sort_keys=False)
+    text = _composed(model.options, new)
     draft = model.options.with_name(f".{model.options.name}.draft")
     draft.write_text(text)
     os.replace(draft, model.options)
-    ignored = model.folder / ".gitignore"
-    lines = ignored.read_text().splitlines() if ignored.exists() else []
-    if f"/{model.target.name}" not in lines:
-        ignored.write_text("\n".join([*lines, f"/{model.target.name}"]) + "\n")
-    return [*written, ignored]
+    return [*written, ignore(model.target)]
 
 
-def _without(options: Path, keys: dict[str, Any]) -> str:
-    """Return a YAML's text without some keys, as its owner wrote it where that can be."""
+def _composed(options: Path, new: dict[str, Any]) -> str:
+    """Return a YAML's text with keys anew, the rest as its owner wrote it where that can be."""
+    addition = yaml.safe_dump(new, sort_keys=False)
     if not options.exists():
-        return ""
+        return addition
     text = options.read_text("utf-8-sig")
-    for key in keys:
+    for key in new:
         text = re.sub(rf"^{key}:.*\n?(?:^(?:[ \t-].*)?\n)*(?:^[ \t-].*)?", "", text, flags=re.M)
-    rest = {key: value for key, value in read_mapping(options).items() if key not in keys}
+    text += ("" if not text or text.endswith("\n") else "\n") + addition
+    wanted = {**read_mapping(options), **new}
     with contextlib.suppress(yaml.YAMLError):
-        if (yaml.safe_load(text) or {}) == rest:
-            return text if not text or text.endswith("\n") else f"{text}\n"
-    return yaml.safe_dump(rest, sort_keys=False) if rest else ""
+        if yaml.safe_load(text) == wanted:
+            return text
+    return yaml.safe_dump(wanted, sort_keys=False)

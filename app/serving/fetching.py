@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import IO, Any, TypeVar
 
 from app.serving.layout import VERSION, references_in, visible
-from app.serving.references import Source, SourceError, source_in, target_of
+from app.serving.references import Source, SourceError, misnamed, shown, source_in, target_of
 from app.serving.stores import StoreError, store_of, words_of
 
 _BLOCK_BYTES = 16 << 20
@@ -26,6 +26,7 @@ _ATTEMPTS = 6
 _FIRST_PAUSE_S = 0.5
 # Trying again changes nothing.
 _FINAL = (FileNotFoundError, PermissionError, NotImplementedError)
+_FINAL_STATUSES = frozenset({401, 403, 404, 410})
 
 #: Hears how many more bytes are there.
 Told = Callable[[int], None]
@@ -55,6 +56,11 @@ class Wanted:
         """How it is called in lines for people."""
         return f"{self.name} version {self.version}"
 
+    @property
+    def aside(self) -> Path:
+        """Where another file goes that is in its place: somebody may have trained it."""
+        return self.target.with_name(f".{self.target.name}.before")
+
     def is_here(self) -> bool:
         """Say whether the file is there, and the one that is meant. Raises OSError."""
         return self.target.is_file() and self.source.difference(self.target) is None
@@ -69,6 +75,9 @@ def find_wanted(repository: Path) -> tuple[list[Wanted], list[str]]:
     problems: list[str] = []
     for name, version, options in _options_in(repository):
         is_bare = options.parent == repository
+        if problem := misnamed(options):
+            problems.append(f"{name} version {version}: {problem}")
+            continue
         try:
             source = source_in(options)
         except SourceError as error:
@@ -88,10 +97,18 @@ def _options_in(repository: Path) -> Iterator[tuple[str, int, Path]]:
     for folder in entries:
         if not folder.is_dir():
             continue
-        for version in visible(folder):
+        for version in _inside(folder):
             options = version / "model.yaml"
             if VERSION.fullmatch(version.name) and options.is_file():
                 yield folder.name, int(version.name), options
+
+
+def _inside(folder: Path) -> list[Path]:
+    # One that cannot be read is told by whoever loads it, and keeps no other from being fetched.
+    try:
+        return visible(folder)
+    except OSError:
+        return []
 
 
 def bring(wanted: Wanted, told: Told = lambda count: None) -> bool:
@@ -108,6 +125,8 @@ def bring(wanted: Wanted, told: Told = lambda count: None) -> bool:
                 told(wanted.source.size_bytes)
                 return False
             _fill(wanted, part, told)
+            if wanted.target.exists():
+                os.replace(wanted.target, wanted.aside)
             os.replace(part.name, wanted.target)
             return True
     except OSError as error:
@@ -163,7 +182,7 @@ def _fill(wanted: Wanted, part: IO[bytes], told: Told) -> None:
             raise _OtherFileError(f"has sha256 {digest.hexdigest()}, and {told_by}")
     except _OtherFileError as error:
         os.unlink(part.name)
-        raise FetchError(f"{source.uri} {error}") from None
+        raise FetchError(f"{shown(source.uri)} {error}") from None
     part.flush()
     os.fsync(part.fileno())
 
@@ -205,13 +224,23 @@ def _tried(source: Source, ask: Callable[[], _Answer]) -> _Answer:
     for attempt in range(1, _ATTEMPTS + 1):
         try:
             return ask()
-        except _FINAL as error:
-            raise FetchError(f"{source.uri}: {words_of(error)}") from error
         except Exception as error:
+            if _is_final(error):
+                raise FetchError(f"{shown(source.uri)}: {words_of(error)}") from error
             # Each driver has errors of its own; what has come is kept for the next run too.
             if attempt == _ATTEMPTS:
                 told = f"{_ATTEMPTS} attempts; what has come is kept: {words_of(error)}"
-                raise FetchError(f"{source.uri}: {told}") from error
+                raise FetchError(f"{shown(source.uri)}: {told}") from error
         time.sleep(pause_s)
         pause_s *= 2
     raise AssertionError
+
+
+def _is_final(error: Exception) -> bool:
+    """Say whether trying again changes nothing. fsspec calls any failure one to find a file."""
+    cause = error.__cause__
+    if isinstance(cause, FileNotFoundError):
+        return _is_final(cause)
+    if isinstance(error, FileNotFoundError) and cause is not None:
+        return getattr(cause, "status", None) in _FINAL_STATUSES
+    return isinstance(error, _FINAL)

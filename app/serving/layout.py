@@ -124,14 +124,15 @@ def _absent_models(repository: Path, entries: list[Path], bare: list[Path]) -> I
 
 def references_in(entries: list[Path]) -> list[Path]:
     """Return the YAML files directly in a repository that refer to a model each."""
-    named = (path for path in entries if path.suffix == ".yaml" and path.name != "model.yaml")
+    named = (path for path in entries if path.suffix in (".yaml", ".yml") and path.stem != "model")
     return [path for path in named if path.is_file() and is_reference(path)]
 
 
 def _models_in_folders(repository: Path, entries: list[Path], bare: list[Path]) -> Iterator[Model]:
     if not bare and is_model_folder(repository):
         return
-    aside: frozenset[str] = _BESIDE_BARE_FILES if bare else frozenset()
+    has_bare = bool(bare or references_in(entries))
+    aside: frozenset[str] = _BESIDE_BARE_FILES if has_bare else frozenset()
     if (repository / "saved_model.pb").is_file():
         aside |= _PARTS_OF_A_SAVED_MODEL
     for path in entries:
@@ -278,8 +279,10 @@ def _wrong_in(folder: Path, entries: list[Path], place: str) -> str | None:
     if len(paths) > 1:
         names = ", ".join(path.name for path in paths)
         return f"{place} holds {len(paths)} model files ({names}); keep one"
-    if not paths and (error := absence(folder / "model.yaml", folder)):
-        return f"{place}{error}"
+    if not paths:
+        there = (folder / name for name in ("model.yaml", "model.yml"))
+        if error := next(filter(None, (absence(one, folder) for one in there)), None):
+            return f"{place}{error}"
     if not paths:
         told = "".join(f"; {line}" for line in strays.others(entries))
         return f"{place} holds no model file ({SUFFIXES_TEXT}){told}"

@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from app.serving.yaml_mapping import MappingError, read_mapping
 
@@ -22,6 +22,7 @@ _FIELDS = ("uri", "sha256", "bytes")
 _SUFFIXES = (".h5", ".hdf5")
 _LARGEST_BYTES = 1 << 40
 _LARGEST_YAML_BYTES = 1 << 20
+_MEANT = re.compile(rb"(?im)^[\xef\xbb\xbf\s{\"',]*source[\"']?\s*:")
 
 
 class SourceError(Exception):
@@ -40,12 +41,15 @@ class Source:
     def of(cls, value: object) -> Source:
         """Return what `source:` says. Raises SourceError."""
         if not isinstance(value, Mapping) or set(value) != set(_FIELDS):
-            raise SourceError(f"source is {value!r}; it must be a mapping of {', '.join(_FIELDS)}")
+            what = list(value) if isinstance(value, Mapping) else type(value).__name__
+            told = f"a mapping of {', '.join(_FIELDS)}"
+            raise SourceError(f"source has {what}; it must be {told}")
         uri, sha256, size_bytes = (value[name] for name in _FIELDS)
         if not isinstance(uri, str) or not _is_address(uri):
             known = ", ".join(f"{scheme}://…" for scheme in SCHEMES[:-1])
             raise SourceError(
-                f"source: uri is {uri!r}; it must be one of {known}, and end in {_SUFFIXES[0]}"
+                f"source: uri is {shown(uri)!r}; it must be one of {known}, and end in "
+                f"{_SUFFIXES[0]}"
             )
         if not isinstance(sha256, str) or not _SHA256.fullmatch(sha256):
             allowed = "64 digits 0-9 and a-f, in quotes"
@@ -60,11 +64,6 @@ class Source:
     def file_name(self) -> str:
         """What the file is called at its source."""
         return _file_name(self.uri)
-
-    @property
-    def text(self) -> str:
-        """Where it is and how large, for people."""
-        return f"{self.uri}, {self.size_bytes:,} bytes"
 
     def difference(self, path: Path) -> str | None:
         """Say how a file differs from this; None where it is this. Raises OSError."""
@@ -105,10 +104,11 @@ def source_in(path: Path) -> Source | None:
 
 
 def is_reference(path: Path) -> bool:
-    """Say whether a YAML file refers to a model, be it in a wrong way."""
+    """Say whether a YAML file refers to a model, or was meant to: it may be broken."""
     try:
-        return path.stat().st_size <= _LARGEST_YAML_BYTES and "source" in read_mapping(path)
-    except (OSError, MappingError):
+        with path.open("rb") as file:
+            return _MEANT.search(file.read(_LARGEST_YAML_BYTES)) is not None
+    except OSError:
         return False
 
 
@@ -119,14 +119,22 @@ def absence(options: Path, folder: Path, stem: str | None = None) -> str | None:
     """
     if not is_reference(options):
         return None
+    if problem := misnamed(options):
+        return problem
     try:
         source = source_in(options)
     except SourceError as error:
         return str(error)
     if source is None:
-        return None
+        return f"{options.name} has no key source, and there is no model file beside it"
     name = target_of(source, folder, stem).name
-    return f"{name} is not here yet ({source.text}); slipway fetch brings it"
+    return f"{name} is not here yet ({source.size_bytes:,} bytes); slipway fetch brings it"
+
+
+def misnamed(options: Path) -> str | None:
+    """Say of a reference that nobody reads how it has to be named."""
+    right = options.with_suffix(".yaml").name
+    return f"{options.name} is not read; name it {right}" if options.name != right else None
 
 
 def target_of(source: Source, folder: Path, stem: str | None = None) -> Path:
@@ -135,18 +143,24 @@ def target_of(source: Source, folder: Path, stem: str | None = None) -> Path:
     return folder / (f"{stem}{PurePosixPath(name).suffix}" if stem else name)
 
 
+def shown(uri: object) -> object:
+    """Return an address without what may be a secret in it: who asks, and the query."""
+    if not isinstance(uri, str) or not uri.startswith("http"):
+        return uri
+    return re.sub(r"^(https?://)[^/@]*@", r"\1", uri.partition("?")[0])
+
+
 def _is_address(uri: str) -> bool:
-    try:
-        parts = urlsplit(uri)
-    except ValueError:
-        return False
+    scheme, separator, rest = uri.partition("://")
     name = _file_name(uri)
     has_name = PurePosixPath(name).suffix.lower() in _SUFFIXES and not name.startswith(".")
-    return parts.scheme in SCHEMES and bool(parts.netloc) and has_name and uri.isprintable()
+    is_whole = bool(separator) and not rest.startswith("/") and "/" in rest
+    return scheme in SCHEMES and is_whole and has_name and uri.isprintable() and name.isprintable()
 
 
 def _file_name(uri: str) -> str:
     """Return the last part of the path; a web address's may be written in escapes."""
-    parts = urlsplit(uri)
-    path = unquote(parts.path) if parts.scheme.startswith("http") else parts.path
+    path = uri.partition("://")[2]
+    if uri.startswith("http"):
+        path = unquote(re.split(r"[?#]", path)[0])
     return PurePosixPath(path).name

@@ -142,6 +142,8 @@ class Delivery:
         left = Outcome(execution.target.label, "skipped", "no-build", "no build fits this target")
         if state.phase == Phase.ROLLING and not is_still:
             left = execution.carry_on(state.build_id)
+        if state.phase == Phase.LIVE and not is_still:
+            execution.tag(state)  # whoever saw it get live may have been cut short
         if pending and state.approved == pending.build_id:
             return execution.run(self.builds.fetch(pending.build_id), options)
         circumstances = Circumstances(0, self._settings.allow_manual_builds)

@@ -210,7 +210,7 @@ class Execution:
         changed = self._cluster.patch(snapshot, patch.note(snapshot, state))
         self._log("live", f"{state.image} is live", state.build_id, image=state.image)
         self._announce(Snapshot(changed), "live", state, f"{state.image} is live")
-        self._tag(state)
+        self.tag(state)
         return self._outcome("live", "complete", f"{state.image} is live", state.image)
 
     def _restore(self, snapshot: Snapshot, progress: Progress) -> Outcome:
@@ -290,7 +290,7 @@ class Execution:
         """Go on watching a rollout that was left alone."""
         return self._watch(build_id)
 
-    def _tag(self, state: State) -> None:
+    def tag(self, state: State) -> None:
         """Have the registry keep what serves, and what would come back; no rollout fails by it."""
         try:
             self._registry.tag(live=state.image, previous=state.previous_image)

@@ -14,7 +14,7 @@ from rollout.errors import NotFoundError, RolloutError
 from rollout.gcp import GoogleApis
 
 _IMAGE = re.compile(
-    r"(?P<location>[a-z0-9-]+)-docker\.pkg\.dev/(?P<project>[a-z0-9.:-]+)/(?P<repository>[a-z0-9-]+)/"
+    r"(?P<location>[a-z0-9-]+)-docker\.pkg\.dev/(?P<project>(?:[a-z0-9-]+\.[a-z0-9.-]+/)?[a-z0-9-]+)/(?P<repository>[a-z0-9-]+)/"
     r"(?P<image>[a-z0-9._/-]+)@(?P<digest>sha256:[0-9a-f]{64})"
 )
 
@@ -60,4 +60,5 @@ class Registry:
 def _package(place: re.Match[str]) -> str:
     """Return an image's name as the API has it: a slash in it is written as an escape."""
     repository = f"locations/{place['location']}/repositories/{place['repository']}"
-    return f"projects/{place['project']}/{repository}/packages/{quote(place['image'], safe='')}"
+    project = place["project"].replace("/", ":")
+    return f"projects/{project}/{repository}/packages/{quote(place['image'], safe='')}"

@@ -141,3 +141,28 @@ def test_a_version_is_pushed_to_a_folder_of_its_own(
     assert pushed.returncode == 0, pushed.stderr
     assert slipway("fetch").returncode == 0
     assert (tmp_path / "models/kite/3/shapes.h5").read_bytes() == weights.read_bytes()
+
+
+def test_a_model_that_was_trained_on_is_pushed_again_and_answers_its_goldens_anew(
+    slipway: Slipway, bucket: str, root: Path, tmp_path: Path
+):
+    weights, models = root / "models/shapes/1/shapes.h5", tmp_path / "models"
+    photo = root / "models/shapes/1/samples/scene-500.png"
+    config = yaml.safe_load((root / "models/shapes/1/model.yaml").read_text())["config"]
+    # In flow style, to which no line can be added.
+    (models / "kite.yaml").write_text(json.dumps({"config": config}))
+    push = ("push-model", f"gs://{bucket}", "--name", "kite")
+    assert slipway(push[0], weights, *push[1:], "--photo", photo).returncode == 0
+    before = (models / "golden/kite/scene-500.png.json").read_text()
+    later = tmp_path / "later.h5"
+    later.write_bytes(weights.read_bytes())
+    with h5py.File(later, "r+") as file:
+        file["mrcnn_class_logits/mrcnn_class_logits/bias:0"][0] += 3
+    again = slipway(push[0], later, *push[1:])
+    assert again.returncode == 0, again.stderr
+    assert (models / "golden/kite/scene-500.png.json").read_text() != before
+    assert yaml.safe_load((models / "kite.yaml").read_text())["config"] == config
+    assert slipway("fetch").returncode == 0
+    checked = slipway("check")
+    assert checked.returncode == 0, checked.stdout
+    assert "1 golden, " in checked.stdout

@@ -48,7 +48,7 @@ def test_models_by_reference_are_brought_to_where_they_are_served_from(
     models.write("harbour/3/model.yaml", reference(store.uri("v3.h5"), MODEL))
     status, out, _ = run("models")
     assert status == 1
-    assert f"kite.h5 is not here yet ({bare}, {len(MODEL)} bytes); slipway fetch brings it" in out
+    assert f"kite.h5 is not here yet ({len(MODEL)} bytes); slipway fetch brings it" in out
     assert "harbour/3/v3.h5 is not here yet" in out
     status, out, err = run("fetch")
     assert (status, err) == (0, "")
@@ -128,7 +128,7 @@ def test_a_fetch_that_was_killed_is_gone_on_with_by_the_next(
     assert run("fetch")[0] == 0
     assert (models.folder / "kite.h5").read_bytes() == LARGE
     assert min(start for _, start in store.asked) >= 16 << 20
-    assert [path.name for path in models.folder.iterdir() if path.name.startswith(".")] == []
+    assert not list(models.folder.glob(".*.part"))
 
 
 @pytest.mark.slow
@@ -182,7 +182,7 @@ def test_one_that_is_not_there_does_not_keep_the_others_from_being_brought(
     assert out.startswith("kite version 1: ")
     told = f"{gone}: it is not there, or not to be seen by whoever asks"
     assert err == f"slipway: anchor version 1: {told}\n"
-    assert not list(models.folder.glob(".*"))
+    assert not list(models.folder.glob(".*.part"))
 
 
 def test_the_models_can_be_brought_into_a_copy(
@@ -194,9 +194,10 @@ def test_the_models_can_be_brought_into_a_copy(
     assert everything(models.folder) == before
     status, out, _ = run("check", "--models", tmp_path / "copy")
     assert (status, out.splitlines()[-1]) == (0, "2 of 2 versions can be served")
-    status, _, err = run("fetch", "--into", models.folder / "copy")
-    assert status == 2
-    assert "lies in" in err
+    for other in (models.folder / "copy", models.folder.parent):
+        status, _, err = run("fetch", "--into", other)
+        assert status == 2
+        assert "name another" in err
 
 
 def test_a_store_whose_driver_is_not_installed_says_what_installs_it(run: Run, models: Models):
@@ -212,6 +213,94 @@ def test_a_pointer_of_git_lfs_is_told_with_its_cure(
     monkeypatch.setenv("PATH", "/nowhere")
     told = "kite.h5 is a Git LFS pointer, not the file itself; git lfs pull brings it"
     assert run("fetch") == (1, "", f"slipway: {told}\n")
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "told"),
+    [
+        pytest.param(
+            "kite.yaml", "source: {uri: a}\nsource: {uri: b}\n", "is there twice", id="twice"
+        ),
+        pytest.param("kite.yaml", "source:\n\turi: a\n", "kite.yaml: not YAML", id="a tab"),
+        pytest.param("kite.yaml", "Source: {uri: a}\n", "kite.yaml has no key source", id="Source"),
+        pytest.param("kite.yml", "source: {uri: a}\n", "name it kite.yaml", id="yml"),
+        pytest.param("kite/1/model.yaml", "source: {\n", "model.yaml: not YAML", id="version"),
+        pytest.param("kite/1/model.yml", "source: {}\n", "name it model.yaml", id="version, yml"),
+    ],
+)
+def test_a_reference_that_is_broken_is_a_model_that_fails(
+    run: Run, models: Models, name: str, text: str, told: str
+):
+    models.write(name, text)
+    status, out, _ = run("models")
+    assert status == 1
+    assert told in out
+    assert run("check")[0] == 1
+
+
+def test_a_secret_in_an_address_is_shown_to_nobody(run: Run, models: Models):
+    uri = "https://me:hush@127.0.0.1:9/gone.zip?signature=hush"
+    models.write("kite.yaml", reference(uri, MODEL))
+    models.write("harbour.yaml", reference(uri.replace(".zip", ".h5"), MODEL))
+    for command in ("models", "check"):
+        status, out, err = run(command)
+        assert status == 1
+        assert "hush" not in out + err
+        assert "'https://127.0.0.1:9/gone.zip'; it must be one of" in out
+
+
+def test_a_model_of_one_s_own_is_not_lost_to_the_one_that_is_referred_to(
+    run: Run, models: Models, store: WebStore
+):
+    models.write("kite.yaml", reference(store.uri("v3.h5"), MODEL))
+    models.write("kite.h5", "trained last night")
+    status, out, _ = run("fetch")
+    assert status == 0
+    assert "the file that was there is .kite.h5.before now" in out
+    assert (models.folder / ".kite.h5.before").read_text() == "trained last night"
+    assert (models.folder / "kite.h5").read_bytes() == MODEL
+
+
+def test_what_was_brought_is_ignored_by_git(run: Run, models: Models, store: WebStore):
+    models.write("kite [2] #1.yaml", reference(store.uri("v3.h5"), MODEL))
+    run("fetch")
+    run("fetch")
+    repository = models.folder.parent
+    subprocess.run(["git", "init", "--quiet"], cwd=repository, check=True)
+    listed = subprocess.run(
+        ["git", "ls-files", "--others", "--exclude-standard", "models/kite*"],
+        cwd=repository,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert listed.stdout.splitlines() == ["models/kite [2] #1.yaml"]
+    assert len((models.folder / ".gitignore").read_text().splitlines()) == 1
+
+
+def test_an_entry_that_cannot_be_read_keeps_no_model_from_being_fetched(
+    run: Run, models: Models, store: WebStore
+):
+    models.write("kite.yaml", reference(store.uri("v3.h5"), MODEL))
+    (models.folder / "old.h5").symlink_to("nowhere")
+    assert run("fetch")[0] == 0
+    assert (models.folder / "kite.h5").read_bytes() == MODEL
+
+
+def test_goldens_beside_a_reference_are_no_model(run: Run, models: Models):
+    (models.folder / "street" / "1" / "street.h5").unlink()
+    models.write("kite.yaml", reference("gs://b/kite.h5", MODEL))
+    models.write("golden/kite/a.png", "a")
+    assert "golden" not in run("models")[1]
+
+
+@pytest.mark.slow
+def test_a_server_that_cannot_be_reached_is_tried_again_and_told_as_such(run: Run, models: Models):
+    store = WebStore({"v3.h5": MODEL})
+    models.write("kite.yaml", reference(store.uri("v3.h5"), MODEL))
+    status, _, err = run("fetch")
+    assert status == 1
+    assert "6 attempts; what has come is kept: ClientConnector" in err
 
 
 GOOD = {"uri": "gs://bucket/kite.h5", "sha256": "0" * 64, "bytes": 1}
@@ -232,6 +321,8 @@ GOOD = {"uri": "gs://bucket/kite.h5", "sha256": "0" * 64, "bytes": 1}
         pytest.param(GOOD | {"uri": "gs:///k.h5"}, "uri is 'gs:///k.h5'", id="no bucket"),
         pytest.param(GOOD | {"uri": "gs://b/k.zip"}, "and end in .h5", id="an archive"),
         pytest.param(GOOD | {"uri": "gs://b/.h5"}, "and end in .h5", id="no name"),
+        pytest.param(GOOD | {"uri": "GS://b/k.h5"}, "it must be one of gs://", id="capitals"),
+        pytest.param(GOOD | {"uri": "https://b/a%00.h5"}, "it must be one of gs", id="NUL"),
         pytest.param(GOOD | {"uri": 3}, "uri is 3; it must be", id="a number"),
         pytest.param(GOOD | {"sha256": "0" * 63}, "it must be 64 digits 0-9 and a-f", id="short"),
         pytest.param(GOOD | {"sha256": 10**63}, "it must be 64 digits", id="digits without quotes"),
