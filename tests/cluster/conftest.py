@@ -21,7 +21,6 @@ from tests.image.containers import ImageTool, build_context
 #: Files that take longest, of all that need a cluster, the longest first.
 _LONGEST = (
     "test_cluster",
-    "test_walk",
     "test_bad_models",
     "test_model_server",
     "test_init_containers",
