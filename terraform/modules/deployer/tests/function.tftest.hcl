@@ -47,6 +47,7 @@ run "it_is_told_what_docs_rollout_md_says_that_it_needs" {
       NAMESPACE    = "slipway"
       DEPLOYMENT   = "ml-model"
       BUILD_REGION = "global"
+      IMAGE_TAGS   = "1"
     })
     error_message = "the function's environment is another"
   }
