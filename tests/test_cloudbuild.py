@@ -125,10 +125,7 @@ def test_the_image_is_built_by_the_base_that_the_dockerfile_names(build: Any):
 
 def _uploaded(folder: Path) -> set[str]:
     """Return what gcloud sends of a folder, by its .gcloudignore: the rules are git's."""
-    lines = []
-    for line in (folder / ".gcloudignore").read_text().splitlines():
-        included = line.removeprefix("#!include:")
-        lines += (folder / included).read_text().splitlines() if included != line else [line]
+    lines = (folder / ".gcloudignore").read_text().splitlines()
     ignored = pathspec.GitIgnoreSpec.from_lines(lines)
     return set(ignored.match_tree_files(folder, negate=True))
 
