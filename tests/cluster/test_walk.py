@@ -11,20 +11,18 @@ import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
-import h5py
-import numpy as np
 import pytest
 import yaml
 
 from tests import parts
 from tests.app.cli.web_store import WebStore
-from tests.chance import seed
 from tests.checkout import copy_of
 from tests.cloud_function.samples import REPOSITORY
 from tests.cluster.site import Form
 from tests.cluster.stage import Stage
 from tests.image.cloud_build import COMMIT, Builder
 from tests.image.containers import ImageTool, docker_of
+from tests.large_model import write_large
 
 # Alone, since it moves gigabytes: others' rollouts are held to seconds.
 pytestmark = [pytest.mark.cluster, pytest.mark.slow, pytest.mark.alone]
@@ -34,15 +32,10 @@ SHAPES = Path(__file__).parents[2] / "models" / "shapes" / "1"
 
 @pytest.fixture
 def weights(tmp_path: Path) -> bytes:
-    """Return a model of 250 MB: the demo's, with the state of an optimizer in the file."""
-    path = tmp_path / "kite.h5"
-    path.write_bytes((SHAPES / "shapes.h5").read_bytes())
-    with h5py.File(path, "r+") as file:
-        state = np.random.default_rng(seed()).integers(0, 1 << 32, 60 << 20, np.uint32)
-        file.create_group("optimizer_weights")["moments"] = state
+    """Return a model of 250 MB."""
+    path = write_large(tmp_path / "kite.h5")
     content = path.read_bytes()
     path.unlink()
-    assert len(content) > 250_000_000
     return content
 
 

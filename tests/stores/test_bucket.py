@@ -13,12 +13,12 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import h5py
-import numpy as np
 import pytest
 import yaml
 
 from tests import parts
 from tests.chance import seed
+from tests.large_model import write_large
 from tests.stores.cutting import cutting
 
 pytestmark = [pytest.mark.gcs, pytest.mark.slow]
@@ -53,15 +53,9 @@ def _objects(storage: str, bucket: str) -> list[dict[str, str]]:
 
 
 @pytest.fixture(scope="module")
-def large(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the demo's weights as a training saves them: with as much of its optimizer's state."""
-    path = tmp_path_factory.mktemp("large") / "mask_rcnn_kite_0030.h5"
-    path.write_bytes((root / "models/shapes/1/shapes.h5").read_bytes())
-    with h5py.File(path, "r+") as file:
-        state = np.random.default_rng(seed()).integers(0, 1 << 32, 60 << 20, np.uint32)
-        file.create_group("optimizer_weights")["moments"] = state
-    assert path.stat().st_size > 250_000_000
-    return path
+def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a model of 250 MB."""
+    return write_large(tmp_path_factory.mktemp("large") / "mask_rcnn_kite_0030.h5")
 
 
 @pytest.fixture
