@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import urllib.error
 import urllib.request
 from collections.abc import Sequence
@@ -137,9 +138,27 @@ class Site(Namespace):
         staying = (pod for pod in self.pods() if "deletionTimestamp" not in pod["metadata"])
         return [pod for pod in staying if _is_ready(pod)]
 
+    def opens(self) -> None:
+        """Wait until the node leads the Service to a pod: it learns of pods after they are ready.
+
+        Until then it refuses connections, which would be told as a lost request.
+        """
+        port = self.node_port()
+        self.until(lambda: _takes_connections(port), "a pod behind the Service", limit_s=60)
+
     def answers_as(self, version: str) -> None:
         """Wait until the Service answers as that version: nodes learn of pods a little later."""
         self.until(lambda: self._version() == version, f"an answer of {version}", limit_s=20)
+
+    def complaints(self, digest: str) -> str:
+        """Return what the kubelet complains of, of pods of an image."""
+        there = [
+            (pod["metadata"]["name"], pod["spec"]["containers"][0]["image"]) for pod in self.pods()
+        ]
+        names = {name for name, image in there if image.endswith(digest)}
+        events = json.loads(self.kubectl("get", "events", "-o", "json"))["items"]
+        about = (event for event in events if event["involvedObject"]["name"] in names)
+        return "\n".join(str(event["message"]) for event in about if event["type"] == "Warning")
 
     def node_port(self) -> int:
         service = json.loads(self.kubectl("get", "service", NAME, "-o", "json"))
@@ -182,6 +201,14 @@ def _shape(spec: dict[str, Any], image: str, form: Form) -> None:
     if form.is_quick and not form.digest:
         spec["template"]["spec"]["terminationGracePeriodSeconds"] = 1
         del container["lifecycle"]
+
+
+def _takes_connections(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=5).close()
+    except OSError:
+        return False
+    return True
 
 
 def _is_ready(pod: dict[str, Any]) -> bool:

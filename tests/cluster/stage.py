@@ -56,6 +56,7 @@ class Stage:
                 # The function starts while the pods do.
                 with self._connected(site, attempts):
                     site.settle()
+                    site.opens()
                     yield site
         finally:
             site.kubectl("delete", "namespace", site.name, "--wait=false")

@@ -18,12 +18,18 @@ pytestmark = pytest.mark.cluster
 MISSING = "sha256:" + "0" * 64
 
 
-def _roll_back(site: Site, images: Images, log: Path, digest: str) -> str:
-    """Publish the build `bad` under traffic; return what `kubectl describe` says afterwards."""
+def _roll_back(site: Site, images: Images, log: Path, digest: str, *, complaint: str = "") -> str:
+    """Publish the build `bad` under traffic; return what `kubectl describe` says afterwards.
+
+    The deadline, which would pass later, is cut short at a `complaint` of the kubelet.
+    """
     first = site.image
     site.answers_as("first")
     with from_here(images.program, site.node_port(), log) as traffic:
         site.publish("bad")
+        if complaint:
+            site.until(lambda: complaint in site.complaints(digest), complaint, limit_s=120)
+            site.give_up_after(1)
         ((result, _),) = site.outcomes(1)
         site.settle()
         report = traffic.report()
@@ -61,9 +67,9 @@ def test_a_server_that_crashes_is_taken_back_with_its_own_last_words(
 def test_a_model_that_is_never_ready_gets_no_request_and_is_taken_back(
     site: Site, images: Images, tmp_path: Path
 ):
-    site.give_up_after(5)
+    site.give_up_after(600)
     digest = site.built("bad", UNREADY="1")
-    described = _roll_back(site, images, tmp_path / "load.log", digest)
+    described = _roll_back(site, images, tmp_path / "load.log", digest, complaint="statuscode: 503")
     assert "ProgressDeadlineExceeded" in described
     assert "statuscode: 503" in described
 

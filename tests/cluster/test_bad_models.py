@@ -102,7 +102,7 @@ def test_an_image_whose_model_cannot_be_served_never_gets_live_and_no_request_is
         site.announced(name, bad)
         site.publish(name)
         site.until(
-            lambda: " version 1 failed: " in _complaints(site, bad),
+            lambda: " version 1 failed: " in site.complaints(bad),
             f"a complaint of {name}",
             limit_s=120,
         )
@@ -117,14 +117,3 @@ def test_an_image_whose_model_cannot_be_served_never_gets_live_and_no_request_is
     (told,) = [line for line in described.splitlines() if f"{bad} is refused" in line]
     assert "RolledBack" in told
     assert reason in told, told
-
-
-def _complaints(site: Site, digest: str) -> str:
-    """Return what the kubelet complains of, of pods of an image."""
-    there = [
-        (pod["metadata"]["name"], pod["spec"]["containers"][0]["image"]) for pod in site.pods()
-    ]
-    names = {name for name, image in there if image.endswith(digest)}
-    events = json.loads(site.kubectl("get", "events", "-o", "json"))["items"]
-    about = (event for event in events if event["involvedObject"]["name"] in names)
-    return "\n".join(str(event["message"]) for event in about if event["type"] == "Warning")
