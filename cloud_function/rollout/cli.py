@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from rollout import event, log, patch
+from rollout import changes, event, log
 from rollout.build import Build
 from rollout.delivery import Delivery
 from rollout.errors import PermanentError, RolloutError, SettingsError, TransientError
@@ -21,7 +21,6 @@ from rollout.execution import Execution, Options, Outcome
 from rollout.settings import Settings
 from rollout.state import written
 from rollout.targets import Target
-from rollout.watch import assess
 
 _BAD = frozenset({"error", "failed", "rolled-back"})
 
@@ -117,7 +116,7 @@ def _status(delivery: Delivery, arguments: argparse.Namespace) -> list[Outcome]:
     def status(execution: Execution) -> Outcome:
         snapshot = execution.read()
         known = {name: value for name, value in written(snapshot.state).items() if value}
-        progress = assess(snapshot)
+        progress = execution.judge(snapshot)
         by_hand = snapshot.is_undone or snapshot.is_changed(execution.target)
         reason = "changed-by-hand" if by_hand else str(snapshot.state.phase) or "unknown"
         words = [progress.message, *(f"{name}={value}" for name, value in known.items())]
@@ -136,7 +135,7 @@ def _rollback(delivery: Delivery, arguments: argparse.Namespace) -> list[Outcome
 def _hold(delivery: Delivery, arguments: argparse.Namespace) -> list[Outcome]:
     def hold(execution: Execution) -> Outcome:
         return execution.edit(
-            lambda found: patch.note(found, replace(found.state, hold=arguments.reason)),
+            lambda found: changes.note(found, replace(found.state, hold=arguments.reason)),
             f"held: {arguments.reason}",
         )
 
@@ -146,7 +145,7 @@ def _hold(delivery: Delivery, arguments: argparse.Namespace) -> list[Outcome]:
 def _resume(delivery: Delivery, arguments: argparse.Namespace) -> list[Outcome]:
     def resume(execution: Execution) -> Outcome:
         return execution.edit(
-            lambda found: patch.adopt(found, execution.target, arguments.digest),
+            lambda found: changes.adopt(found, execution.target, arguments.digest),
             "what is live is taken over; builds are deployed again",
         )
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,11 +16,15 @@ import kubernetes.client
 import kubernetes.config
 import urllib3
 
+from rollout.changes import Change
+from rollout.deployment import DeploymentSnapshot, patch_of
 from rollout.errors import ConflictError, PermanentError, TransientError
 from rollout.gcp import GoogleApis
 from rollout.gke import Endpoint, locate
-from rollout.snapshot import Json, Snapshot
+from rollout.progress import Progress, Verdict
+from rollout.snapshot import Json
 from rollout.targets import Target
+from rollout.watch import TemplateAge, assess, newest_pods
 
 FIELD_MANAGER = "onNewImage"
 _TIMEOUT_S = (5, 30)
@@ -29,50 +34,66 @@ _WORTH_ANOTHER_TRY = frozenset({401, 403, 408, 429})
 class Cluster:
     """What a rollout needs of an API server, and not more: the Role grants exactly these calls."""
 
-    def __init__(self, configuration: kubernetes.client.Configuration) -> None:
+    def __init__(
+        self, configuration: kubernetes.client.Configuration, namespace: str, deployment: str
+    ) -> None:
         # Reads that a connection gone stale swallowed are sent again; patches never are.
         configuration.retries = urllib3.Retry(total=2, backoff_factor=0.1)
         client = kubernetes.client.ApiClient(configuration)
         self._apps = kubernetes.client.AppsV1Api(client)
         self._core = kubernetes.client.CoreV1Api(client)
+        self._namespace = namespace
+        self._deployment = deployment
 
-    def snapshot(self, namespace: str, name: str) -> Snapshot:
+    def snapshot(self) -> DeploymentSnapshot:
         """Return the Deployment with its ReplicaSets. Raises PermanentError and TransientError."""
-        replica_sets = self._list(self._apps.list_namespaced_replica_set, namespace)
-        with _errors(f"deployment {namespace}/{name}"):
+        replica_sets = self._list(self._apps.list_namespaced_replica_set)
+        with _errors(f"deployment {self._namespace}/{self._deployment}"):
             deployment = _json(
                 self._apps.read_namespaced_deployment(
-                    name, namespace, _preload_content=False, _request_timeout=_TIMEOUT_S
+                    self._deployment,
+                    self._namespace,
+                    _preload_content=False,
+                    _request_timeout=_TIMEOUT_S,
                 )
             )
         uid = deployment["metadata"]["uid"]
-        return Snapshot(deployment, tuple(found for found in replica_sets if _owns(uid, found)))
+        owned = tuple(found for found in replica_sets if _owns(uid, found))
+        return DeploymentSnapshot(deployment, owned)
 
-    def pods(self, snapshot: Snapshot) -> list[Json]:
-        """Return the pods that the Deployment selects."""
-        selector = snapshot.deployment["spec"]["selector"].get("matchLabels") or {}
-        labels = ",".join(f"{key}={value}" for key, value in sorted(selector.items()))
-        return self._list(self._core.list_namespaced_pod, snapshot.namespace, label_selector=labels)
+    def watcher(self) -> Callable[[DeploymentSnapshot], Progress]:
+        """Return what judges one rollout; pods are only asked for while it is under way."""
+        template_age = TemplateAge()
 
-    def warnings(self, pod: Json) -> list[Json]:
-        """Return the Warning events about a pod, the newest last."""
-        about = f"involvedObject.uid={pod['metadata']['uid']},type=Warning"
-        found = self._list(
-            self._core.list_namespaced_event, pod["metadata"]["namespace"], field_selector=about
-        )
-        return sorted(found, key=lambda event: str(event.get("lastTimestamp") or ""))
+        def look(snapshot: DeploymentSnapshot) -> Progress:
+            since = template_age.since(snapshot.deployment)
+            progress = assess(snapshot, since=since)
+            if progress.verdict == Verdict.COMPLETE:
+                return progress
+            pods = self._pods(snapshot)
+            progress = assess(snapshot, pods, since)
+            if progress.verdict != Verdict.FAILED:
+                return progress
+            words = self._last_warning(newest_pods(snapshot, pods))
+            if not words or words in progress.message:
+                return progress
+            return replace(progress, message=f"{progress.message} (last event: {words})")
 
-    def patch(self, snapshot: Snapshot, body: Mapping[str, Any], *, dry_run: bool = False) -> Json:
-        """Apply a strategic merge patch to the Deployment and return what it has become.
+        return look
+
+    def change(
+        self, snapshot: DeploymentSnapshot, change: Change, *, dry_run: bool = False
+    ) -> DeploymentSnapshot:
+        """Patch the Deployment and return what it has become, without its ReplicaSets.
 
         Raises ConflictError if the Deployment has changed since `snapshot`.
         """
-        with _errors(f"deployment {snapshot.namespace}/{snapshot.name}"):
-            return _json(
+        with _errors(f"deployment {self._namespace}/{self._deployment}"):
+            changed = _json(
                 self._apps.patch_namespaced_deployment(
-                    snapshot.name,
-                    snapshot.namespace,
-                    dict(body),
+                    self._deployment,
+                    self._namespace,
+                    patch_of(snapshot, change),
                     dry_run="All" if dry_run else None,
                     field_manager=FIELD_MANAGER,
                     _content_type="application/strategic-merge-patch+json",
@@ -80,25 +101,44 @@ class Cluster:
                     _request_timeout=_TIMEOUT_S,
                 )
             )
+        return DeploymentSnapshot(changed)
 
-    def record(self, snapshot: Snapshot, name: str, event: Mapping[str, str]) -> bool:
+    def _last_warning(self, pods: list[Json]) -> str:
+        """Return what the kubelet complained of last, for a pod that says nothing itself."""
+        for pod in pods:
+            if warnings := self._warnings(pod):
+                return " ".join(str(warnings[-1].get("message", "")).split())[:300]
+        return ""
+
+    def _pods(self, snapshot: DeploymentSnapshot) -> list[Json]:
+        """Return the pods that the Deployment selects."""
+        selector = snapshot.deployment["spec"]["selector"].get("matchLabels") or {}
+        labels = ",".join(f"{key}={value}" for key, value in sorted(selector.items()))
+        return self._list(self._core.list_namespaced_pod, label_selector=labels)
+
+    def _warnings(self, pod: Json) -> list[Json]:
+        """Return the Warning events about a pod, the newest last."""
+        about = f"involvedObject.uid={pod['metadata']['uid']},type=Warning"
+        found = self._list(self._core.list_namespaced_event, field_selector=about)
+        return sorted(found, key=lambda event: str(event.get("lastTimestamp") or ""))
+
+    def record(self, snapshot: DeploymentSnapshot, name: str, event: Mapping[str, str]) -> bool:
         """Write a Kubernetes Event about the Deployment; return False if it is there already.
 
         `event` has type, reason and message. Raises PermanentError and TransientError.
         """
-        metadata = snapshot.deployment["metadata"]
         now = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
         body: Any = {
             "apiVersion": "v1",
             "kind": "Event",
-            "metadata": {"name": name, "namespace": snapshot.namespace},
+            "metadata": {"name": name, "namespace": self._namespace},
             "involvedObject": {
                 "apiVersion": "apps/v1",
                 "kind": "Deployment",
                 "name": snapshot.name,
-                "namespace": snapshot.namespace,
-                "uid": metadata["uid"],
-                "resourceVersion": metadata["resourceVersion"],
+                "namespace": self._namespace,
+                "uid": snapshot.uid,
+                "resourceVersion": snapshot.resource_version,
             },
             "source": {"component": FIELD_MANAGER},
             "firstTimestamp": now,
@@ -110,7 +150,7 @@ class Cluster:
             with _errors(f"event {name}"):
                 _json(
                     self._core.create_namespaced_event(
-                        snapshot.namespace,
+                        self._namespace,
                         body,
                         field_manager=FIELD_MANAGER,
                         _preload_content=False,
@@ -121,10 +161,10 @@ class Cluster:
             return False
         return True
 
-    def _list(self, call: Callable[..., Any], namespace: str, **selector: str) -> list[Json]:
-        with _errors(f"namespace {namespace}"):
+    def _list(self, call: Callable[..., Any], **selector: str) -> list[Json]:
+        with _errors(f"namespace {self._namespace}"):
             answer = call(
-                namespace, **selector, _preload_content=False, _request_timeout=_TIMEOUT_S
+                self._namespace, **selector, _preload_content=False, _request_timeout=_TIMEOUT_S
             )
             items = _json(answer).get("items") or []
             if not isinstance(items, list):
@@ -142,8 +182,9 @@ def connect(target: Target, apis: GoogleApis, container_endpoint: str) -> Cluste
             )
         except kubernetes.config.ConfigException as error:
             raise PermanentError(f"KUBECONFIG={str(target.kubeconfig)!r}: {error}") from error
-        return Cluster(configuration)
-    return Cluster(gke_configuration(locate(apis, container_endpoint, target), apis.token))
+    else:
+        configuration = gke_configuration(locate(apis, container_endpoint, target), apis.token)
+    return Cluster(configuration, target.namespace, target.deployment)
 
 
 def gke_configuration(

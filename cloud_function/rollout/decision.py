@@ -1,4 +1,4 @@
-"""What to do about a build, and why: a pure function of the build, the Deployment and the target.
+"""What to do about a build, and why: a pure function of the build, what is there and the target.
 
 No I/O and no clock of its own: the same facts always lead to the same decision.
 """
@@ -227,8 +227,8 @@ def _known(build: Build, phase: Phase) -> Decision:
 def _held(snapshot: Snapshot) -> Decision | None:
     if snapshot.state.hold:
         return _skip("held", f"held: {snapshot.state.hold}")
-    if snapshot.is_paused:
-        return _skip("paused", "the Deployment is paused (kubectl rollout resume ends it)")
+    if snapshot.pause:
+        return _skip("paused", snapshot.pause)
     return None
 
 

@@ -9,17 +9,19 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 from rollout import build as builds
 from rollout import event, log, notify
 from rollout.build import FAILURES, Build
 from rollout.cloud_build import CloudBuild, NewestBuilds
-from rollout.cluster import Cluster, connect
 from rollout.decision import FOREIGN, Circumstances, decide, is_fit
 from rollout.errors import BadEventError, PermanentError, TransientError
 from rollout.event import BuildReport, Command
 from rollout.execution import Execution, Options, Outcome
 from rollout.gcp import GoogleApis
+from rollout.platform import Platform
+from rollout.platforms import connect
 from rollout.registry import Registry
 from rollout.settings import Settings
 from rollout.state import Phase
@@ -40,7 +42,7 @@ class Delivery:
         self._registry = Registry(
             self._apis, settings.artifact_registry_endpoint, settings.image_tags
         )
-        self._clusters: dict[Target, Cluster] = {}
+        self._platforms: dict[Target, Platform[Any]] = {}
         self._connecting = threading.Lock()
         self.builds = CloudBuild(
             self._apis, settings.cloud_build_endpoint, settings.project, settings.build_region
@@ -91,7 +93,7 @@ class Delivery:
                 return Outcome(target.label, "error", "permanent", str(error))
             except TransientError as error:
                 # The cluster may have moved: the next try asks again where it is.
-                self._clusters.pop(target, None)
+                self._platforms.pop(target, None)
                 log.event("transient", str(error), "WARNING", target=target.label)
                 transient.append(f"{target.label}: {error}")
                 return Outcome(target.label, "error", "transient", str(error))
@@ -160,9 +162,7 @@ class Delivery:
 
     def _execution(self, target: Target) -> Execution:
         with self._connecting:
-            if target not in self._clusters:
-                self._clusters[target] = connect(
-                    target, self._apis, self._settings.container_endpoint
-                )
-            cluster = self._clusters[target]
-        return Execution(cluster, target, self._settings, self._announcer, self._registry)
+            if target not in self._platforms:
+                self._platforms[target] = connect(target, self._apis, self._settings)
+            platform = self._platforms[target]
+        return Execution(platform, target, self._settings, self._announcer, self._registry)

@@ -1,7 +1,7 @@
 """One build on one target, from the decision to the end of the rollout.
 
 It may be cut short anywhere and run again, also at the same time by others: every step reads the
-Deployment anew, and every write is valid only for what was read.
+target anew, and every write is valid only for what was read.
 """
 
 from __future__ import annotations
@@ -10,20 +10,21 @@ import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from rollout import log, patch
+from rollout import changes, log
 from rollout.build import Build, Image, digest_of
-from rollout.cluster import Cluster
+from rollout.changes import Change
 from rollout.decision import FOREIGN, TOLD, Action, Circumstances, Decision, decide
 from rollout.errors import ConflictError, RolloutError, TransientError
 from rollout.notify import Announcer, Transition
+from rollout.platform import Platform
+from rollout.progress import Progress, Verdict
 from rollout.registry import Registry
 from rollout.settings import Settings
-from rollout.snapshot import Json, Snapshot
+from rollout.snapshot import Snapshot
 from rollout.state import Phase, State
 from rollout.targets import Target
-from rollout.watch import Progress, TemplateAge, Verdict, assess, newest_pods
 
 _Result = TypeVar("_Result")
 
@@ -63,23 +64,28 @@ class Execution:
 
     def __init__(
         self,
-        cluster: Cluster,
+        platform: Platform[Any],
         target: Target,
         settings: Settings,
         announcer: Announcer,
         registry: Registry,
     ) -> None:
-        self._cluster = cluster
+        self._platform = platform
         self.target = target
         self._settings = settings
         self._announcer = announcer
         self._registry = registry
         self._started = time.monotonic()
-        self._template_age = TemplateAge()
+        self._judge = platform.watcher()
 
     def read(self) -> Snapshot:
-        """Return the target's Deployment as it is now."""
-        return self._cluster.snapshot(self.target.namespace, self.target.deployment)
+        """Return the target as it is now."""
+        found: Snapshot = self._platform.snapshot()
+        return found
+
+    def judge(self, snapshot: Snapshot) -> Progress:
+        """Return how far what was rolled out last is."""
+        return self._judge(snapshot)
 
     def plan(self, build: Build, *, force: bool = False) -> tuple[Snapshot, Decision]:
         """Return what would be done about `build` now."""
@@ -121,13 +127,13 @@ class Execution:
             return self._watch(build.id)
         if decision.action == Action.ASK:
             expires_s = int(time.time() + self._settings.approval_timeout_s)
-            body = patch.ask(build, snapshot, image, expires_s)
+            change = changes.ask(build, snapshot, image, expires_s)
         else:
-            body = patch.roll(build, snapshot, self.target, image)
-        changed = self._cluster.patch(snapshot, body, dry_run=is_dry)
+            change = changes.roll(build, snapshot, self.target, image)
+        changed = self._change(snapshot, change, dry_run=is_dry)
         if is_dry:
             return self._outcome("planned", decision.reason, decision.detail, image)
-        return self._carry_on(build, Snapshot(changed), decision)
+        return self._carry_on(build, changed, decision)
 
     def _carry_on(self, build: Build, snapshot: Snapshot, decision: Decision) -> Outcome:
         """Tell of what was just patched and go on from there."""
@@ -149,12 +155,15 @@ class Execution:
             snapshot = self.read()
             if gone := self._taken_over(snapshot, build_id):
                 return gone
-            progress = self._assess(snapshot)
+            progress = self._judge(snapshot)
             if progress.message != said:
                 said = progress.message
                 self._log("progress", said, build_id, reason=progress.reason)
             if progress.verdict == Verdict.COMPLETE:
                 return self._settle(snapshot)
+            if progress.verdict == Verdict.READY:
+                self._change(snapshot, changes.promote(snapshot))
+                continue
             now = time.monotonic()
             is_troubled = progress.verdict == Verdict.TROUBLED
             troubled_since = (troubled_since or now) if is_troubled else None
@@ -170,28 +179,6 @@ class Execution:
                 )
             time.sleep(self._settings.poll_interval_s)
 
-    def _assess(self, snapshot: Snapshot) -> Progress:
-        """Judge the rollout; pods are only asked for while it is under way."""
-        since = self._template_age.since(snapshot.deployment)
-        progress = assess(snapshot, since=since)
-        if progress.verdict == Verdict.COMPLETE:
-            return progress
-        pods = self._cluster.pods(snapshot)
-        progress = assess(snapshot, pods, since)
-        if progress.verdict != Verdict.FAILED:
-            return progress
-        words = self._last_warning(newest_pods(snapshot, pods))
-        if not words or words in progress.message:
-            return progress
-        return replace(progress, message=f"{progress.message} (last event: {words})")
-
-    def _last_warning(self, pods: list[Json]) -> str:
-        """Return what the kubelet complained of last, for a pod that says nothing itself."""
-        for pod in pods:
-            if warnings := self._cluster.warnings(pod):
-                return " ".join(str(warnings[-1].get("message", "")).split())[:300]
-        return ""
-
     def _taken_over(self, snapshot: Snapshot, build_id: str) -> Outcome | None:
         """Return what to leave it at if this rollout is not this one's any more; else None."""
         state = snapshot.state
@@ -201,15 +188,17 @@ class Execution:
             return self._outcome("stopped", "superseded", f"build {state.build_id} took over")
         if state.phase != Phase.ROLLING:
             return self._outcome(str(state.phase), "settled", state.reason or "settled by another")
-        if snapshot.is_paused:
-            return self._outcome("stopped", "paused", "the Deployment was paused by hand")
+        if snapshot.pause:
+            return self._outcome(
+                "stopped", "paused", f"somebody took a hand in it: {snapshot.pause}"
+            )
         return None
 
     def _settle(self, snapshot: Snapshot) -> Outcome:
         state = replace(snapshot.state, phase=Phase.LIVE, reason="")
-        changed = self._cluster.patch(snapshot, patch.note(snapshot, state))
+        changed = self._change(snapshot, changes.note(snapshot, state))
         self._log("live", f"{state.image} is live", state.build_id, image=state.image)
-        self._announce(Snapshot(changed), "live", state, f"{state.image} is live")
+        self._announce(changed, "live", state, f"{state.image} is live")
         self.tag(state)
         return self._outcome("live", "complete", f"{state.image} is live", state.image)
 
@@ -218,8 +207,10 @@ class Execution:
         failed = snapshot.state
         reason = f"{progress.reason}: {progress.message}"
         is_images_fault = progress.is_images_fault
-        body, good = patch.restore(snapshot, self.target, reason, is_images_fault=is_images_fault)
-        changed = Snapshot(self._cluster.patch(snapshot, body))
+        change, good = changes.restore(
+            snapshot, self.target, reason, is_images_fault=is_images_fault
+        )
+        changed = self._change(snapshot, change)
         if good:
             fate = "is refused" if is_images_fault else "is not to blame and may come again"
             kind, detail = "rolled-back", f"{good} is back, {digest_of(failed.image)} {fate}"
@@ -242,10 +233,10 @@ class Execution:
             target = replace(self.target, on_failure="rollback")
             snapshot = self.read()
             state = snapshot.state
-            body, good = patch.restore(snapshot, target, reason)
+            change, good = changes.restore(snapshot, target, reason)
             if not good:
                 return self._outcome("failed", "nothing-before", "no earlier image is known")
-            changed = Snapshot(self._cluster.patch(snapshot, body, dry_run=self._settings.dry_run))
+            changed = self._change(snapshot, change, dry_run=self._settings.dry_run)
             if self._settings.dry_run:
                 return self._outcome("planned", "by-hand", f"{good} would come back", good)
             self._log("rolled-back", reason, state.build_id, "WARNING", restored=good)
@@ -267,19 +258,18 @@ class Execution:
                 detail = f"build {build.id} does not wait for approval; {waiting}"
                 return self._outcome("skipped", "not-pending", detail)
             state = replace(snapshot.state, approved=build.id)
-            self._cluster.patch(
-                snapshot, patch.note(snapshot, state), dry_run=self._settings.dry_run
-            )
+            noted = changes.note(snapshot, state)
+            self._change(snapshot, noted, dry_run=self._settings.dry_run)
             return None
 
         return self._until_no_conflict(mark) or self.run(build)
 
-    def edit(self, change: Callable[[Snapshot], patch.Patch], what: str) -> Outcome:
+    def edit(self, change: Callable[[Snapshot], Change], what: str) -> Outcome:
         """Write what a person asks for into the annotations."""
 
         def write() -> Outcome:
             snapshot = self.read()
-            self._cluster.patch(snapshot, change(snapshot), dry_run=self._settings.dry_run)
+            self._change(snapshot, change(snapshot), dry_run=self._settings.dry_run)
             self._log("by-hand", what, snapshot.state.build_id)
             result = "planned" if self._settings.dry_run else "done"
             return self._outcome(result, "by-hand", what)
@@ -310,13 +300,17 @@ class Execution:
             snapshot = self.read()
             if snapshot.state.phase != Phase.ROLLED_BACK:
                 return
-            since = self._template_age.since(snapshot.deployment)
-            if assess(snapshot, since=since).verdict == Verdict.COMPLETE:
+            if self._judge(snapshot).verdict == Verdict.COMPLETE:
                 image = snapshot.state.image
                 self._log("restored", f"{image} serves again", failed.build_id, image=image)
                 return
             time.sleep(self._settings.poll_interval_s)
         self._log("restoring", "the old image is still coming back", failed.build_id, "WARNING")
+
+    def _change(self, snapshot: Snapshot, change: Change, *, dry_run: bool = False) -> Snapshot:
+        """Write a change, valid only for `snapshot`, and return what has become of it."""
+        changed: Snapshot = self._platform.change(snapshot, change, dry_run=dry_run)
+        return changed
 
     def _announce(self, snapshot: Snapshot, kind: str, subject: Build | State, detail: str) -> None:
         transition = Transition(
@@ -331,7 +325,7 @@ class Execution:
             detail=detail,
             serial=snapshot.state.serial,
         )
-        self._announcer.announce(self._cluster, snapshot, transition)
+        self._announcer.announce(self._platform, snapshot, transition)
 
     def _log_decision(self, build: Build, decision: Decision) -> None:
         severity = "ERROR" if decision.action == Action.REFUSE else "INFO"

@@ -16,8 +16,8 @@ from urllib.parse import urlencode
 import urllib3
 
 from rollout import log
-from rollout.cluster import Cluster
 from rollout.errors import RolloutError
+from rollout.platform import Platform
 from rollout.settings import Settings
 from rollout.snapshot import Snapshot
 
@@ -151,7 +151,7 @@ class Announcer:
     def __init__(self, notifiers: Sequence[Notifier]) -> None:
         self._notifiers = tuple(notifiers)
 
-    def announce(self, cluster: Cluster, snapshot: Snapshot, transition: Transition) -> None:
+    def announce(self, platform: Platform[Any], snapshot: Snapshot, transition: Transition) -> None:
         """Tell of a transition; whatever fails is logged, and nothing is raised."""
         event = {
             "type": "Normal" if transition.is_good else "Warning",
@@ -159,10 +159,10 @@ class Announcer:
             "message": _cut(transition.sentence),
         }
         try:
-            if not cluster.record(snapshot, _event_name(snapshot, transition), event):
+            if not platform.record(snapshot, _event_name(snapshot, transition), event):
                 return
         except RolloutError as error:
-            _log_failure("kubernetes", transition, str(error))
+            _log_failure("event", transition, str(error))
         for notifier in self._notifiers:
             try:
                 notifier.notify(transition)
@@ -206,8 +206,7 @@ def _payload(transition: Transition) -> dict[str, str]:
 
 
 def _event_name(snapshot: Snapshot, transition: Transition) -> str:
-    uid = snapshot.deployment["metadata"]["uid"]
-    what = (uid, transition.build_id, transition.kind, str(transition.serial))
+    what = (snapshot.uid, transition.build_id, transition.kind, str(transition.serial))
     return f"{snapshot.name[:200]}.{hashlib.sha256('|'.join(what).encode()).hexdigest()[:16]}"
 
 

@@ -1,4 +1,4 @@
-"""How far a rollout is, as `kubectl rollout status` judges, and sooner where pods tell. No I/O.
+"""How far a Deployment's rollout is, as `kubectl rollout status` judges, and sooner where pods tell. No I/O.
 
 What cannot heal (a missing image, a crash loop) is FAILED at once; what may (a registry that does
 not answer or lets nobody in, a quota) is TROUBLED, and becomes a failure only if it lasts.
@@ -7,11 +7,11 @@ not answer or lets nobody in, a quota) is TROUBLED, and becomes a failure only i
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any
 
-from rollout.snapshot import Json, Snapshot
+from rollout.deployment import DeploymentSnapshot
+from rollout.progress import Progress, Verdict, one_line
+from rollout.snapshot import Json
 from rollout.start_errors import blames_image
 
 _TROUBLES = frozenset(
@@ -35,28 +35,6 @@ _CRASHES_OF_A_LOOP = 2
 _LONGEST_WORDS = 600
 
 
-class Verdict(StrEnum):
-    """What can be said of a rollout at one moment."""
-
-    ROLLING = "rolling"
-    TROUBLED = "troubled"
-    FAILED = "failed"
-    COMPLETE = "complete"
-
-
-@dataclass(frozen=True)
-class Progress:
-    """A verdict, its reason as Kubernetes calls it, and a sentence with the pod's own words.
-
-    `is_images_fault`: the image that was rolled out is bad, and would be anywhere and at any time.
-    """
-
-    verdict: Verdict
-    reason: str
-    message: str
-    is_images_fault: bool = False
-
-
 class TemplateAge:
     """From which generation on the Deployment's pods are to be what they are now.
 
@@ -77,7 +55,9 @@ class TemplateAge:
         return self._since
 
 
-def assess(snapshot: Snapshot, pods: Iterable[Json] = (), since: int | None = None) -> Progress:
+def assess(
+    snapshot: DeploymentSnapshot, pods: Iterable[Json] = (), since: int | None = None
+) -> Progress:
     """Return how far the Deployment's newest revision is; `pods` may be all that it selects.
 
     `since`: the generation from which on that revision is asked for; None: the newest one.
@@ -126,7 +106,7 @@ def _never_ready(
     return Progress(Verdict.FAILED, reason, f"never ready: {words[0]}", is_images_fault)
 
 
-def newest_pods(snapshot: Snapshot, pods: Iterable[Json]) -> list[Json]:
+def newest_pods(snapshot: DeploymentSnapshot, pods: Iterable[Json]) -> list[Json]:
     """Return those of `pods` that are of the Deployment's newest revision."""
     return list(_owned(pods, snapshot.newest_replica_set))
 
@@ -196,7 +176,7 @@ def _trouble(pod: str, container: Mapping[str, Any], ours: frozenset[str]) -> Pr
     return Progress(
         Verdict.FAILED if is_hopeless else Verdict.TROUBLED,
         reason,
-        f"pod {pod}, container {name}: {reason}: {_short(words)}",
+        f"pod {pod}, container {name}: {reason}: {one_line(words, _LONGEST_WORDS)}",
         is_bad and name in ours,
     )
 
@@ -236,11 +216,5 @@ def _unready(pod: Json) -> str:
         condition = conditions.get(kind, {})
         if condition.get("status") == "False":
             said = condition.get("message") or condition.get("reason", "")
-            return f"pod {pod['metadata']['name']}: {_short(said)}"
+            return f"pod {pod['metadata']['name']}: {one_line(said, _LONGEST_WORDS)}"
     return ""
-
-
-def _short(words: str) -> str:
-    """Return one line; of a long one the end, which is where the error is."""
-    line = " ".join(words.split())
-    return line if len(line) <= _LONGEST_WORDS else "…" + line[-_LONGEST_WORDS:]

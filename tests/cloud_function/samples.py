@@ -10,11 +10,12 @@ from google.cloud.devtools import cloudbuild_v1
 
 from rollout import build as builds
 from rollout.build import Build
+from rollout.deployment import DeploymentSnapshot
+from rollout.progress import Progress
 from rollout.settings import Settings
-from rollout.snapshot import Snapshot
 from rollout.state import PREFIX
 from rollout.targets import Target
-from rollout.watch import Progress, assess
+from rollout.watch import assess
 
 PROJECT = "my-project"
 REPOSITORY = "europe-west1-docker.pkg.dev/my-project/slipway/ml-model"
@@ -149,10 +150,12 @@ def waited(reason: str, words: str, last: Any = None) -> Progress:
     rolling = deployment(image("b"), image=image("b"), state="rolling", serial="3")
     rolling["status"]["availableReplicas"] = 2
     pod = waiting_pod({"reason": reason, "message": words}, 2 if last else 0, last=last)
-    return assess(Snapshot(rolling, (replica_set(2, image("b")),)), [pod])
+    return assess(DeploymentSnapshot(rolling, (replica_set(2, image("b")),)), [pod])
 
 
-def rolled_out(letter: str = "a", minute: int = 1, state: str = "live", **more: str) -> Snapshot:
+def rolled_out(
+    letter: str = "a", minute: int = 1, state: str = "live", **more: str
+) -> DeploymentSnapshot:
     """Return a Deployment on which `a_build(letter, minute)` was rolled out."""
     remembered = {
         "serial": "3",
@@ -162,4 +165,4 @@ def rolled_out(letter: str = "a", minute: int = 1, state: str = "live", **more: 
         "image": image(letter),
         "previous_image": image("0"),
     }
-    return Snapshot(deployment(image(letter), **(remembered | more)))
+    return DeploymentSnapshot(deployment(image(letter), **(remembered | more)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rollout.watch import Verdict
+from rollout.progress import Verdict
 from tests.cloud_function.samples import waited
 
 HERE = "europe-west1-docker.pkg.dev/my-project/slipway/ml-model"

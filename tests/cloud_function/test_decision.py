@@ -9,6 +9,7 @@ import pytest
 
 from rollout.build import moment
 from rollout.decision import Action, Circumstances, Decision, decide
+from rollout.deployment import DeploymentSnapshot
 from rollout.snapshot import Snapshot
 from tests.cloud_function.samples import (
     REPOSITORY,
@@ -22,7 +23,7 @@ from tests.cloud_function.samples import (
 )
 
 NOW = Circumstances(now_s=1_800_000_000)
-FRESH = Snapshot(deployment())
+FRESH = DeploymentSnapshot(deployment())
 SUBSTITUTIONS = dict(a_build().substitutions)
 
 
@@ -84,7 +85,7 @@ def test_a_build_without_pushed_images_is_refused_with_the_cure():
 def test_an_image_of_ours_only_in_an_init_container_is_rolled_out_with_or_without_its_name():
     migrating = deployment("eu.gcr.io/p/web:v1")
     migrating["spec"]["template"]["spec"]["initContainers"] = [{"name": "m", "image": image("0")}]
-    found = Snapshot(migrating)
+    found = DeploymentSnapshot(migrating)
     assert decided(a_build(), found).action == Action.ROLL
     assert decided(a_build(), found, CONTAINER="m").action == Action.ROLL
     assert decided(a_build(), found, CONTAINER="m", IMAGE_REPOSITORY=REPOSITORY).action == (
@@ -123,7 +124,7 @@ def test_a_build_by_hand_is_deployed_only_where_that_is_allowed():
 
 
 def test_a_placeholder_is_replaced_where_the_repository_is_configured():
-    fresh = Snapshot(deployment("ml-model"))
+    fresh = DeploymentSnapshot(deployment("ml-model"))
     assert decided(a_build(), fresh).reason == "other-image"
     assert decided(a_build(), fresh, IMAGE_REPOSITORY=REPOSITORY).action == Action.ROLL
 
@@ -168,12 +169,12 @@ def test_a_hold_stops_deployments_with_its_own_words():
 def test_a_paused_deployment_is_left_alone():
     paused = deployment()
     paused["spec"]["paused"] = True
-    assert decided(a_build(), Snapshot(paused)).reason == "paused"
+    assert decided(a_build(), DeploymentSnapshot(paused)).reason == "paused"
 
 
 def _changed_by_hand() -> Snapshot:
     snapshot = rolled_out("a")
-    return Snapshot(snapshot.deployment | {"spec": deployment(image("f"))["spec"]})
+    return DeploymentSnapshot(snapshot.deployment | {"spec": deployment(image("f"))["spec"]})
 
 
 def _undone_by_hand() -> Snapshot:
@@ -182,7 +183,7 @@ def _undone_by_hand() -> Snapshot:
     left = rolled_out("b", minute=5, serial="7").deployment["metadata"]["annotations"]
     was_left = replica_set(2, image("b"))
     was_left["metadata"]["annotations"] = left
-    return Snapshot(undone.deployment, (was_left,))
+    return DeploymentSnapshot(undone.deployment, (was_left,))
 
 
 @pytest.mark.parametrize(

@@ -102,7 +102,7 @@ def test_an_api_server_that_talks_nonsense_is_asked_again_later(answer: Any, tmp
         config = kubeconfig(tmp_path / "config", border.url)
         target = a_target(KUBECONFIG=str(config))
         with pytest.raises(TransientError, match=r"^namespace default: the API server") as refused:
-            connect(target, GoogleApis(), "").snapshot("default", "ml-model")
+            connect(target, GoogleApis(), "").snapshot()
     assert "\n" not in str(refused.value)
 
 

@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
-from rollout import patch, state
+from rollout import changes, state
 from rollout.build import Image
+from rollout.deployment import DeploymentSnapshot, patch_of
 from rollout.errors import PermanentError
-from rollout.snapshot import Containers, Snapshot
+from rollout.snapshot import Containers
 from tests.cloud_function.samples import (
     REPOSITORY,
     a_build,
@@ -22,18 +23,14 @@ from tests.cloud_function.samples import (
 )
 
 
-def _state(body: patch.Patch) -> state.State:
-    annotations = body["metadata"]["annotations"]
-    return state.read({name: text for name, text in annotations.items() if text is not None})
-
-
-def _rolled(snapshot: Snapshot, letter: str = "b", minute: int = 5) -> patch.Patch:
+def _rolled(snapshot: DeploymentSnapshot, letter: str = "b", minute: int = 5) -> changes.Change:
     wanted = Image(REPOSITORY, digest(letter))
-    return patch.roll(a_build(letter, minute), snapshot, a_target(), wanted)
+    return changes.roll(a_build(letter, minute), snapshot, a_target(), wanted)
 
 
 def test_a_patch_sets_images_and_annotations_and_nothing_else():
-    body = _rolled(rolled_out("a"))
+    before = rolled_out("a")
+    body = patch_of(before, _rolled(before))
     assert set(body) == {"metadata", "spec"}
     assert set(body["metadata"]) == {"resourceVersion", "annotations"}
     assert body["metadata"]["resourceVersion"] == "42"
@@ -49,7 +46,8 @@ def test_every_container_of_the_repository_is_set_and_no_other():
     pod = several["spec"]["template"]["spec"]
     pod["containers"].append({"name": "proxy", "image": "eu.gcr.io/p/proxy:v1"})
     pod["initContainers"] = [{"name": "warm", "image": image("a")}]
-    spec = _rolled(Snapshot(several))["spec"]["template"]["spec"]
+    before = DeploymentSnapshot(several)
+    spec = patch_of(before, _rolled(before))["spec"]["template"]["spec"]
     assert spec["containers"] == [{"name": "ml-model", "image": image("b")}]
     assert spec["initContainers"] == [{"name": "warm", "image": image("b")}]
 
@@ -71,13 +69,13 @@ def _with_init(*init: str, live: str = "eu.gcr.io/p/web:v1") -> dict[str, Any]:
 def test_an_image_of_ours_that_is_only_in_an_init_container_is_rolled_out_there(
     variables: dict[str, str],
 ):
-    found = Snapshot(_with_init("eu.gcr.io/p/wait:v1", image("a")))
+    found = DeploymentSnapshot(_with_init("eu.gcr.io/p/wait:v1", image("a")))
     target = a_target(**variables)
     wanted = Image(REPOSITORY, digest("b"))
-    body = patch.roll(a_build("b", 5), found, target, wanted)
+    change = changes.roll(a_build("b", 5), found, target, wanted)
     init = [{"name": "m1", "image": image("b")}]
-    assert body["spec"] == {"template": {"spec": {"initContainers": init}}}
-    assert _state(body).previous_image == image("a")
+    assert patch_of(found, change)["spec"] == {"template": {"spec": {"initContainers": init}}}
+    assert change.state.previous_image == image("a")
 
 
 def test_an_init_container_goes_back_to_the_image_before_it():
@@ -85,21 +83,23 @@ def test_an_init_container_goes_back_to_the_image_before_it():
     rolling["metadata"]["annotations"] |= rolled_out(
         "b", state="rolling", previous_image=image("a")
     ).deployment["metadata"]["annotations"]
-    body, good = patch.restore(Snapshot(rolling), a_target(), "it crashed")
+    before = DeploymentSnapshot(rolling)
+    change, good = changes.restore(before, a_target(), "it crashed")
+    spec = patch_of(before, change)["spec"]
     init = [{"name": "m0", "image": image("a")}]
-    assert (good, body["spec"]) == (image("a"), {"template": {"spec": {"initContainers": init}}})
+    assert (good, spec) == (image("a"), {"template": {"spec": {"initContainers": init}}})
 
 
 def test_an_image_that_somebody_set_in_an_init_container_is_a_change_by_hand():
     found = _with_init(image("c"))
     found["metadata"]["annotations"] |= rolled_out("b").deployment["metadata"]["annotations"]
-    assert Snapshot(found).is_changed(a_target())
+    assert DeploymentSnapshot(found).is_changed(a_target())
     found["spec"]["template"]["spec"]["initContainers"][0]["image"] = image("b")
-    assert not Snapshot(found).is_changed(a_target())
+    assert not DeploymentSnapshot(found).is_changed(a_target())
 
 
 def test_where_an_init_container_alone_has_our_image_the_only_container_is_not_ours():
-    found = Snapshot(_with_init(image("a")))
+    found = DeploymentSnapshot(_with_init(image("a")))
     named = found.containers(a_target(IMAGE_REPOSITORY=REPOSITORY), REPOSITORY)
     assert named == Containers("m0", (), ("m0",))
 
@@ -108,8 +108,8 @@ def test_a_container_put_in_to_debug_is_never_chosen():
     found = deployment("eu.gcr.io/p/web:v1")
     debugger = {"name": "debugger", "image": image("a")}
     found["spec"]["template"]["spec"]["ephemeralContainers"] = [debugger]
-    assert Snapshot(found).containers(a_target(), REPOSITORY) is None
-    assert Snapshot(found).containers(a_target(CONTAINER="debugger"), REPOSITORY) is None
+    assert DeploymentSnapshot(found).containers(a_target(), REPOSITORY) is None
+    assert DeploymentSnapshot(found).containers(a_target(CONTAINER="debugger"), REPOSITORY) is None
 
 
 def test_resuming_takes_over_what_stands_in_the_container_that_had_our_image():
@@ -117,33 +117,33 @@ def test_resuming_takes_over_what_stands_in_the_container_that_had_our_image():
     found["metadata"]["annotations"] |= rolled_out("b").deployment["metadata"]["annotations"]
     before = replica_set(1, "eu.gcr.io/p/web:v1")
     before["spec"]["template"] = _with_init(image("b"))["spec"]["template"]
-    adopted = _state(patch.adopt(Snapshot(found, (before,)), a_target()))
+    adopted = changes.adopt(DeploymentSnapshot(found, (before,)), a_target()).state
     assert adopted.image == "eu.gcr.io/p/theirs:v1"
 
 
 def test_an_image_that_is_not_to_blame_goes_back_without_quarantine():
     rolling = rolled_out("c", state="rolling", previous_image=image("a"))
-    body, good = patch.restore(rolling, a_target(), "denied", is_images_fault=False)
-    restored = _state(body)
+    change, good = changes.restore(rolling, a_target(), "denied", is_images_fault=False)
+    restored = change.state
     assert good == image("a")
     assert (restored.phase, restored.quarantined) == (state.Phase.ROLLED_BACK, ())
 
 
 def test_what_was_good_stays_known_when_a_rollout_is_overtaken_on_its_way():
-    assert _state(_rolled(rolled_out("a", state="live"))).previous_image == image("a")
+    assert _rolled(rolled_out("a", state="live")).state.previous_image == image("a")
     overtaken = rolled_out("a", state="rolling", previous_image=image("0"))
-    assert _state(_rolled(overtaken)).previous_image == image("0")
+    assert _rolled(overtaken).state.previous_image == image("0")
 
 
 def test_the_same_digest_built_again_does_not_become_its_own_predecessor():
-    assert _state(_rolled(rolled_out("a"), "a", 9)).previous_image == image("0")
+    assert _rolled(rolled_out("a"), "a", 9).state.previous_image == image("0")
 
 
 def test_each_change_raises_the_serial_also_after_an_undo():
-    assert _state(_rolled(rolled_out("a", serial="3"))).serial == 4
+    assert _rolled(rolled_out("a", serial="3")).state.serial == 4
     left = replica_set(2, image("b"), serial="7")
-    undone = Snapshot(rolled_out("a", serial="3").deployment, (left,))
-    assert _state(_rolled(undone)).serial == 8
+    undone = DeploymentSnapshot(rolled_out("a", serial="3").deployment, (left,))
+    assert _rolled(undone).state.serial == 8
 
 
 def test_state_survives_being_written_and_read():
@@ -185,10 +185,12 @@ def test_going_back_takes_the_images_of_the_replica_set_that_served():
         replica_set(2, image("b")),
         replica_set(3, image("c")),
     )
-    body, good = patch.restore(Snapshot(rolling.deployment, sets), a_target(), "it crashed")
+    change, good = changes.restore(
+        DeploymentSnapshot(rolling.deployment, sets), a_target(), "it crashed"
+    )
     assert good == image("a")
-    assert body["spec"]["template"]["spec"]["containers"][0]["image"] == image("a")
-    restored = _state(body)
+    assert change.images == {"ml-model": image("a")}
+    restored = change.state
     assert restored.phase == state.Phase.ROLLED_BACK
     assert restored.quarantined == (digest("c"),)
     assert (restored.image, restored.reason) == (image("a"), "it crashed")
@@ -202,37 +204,41 @@ def test_without_a_memory_what_is_available_is_gone_back_to():
         replica_set(2, image("b")),
         replica_set(3, image("c")),
     )
-    _, good = patch.restore(Snapshot(rolling.deployment, sets), a_target(), "it crashed")
+    _, good = changes.restore(
+        DeploymentSnapshot(rolling.deployment, sets), a_target(), "it crashed"
+    )
     assert good == image("a")
 
 
 def test_nothing_quarantined_is_gone_back_to():
     rolling = rolled_out("c", state="rolling", quarantined=digest("a"), previous_image="")
     sets = (replica_set(1, image("a"), available=3), replica_set(3, image("c")))
-    body, good = patch.restore(Snapshot(rolling.deployment, sets), a_target(), "it crashed")
+    change, good = changes.restore(
+        DeploymentSnapshot(rolling.deployment, sets), a_target(), "it crashed"
+    )
     assert good == ""
-    assert "spec" not in body
-    assert _state(body).phase == state.Phase.FAILED
+    assert change.images == {}
+    assert change.state.phase == state.Phase.FAILED
 
 
 def test_a_failure_is_only_reported_where_that_is_wanted():
     rolling = rolled_out("c", state="rolling", previous_image=image("a"))
-    body, good = patch.restore(rolling, a_target(ON_FAILURE="report"), "it crashed")
-    assert (good, "spec" in body) == ("", False)
+    change, good = changes.restore(rolling, a_target(ON_FAILURE="report"), "it crashed")
+    assert (good, change.images) == ("", {})
 
 
 def test_a_long_reason_is_cut_so_that_annotations_have_room():
-    body, _ = patch.restore(rolled_out("a", state="rolling"), a_target(), "x" * 100_000)
-    assert len(_state(body).reason) == 1000
+    change, _ = changes.restore(rolled_out("a", state="rolling"), a_target(), "x" * 100_000)
+    assert len(change.state.reason) == 1000
 
 
 def test_resuming_takes_over_what_is_live_and_ends_every_hold():
-    changed = Snapshot(deployment(image("f"), image=image("a"), hold="no", serial="3"))
-    adopted = _state(patch.adopt(changed, a_target()))
+    changed = DeploymentSnapshot(deployment(image("f"), image=image("a"), hold="no", serial="3"))
+    adopted = changes.adopt(changed, a_target()).state
     assert (adopted.image, adopted.hold, adopted.serial) == (image("f"), "", 4)
 
 
 def test_without_a_container_of_ours_nothing_is_patched():
-    foreign = Snapshot(deployment("eu.gcr.io/p/other:v1"))
+    foreign = DeploymentSnapshot(deployment("eu.gcr.io/p/other:v1"))
     with pytest.raises(PermanentError, match="no container"):
         _rolled(foreign)

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from rollout.snapshot import Snapshot
-from rollout.watch import Progress, Verdict, assess
+from rollout.deployment import DeploymentSnapshot
+from rollout.progress import Progress, Verdict
+from rollout.watch import assess
 from tests.cloud_function.samples import deployment, image, replica_set, waited, waiting_pod
 
 NEW = replica_set(2, image("b"))
@@ -172,7 +173,7 @@ def test_a_container_of_another_image_fails_the_rollout_and_not_its_digest():
     rolling["status"]["availableReplicas"] = 2
     pod = waiting_pod({"reason": "CrashLoopBackOff"}, 2)
     pod["status"]["containerStatuses"][0]["name"] = "proxy"
-    progress = assess(Snapshot(rolling, (NEW,)), [pod])
+    progress = assess(DeploymentSnapshot(rolling, (NEW,)), [pod])
     assert (progress.verdict, progress.is_images_fault) == (Verdict.FAILED, False)
 
 
@@ -189,7 +190,7 @@ def _late(kind: str, **container: Any) -> Progress:
         spec["containers"][0]["image"] = "eu.gcr.io/p/web:v1"
     pod = waiting_pod({})
     pod["status"] = {kind: [container]} if container else {}
-    return assess(Snapshot(rolling, (NEW,)), [pod])
+    return assess(DeploymentSnapshot(rolling, (NEW,)), [pod])
 
 
 @pytest.mark.parametrize(
@@ -252,6 +253,6 @@ def test_an_init_container_that_crashes_fails_the_rollout_and_is_named():
     pod = waiting_pod({"reason": "CrashLoopBackOff"}, 2)
     pod["status"]["initContainerStatuses"] = pod["status"].pop("containerStatuses")
     pod["status"]["initContainerStatuses"][0]["name"] = "migrate"
-    progress = assess(Snapshot(migrating, (NEW,)), [pod])
+    progress = assess(DeploymentSnapshot(migrating, (NEW,)), [pod])
     assert (progress.verdict, progress.is_images_fault) == (Verdict.FAILED, True)
     assert "container migrate: CrashLoopBackOff" in progress.message

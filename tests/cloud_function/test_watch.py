@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from rollout.snapshot import Snapshot
-from rollout.watch import Progress, TemplateAge, Verdict, assess
+from rollout.deployment import DeploymentSnapshot
+from rollout.progress import Progress, Verdict
+from rollout.watch import TemplateAge, assess
 from tests.cloud_function.samples import deployment, image, replica_set, waiting_pod
 
 NEW = replica_set(2, image("b"))
@@ -19,7 +20,7 @@ def _assessed(
     seen = deployment(image("b"))
     seen["metadata"]["generation"] = generation
     seen["status"] |= status | {"conditions": list(conditions)}
-    return assess(Snapshot(seen, (NEW, replica_set(1, image("a"), available=3))), pods)
+    return assess(DeploymentSnapshot(seen, (NEW, replica_set(1, image("a"), available=3))), pods)
 
 
 @pytest.mark.parametrize(
@@ -49,7 +50,7 @@ def test_annotations_set_all_the_time_do_not_hide_that_a_rollout_is_complete():
     for generation in range(2, 9):
         seen = deployment(image("b"))
         seen["metadata"]["generation"] = generation
-        progress = assess(Snapshot(seen, (NEW,)), since=age.since(seen))
+        progress = assess(DeploymentSnapshot(seen, (NEW,)), since=age.since(seen))
         assert progress.verdict == Verdict.COMPLETE
 
 
@@ -59,7 +60,7 @@ def test_a_template_changed_in_mid_rollout_must_be_seen_before_its_rollout_is_co
     changed = deployment(image("b"))
     changed["metadata"]["generation"] = 3
     changed["spec"]["template"]["spec"]["containers"][0]["env"] = [{"name": "THEIRS", "value": "1"}]
-    progress = assess(Snapshot(changed, (NEW,)), since=age.since(changed))
+    progress = assess(DeploymentSnapshot(changed, (NEW,)), since=age.since(changed))
     assert (progress.verdict, progress.reason) == (Verdict.ROLLING, "Unobserved")
 
 

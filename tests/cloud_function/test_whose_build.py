@@ -11,6 +11,7 @@ import pytest
 from rollout.build import Build
 from rollout.decision import FOREIGN, TOLD, Action, Circumstances, Decision, decide
 from rollout.delivery import Delivery
+from rollout.deployment import DeploymentSnapshot
 from rollout.settings import Settings
 from rollout.snapshot import Snapshot
 from tests.cloud_function.api_server import ApiServer, kubeconfig
@@ -36,7 +37,7 @@ WITH_PROXY["spec"]["template"]["spec"]["containers"].append({"name": "proxy", "i
 
 
 def decided(build: Build, snapshot: Snapshot | None = None, **variables: str) -> Decision:
-    found = snapshot or Snapshot(deployment())
+    found = snapshot or DeploymentSnapshot(deployment())
     return decide(build, found, a_target(**variables), Circumstances(now_s=1_800_000_000))
 
 
@@ -223,14 +224,16 @@ def test_a_build_that_failed_before_it_named_an_image_is_known_by_the_trigger_ro
 
 def test_any_container_of_the_deployment_makes_a_failed_build_its_own():
     web = a_build(**(FAILED | {"images": [f"{WEB}:main"]}))
-    assert decided(web, Snapshot(WITH_PROXY)).reason == "build-failed"
-    assert decided(web, Snapshot(WITH_PROXY), CONTAINER="ml-model").reason == "other-image"
+    assert decided(web, DeploymentSnapshot(WITH_PROXY)).reason == "build-failed"
+    assert (
+        decided(web, DeploymentSnapshot(WITH_PROXY), CONTAINER="ml-model").reason == "other-image"
+    )
 
 
 def test_a_build_is_still_ours_where_somebody_has_set_an_image_of_another_repository():
     changed = deployment("docker.io/library/nginx:1", image=image("a"), state="live", serial="3")
-    assert decided(a_build("b", 5), Snapshot(changed)).reason == "changed-by-hand"
-    assert decided(a_build("b", 5, **FAILED), Snapshot(changed)).reason == "build-failed"
+    assert decided(a_build("b", 5), DeploymentSnapshot(changed)).reason == "changed-by-hand"
+    assert decided(a_build("b", 5, **FAILED), DeploymentSnapshot(changed)).reason == "build-failed"
 
 
 def test_what_cannot_be_read_of_a_builds_images_names_none():

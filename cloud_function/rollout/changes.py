@@ -1,31 +1,47 @@
-"""The patches: the images of our containers and our annotations, and nothing else. No I/O.
+"""What a rollout changes: our containers' images and what is remembered, nothing else. No I/O.
 
-Each carries the resourceVersion that was decided on, so that it fails if anything has changed:
-replicas, an autoscaler's or anybody's other fields are never written.
+Each platform writes a change its own way, valid only for the snapshot that it was decided on.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
-from typing import Any
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
 
-from rollout import state as states
 from rollout.build import Build, Image, digest_of, repository_of
 from rollout.errors import PermanentError
 from rollout.snapshot import Containers, Snapshot
 from rollout.state import Pending, Phase, State
 from rollout.targets import Target
 
-Patch = dict[str, Any]
 _LONGEST_REASON = 1000
 
 
-def roll(build: Build, snapshot: Snapshot, target: Target, image: Image) -> Patch:
-    """Return the patch that sets `image` and remembers the build."""
+class Step(StrEnum):
+    """What a change is for, where it takes more than images to tell."""
+
+    NOTE = "note"
+    ROLL = "roll"
+    PROMOTE = "promote"
+    RESTORE = "restore"
+
+
+@dataclass(frozen=True)
+class Change:
+    """What is to be remembered from now on, and container -> image, for containers that change."""
+
+    step: Step
+    state: State
+    images: Mapping[str, str] = field(default_factory=dict)
+    cause: str = ""
+
+
+def roll(build: Build, snapshot: Snapshot, target: Target, image: Image) -> Change:
+    """Return the change that sets `image` and remembers the build."""
     state = snapshot.state
     containers = _containers(snapshot, target, image.repository)
-    live = snapshot.images()[containers.main]
+    live = snapshot.live_image(target, image.repository)
     # Overtaken on its way, the build before was never seen to work: what was good stays known.
     keep = live == str(image) or (state.phase == Phase.ROLLING and live == state.image)
     previous = state.previous_image if keep else live
@@ -35,34 +51,33 @@ def roll(build: Build, snapshot: Snapshot, target: Target, image: Image) -> Patc
         rolled = replace(rolled, quarantined=others)
     cause = f"build {build.id} of {build.ref or 'unknown ref'} at {build.commit or 'unknown'}"
     names = (*containers.names, *containers.init_names)
-    return _patch(snapshot, rolled, containers, dict.fromkeys(names, str(image)), cause)
+    images = dict.fromkeys(names, str(image))
+    return Change(Step.ROLL, _next(snapshot, rolled), images, _short(cause))
 
 
-def ask(build: Build, snapshot: Snapshot, image: Image, expires_s: int) -> Patch:
-    """Return the patch that makes a build wait for approval."""
+def ask(build: Build, snapshot: Snapshot, image: Image, expires_s: int) -> Change:
+    """Return the change that makes a build wait for approval."""
     pending = Pending(build.id, str(image), build.created_ns, expires_s)
     return note(snapshot, replace(snapshot.state, pending=pending))
 
 
-def note(snapshot: Snapshot, state: State) -> Patch:
-    """Return the patch that only remembers `state`."""
-    return {
-        "metadata": {
-            "resourceVersion": snapshot.resource_version,
-            "annotations": states.written(
-                replace(state, serial=snapshot.state.serial + 1, reason=_short(state.reason))
-            ),
-        }
-    }
+def note(snapshot: Snapshot, state: State) -> Change:
+    """Return the change that only remembers `state`."""
+    return Change(Step.NOTE, _next(snapshot, state))
+
+
+def promote(snapshot: Snapshot) -> Change:
+    """Return the change that gives what is new, and has passed its check, the requests."""
+    return Change(Step.PROMOTE, _next(snapshot, snapshot.state))
 
 
 def restore(
     snapshot: Snapshot, target: Target, reason: str, *, is_images_fault: bool = True
-) -> tuple[Patch, str]:
-    """Return the patch that brings back what was good before, and what that is.
+) -> tuple[Change, str]:
+    """Return the change that brings back what was good before, and what that is.
 
     The digest that failed is quarantined if it is its own fault. With nothing good known, only that
-    is in the patch, and the image returned is empty.
+    is in the change, and the image returned is empty.
     """
     state = snapshot.state
     failed = replace(state, reason=reason)
@@ -75,11 +90,12 @@ def restore(
         return note(snapshot, replace(failed, phase=Phase.FAILED)), ""
     restored = replace(failed, phase=Phase.ROLLED_BACK, image=good, previous_image="")
     cause = f"rollback of build {state.build_id}: {reason}"
-    return _patch(snapshot, restored, containers, images, cause), good
+    change = Change(Step.RESTORE, _next(snapshot, restored), images, _short(cause))
+    return change, good
 
 
-def adopt(snapshot: Snapshot, target: Target, digest: str = "") -> Patch:
-    """Return the patch that takes what is live for granted, and ends every hold.
+def adopt(snapshot: Snapshot, target: Target, digest: str = "") -> Change:
+    """Return the change that takes what is live for granted, and ends every hold.
 
     `digest` is let out of quarantine.
     """
@@ -106,27 +122,25 @@ def adopt(snapshot: Snapshot, target: Target, digest: str = "") -> Patch:
 def _successor(snapshot: Snapshot) -> str:
     """Return the image that somebody set in place of ours, by the container that had it."""
     images = snapshot.images()
-    for found in snapshot.by_revision():
-        for name, image in snapshot.images(found).items():
+    for found in snapshot.earlier():
+        for name, image in found.images.items():
             if image == snapshot.state.image and name in images:
                 return images[name]
     return next(iter(images.values()))
 
 
 def _previous_images(snapshot: Snapshot, state: State, containers: Containers) -> dict[str, str]:
-    """Return container -> image as it was before, of the ReplicaSet that ran it if it is there."""
+    """Return container -> image as it was before, each as it was beside the others if known."""
     names = (*containers.names, *containers.init_names)
     candidates = []
-    for found in snapshot.by_revision():
-        images = snapshot.images(found)
-        image = images.get(containers.main, "")
+    for found in snapshot.earlier():
+        image = found.images.get(containers.main, "")
         if image and image != state.image and digest_of(image) not in state.quarantined:
-            is_available = (found.get("status") or {}).get("availableReplicas", 0) > 0
-            candidates.append((image, is_available, images))
+            candidates.append((image, found.is_available, found.images))
     known = state.previous_image
     if known and digest_of(known) not in state.quarantined:
         same = [images for image, _, images in candidates if image == known]
-        images = same[0] if same else {}
+        images: Mapping[str, str] = same[0] if same else {}
         return {name: images.get(name, known) for name in names}
     candidates.sort(key=lambda candidate: not candidate[1])
     if not candidates:
@@ -144,23 +158,8 @@ def _containers(snapshot: Snapshot, target: Target, repository: str) -> Containe
     return found
 
 
-def _patch(
-    snapshot: Snapshot,
-    state: State,
-    containers: Containers,
-    images: Mapping[str, str],
-    cause: str,
-) -> Patch:
-    patch = note(snapshot, state)
-    patch["metadata"]["annotations"][states.CHANGE_CAUSE] = _short(cause)
-    of_kind = {"containers": containers.names, "initContainers": containers.init_names}
-    spec = {
-        kind: [{"name": name, "image": images[name]} for name in names]
-        for kind, names in of_kind.items()
-        if names
-    }
-    patch["spec"] = {"template": {"spec": spec}}
-    return patch
+def _next(snapshot: Snapshot, state: State) -> State:
+    return replace(state, serial=snapshot.state.serial + 1, reason=_short(state.reason))
 
 
 def _short(text: str) -> str:
