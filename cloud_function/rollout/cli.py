@@ -59,7 +59,7 @@ def _parser() -> argparse.ArgumentParser:
     common.add_argument("--target", metavar="LABEL", help="only this target of TARGETS")
     common.add_argument("--json", action="store_true", help="print one JSON object a target")
     dry = argparse.ArgumentParser(add_help=False)
-    dry.add_argument("--dry-run", action="store_true", help="let the API server only check it")
+    dry.add_argument("--dry-run", action="store_true", help="let the API only check it")
     of_build = argparse.ArgumentParser(add_help=False)
     of_build.add_argument("build", metavar="BUILD", help="a build's id, or a file with its message")
     of_build.add_argument("--force", action="store_true", help="whatever speaks against it")
@@ -174,7 +174,9 @@ def _build(delivery: Delivery, named: str) -> Build:
 def _chosen(targets: tuple[Target, ...], label: str | None) -> tuple[Target, ...]:
     if label is None:
         return targets
-    chosen = tuple(target for target in targets if label in (target.label, target.deployment))
+    chosen = tuple(
+        target for target in targets if label in (target.label, target.deployment or target.service)
+    )
     if not chosen:
         known = ", ".join(target.label for target in targets)
         raise SettingsError(f"--target {label!r}: must be one of {known}")

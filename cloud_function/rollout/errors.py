@@ -28,4 +28,4 @@ class TransientError(RolloutError):
 
 
 class ConflictError(RolloutError):
-    """The Deployment has changed since it was read: read it again and decide anew."""
+    """The target has changed since it was read: read it again and decide anew."""

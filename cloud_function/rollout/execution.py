@@ -189,9 +189,7 @@ class Execution:
         if state.phase != Phase.ROLLING:
             return self._outcome(str(state.phase), "settled", state.reason or "settled by another")
         if snapshot.pause:
-            return self._outcome(
-                "stopped", "paused", f"somebody took a hand in it: {snapshot.pause}"
-            )
+            return self._outcome("stopped", "paused", f"by hand: {snapshot.pause}")
         return None
 
     def _settle(self, snapshot: Snapshot) -> Outcome:

@@ -17,7 +17,13 @@ import google.auth.exceptions
 import google.auth.transport.urllib3
 import urllib3
 
-from rollout.errors import NotFoundError, PermanentError, RolloutError, TransientError
+from rollout.errors import (
+    ConflictError,
+    NotFoundError,
+    PermanentError,
+    RolloutError,
+    TransientError,
+)
 from rollout.values import is_loopback
 
 AuthError = google.auth.exceptions.GoogleAuthError
@@ -26,8 +32,13 @@ _SCOPES = (
     "https://www.googleapis.com/auth/cloud-platform",
     "https://www.googleapis.com/auth/userinfo.email",
 )
+# Codes of google.rpc.Status: invalid argument, not found, already exists, failed precondition.
+_FOR_EVER = frozenset({3, 5, 6, 9})
+_ABORTED = 10
 _TIMEOUT = urllib3.Timeout(connect=5, read=20)
-_RETRIES = urllib3.Retry(total=2, backoff_factor=0.2, status_forcelist=(500, 502, 503, 504))
+_RETRIES = urllib3.Retry(
+    total=2, backoff_factor=0.2, status_forcelist=(500, 502, 503, 504), raise_on_status=False
+)
 
 
 class GoogleApis:
@@ -70,7 +81,10 @@ class GoogleApis:
         body: Mapping[str, Any] | None,
         parameters: Mapping[str, str] | None = None,
     ) -> dict[str, Any]:
-        """Send JSON and return the JSON that comes. Raises as `get` does."""
+        """Send JSON and return the JSON that comes. Raises as `get` does.
+
+        A PATCH raises ConflictError where what it changes has changed since it was read.
+        """
         headers = {"Accept": "application/json"}
         if not is_loopback(url):
             headers["Authorization"] = f"Bearer {self.token()}"
@@ -88,6 +102,8 @@ class GoogleApis:
             )
         except urllib3.exceptions.HTTPError as error:
             raise TransientError(f"{url} cannot be asked: {error}") from error
+        if response.status == 409 and method == "PATCH":
+            raise _conflict(url, response.data)
         if response.status != 200:
             raise failure(url, response.status, response.data)
         try:
@@ -105,6 +121,30 @@ def failure(url: str, status: int, body: bytes) -> RolloutError:
     if status == 404:
         return NotFoundError(told)
     return PermanentError(told) if status == 400 else TransientError(told)
+
+
+def _conflict(url: str, body: bytes) -> RolloutError:
+    """Return what 409 for a patch leads to: a name is taken, or what was read has changed."""
+    told = f"{url} answers 409: {' '.join(_words(body).split())}"
+    is_taken = _status(body) == "ALREADY_EXISTS"
+    return PermanentError(told) if is_taken else ConflictError(told)
+
+
+def failed_operation(url: str, error: object) -> RolloutError:
+    """Return what an operation that has failed leads to; `error` is a google.rpc.Status."""
+    found = error if isinstance(error, Mapping) else {}
+    told = f"{url} has failed: {' '.join(str(found.get('message') or error).split())}"
+    code = found.get("code")
+    if code == _ABORTED:
+        return ConflictError(told)
+    return PermanentError(told) if code in _FOR_EVER else TransientError(told)
+
+
+def _status(body: bytes) -> str:
+    try:
+        return str(json.loads(body)["error"]["status"])
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return ""
 
 
 def _words(body: bytes) -> str:

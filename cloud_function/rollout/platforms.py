@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from rollout import cluster
+from rollout.cloud_run import CloudRun
 from rollout.gcp import GoogleApis
 from rollout.platform import Platform
 from rollout.settings import Settings
@@ -13,4 +14,6 @@ from rollout.targets import Target
 
 def connect(target: Target, apis: GoogleApis, settings: Settings) -> Platform[Any]:
     """Return the target's platform. Raises PermanentError and TransientError."""
+    if target.service:
+        return CloudRun(apis, settings.cloud_run_endpoint, target)
     return cluster.connect(target, apis, settings.container_endpoint)

@@ -130,6 +130,11 @@ class Settings:
             "CONTAINER_ENDPOINT", "https://container.googleapis.com", values.url, "GKE's API."
         )
     )
+    cloud_run_endpoint: str = field(
+        metadata=_variable(
+            "CLOUD_RUN_ENDPOINT", "https://run.googleapis.com", values.url, "Cloud Run's API."
+        )
+    )
     slack_webhook_url: str = field(
         metadata=_variable("SLACK_WEBHOOK_URL", "", values.url, "Slack's incoming webhook. Secret.")
     )

@@ -55,7 +55,7 @@ class Snapshot(ABC):
     @property
     @abstractmethod
     def pause(self) -> str:
-        """Return why people have it stand still by the platform's own means; empty if they have not."""
+        """Return why people have it stand still, by the platform's own means; else nothing."""
 
     @property
     @abstractmethod

@@ -1,4 +1,4 @@
-"""Targets as data: which Deployment of which cluster takes which builds' images. No I/O.
+"""Targets as data: which Deployment or Cloud Run service takes which builds' images. No I/O.
 
 One comes from the environment; `TARGETS` lists several, each entry over the environment's values.
 """
@@ -18,7 +18,7 @@ from rollout.errors import SettingsError
 
 @dataclass(frozen=True, kw_only=True)
 class Target:
-    """A Deployment, where it is, and what may be rolled out on it."""
+    """A Deployment or a Cloud Run service, where it is, and what may be rolled out on it."""
 
     project: str
     zone: str
@@ -27,6 +27,8 @@ class Target:
     context: str
     namespace: str
     deployment: str
+    region: str
+    service: str
     container: str
     repository: str
     triggers: tuple[str, ...]
@@ -39,6 +41,8 @@ class Target:
     @property
     def label(self) -> str:
         """Return the target's name in logs and on the command line."""
+        if self.service:
+            return f"cloud-run/{self.region}/{self.service}"
         where = self.cluster or self.context or "kubeconfig"
         return f"{where}/{self.namespace}/{self.deployment}"
 
@@ -65,6 +69,10 @@ FIELDS: dict[str, TargetField] = {
     ),
     "namespace": TargetField("NAMESPACE", "default", values.name, "The Deployment's namespace."),
     "deployment": TargetField("DEPLOYMENT", "", values.name, "The Deployment's name."),
+    "region": TargetField("REGION", "", values.region, "The Cloud Run service's region."),
+    "service": TargetField(
+        "SERVICE", "", values.service, "A Cloud Run service's name, in place of a Deployment's."
+    ),
     "container": TargetField(
         "CONTAINER",
         "",
@@ -75,7 +83,7 @@ FIELDS: dict[str, TargetField] = {
         "IMAGE_REPOSITORY",
         "",
         values.repository,
-        "The only image repository to deploy from; by default the one that the Deployment uses.",
+        "The only image repository to deploy from; by default the one that the target uses.",
     ),
     "triggers": TargetField(
         "TRIGGERS",
@@ -112,6 +120,8 @@ FIELDS: dict[str, TargetField] = {
     ),
 }
 
+_OF_CLUSTERS = ("zone", "cluster", "context", "namespace")
+
 
 def from_environment(environment: Mapping[str, str]) -> tuple[Target, ...]:
     """Return the targets. Raises SettingsError."""
@@ -124,7 +134,8 @@ def from_environment(environment: Mapping[str, str]) -> tuple[Target, ...]:
         return (_target(given, {name: field.variable for name, field in FIELDS.items()}),)
     targets = tuple(
         _target(
-            given | _entry(entry, number), {name: f"TARGETS[{number}].{name}" for name in FIELDS}
+            _merged(given, _entry(entry, number)),
+            {name: f"TARGETS[{number}].{name}" for name in FIELDS},
         )
         for number, entry in enumerate(_entries(several))
     )
@@ -132,6 +143,12 @@ def from_environment(environment: Mapping[str, str]) -> tuple[Target, ...]:
         if target in targets[:number]:
             raise SettingsError(f"TARGETS[{number}]: is there twice: {target.label}")
     return targets
+
+
+def _merged(given: Mapping[str, str], entry: Mapping[str, str]) -> dict[str, str]:
+    """Return an entry over the environment, which may be of another kind of target."""
+    unfit = ("deployment",) if "service" in entry else ("service",) if "deployment" in entry else ()
+    return {**given, **dict.fromkeys(unfit, ""), **entry}
 
 
 class _EachKeyOnce(yaml.SafeLoader):
@@ -183,9 +200,20 @@ def _target(given: Mapping[str, str], names: Mapping[str, str]) -> Target:
             parsed[name] = field.parse(given[name])
         except ValueError as allowed:
             raise SettingsError(f"{names[name]}={given[name]!r}: must be {allowed}") from None
-    needed = ["project", "deployment", "namespace"]
-    if parsed["kubeconfig"] is None:
-        needed[1:1] = ["zone", "cluster"]
+    if parsed["service"] and parsed["deployment"]:
+        raise SettingsError(
+            f"{names['service']}={given['service']!r}: must not be beside {names['deployment']}="
+            f"{given['deployment']!r}: a target is one or the other, and TARGETS takes several"
+        )
+    if parsed["service"]:
+        needed = ["project", "region"]
+        # A shell may have these for other programs.
+        parsed |= dict.fromkeys(_OF_CLUSTERS, "") | {"kubeconfig": None}
+    else:
+        needed = ["project", "deployment", "namespace"]
+        parsed |= {"region": ""}
+        if parsed["kubeconfig"] is None:
+            needed[1:1] = ["zone", "cluster"]
     for name in needed:
         if not parsed[name]:
             raise SettingsError(f"{names[name]}: must be set. {FIELDS[name].meaning}")

@@ -9,6 +9,8 @@ from urllib.parse import urlsplit
 
 _PROJECT = re.compile(r"(?:[a-z0-9.-]+:)?[a-z][a-z0-9-]{4,28}[a-z0-9]")
 _LOCATION = re.compile(r"[a-z]+-[a-z]+\d+(?:-[a-z])?")
+_REGION = re.compile(r"[a-z]+-[a-z]+\d+")
+_SERVICE = re.compile(r"[a-z](?:[-a-z0-9]{0,47}[a-z0-9])?")
 _NAME = re.compile(r"[a-z0-9](?:[-a-z0-9.]{0,251}[a-z0-9])?")
 _REPOSITORY = re.compile(r"[a-z0-9.-]+(?::\d+)?(?:/[a-z0-9._-]+)+")
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -32,6 +34,17 @@ def location(value: str) -> str:
 def build_region(value: str) -> str:
     """Take where builds run: a region, or the default pool's `global`."""
     return value if value == "global" else location(value)
+
+
+def region(value: str) -> str:
+    """Take a region."""
+    return _matching(value, _REGION, "a region, as europe-west1")
+
+
+def service(value: str) -> str:
+    """Take the name of a Cloud Run service."""
+    allowed = "a Cloud Run service's name: at most 49 lower-case letters, digits, hyphens"
+    return _matching(value, _SERVICE, allowed)
 
 
 def name(value: str) -> str:

@@ -1,7 +1,7 @@
-"""How far a Deployment's rollout is, as `kubectl rollout status` judges, and sooner where pods tell. No I/O.
+"""How far a Deployment's rollout is, as `kubectl rollout status` judges, and sooner by its pods.
 
 What cannot heal (a missing image, a crash loop) is FAILED at once; what may (a registry that does
-not answer or lets nobody in, a quota) is TROUBLED, and becomes a failure only if it lasts.
+not answer or lets nobody in, a quota) is TROUBLED, and becomes a failure only if it lasts. No I/O.
 """
 
 from __future__ import annotations
