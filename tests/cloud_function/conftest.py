@@ -12,7 +12,9 @@ from tests import parts
 from tests.cloud_function.border import Border, BuildApi
 from tests.cloud_function.images import Registry, compiled
 from tests.cloud_function.namespace import Namespace, deployment_manifest
-from tests.cloud_function.samples import REPOSITORY
+from tests.cloud_function.run_api import RunApi
+from tests.cloud_function.run_place import Place, placed
+from tests.cloud_function.samples import REPOSITORY, image
 
 
 @pytest.fixture
@@ -26,6 +28,13 @@ def build_border(build_api: BuildApi) -> Iterator[Border]:
     """Serve `build_api` on loopback."""
     with Border(build_api.answer) as border:
         yield border
+
+
+@pytest.fixture
+def place(build_api: BuildApi, build_border: Border) -> Iterator[Place]:
+    """Return a Cloud Run service that serves image 0."""
+    with placed(RunApi(image("0")), build_api, build_border) as found:
+        yield found
 
 
 @pytest.fixture(scope="session")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import json
+import threading
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs
@@ -73,6 +74,7 @@ class RunApi:
     revisions: dict[str, dict[str, Any]] = field(default_factory=dict)
     _looks: dict[str, int] = field(default_factory=dict)
     _version: int = 0
+    _answering: threading.Lock = field(default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
         container = {"name": "web", "image": self.image, "startupProbe": _PROBE}
@@ -95,6 +97,10 @@ class RunApi:
         self.settle()
 
     def answer(self, request: Request) -> Answer:
+        with self._answering:
+            return self._checked(request)
+
+    def _checked(self, request: Request) -> Answer:
         if self.failing:
             return self.failing, _error(self.failing, "UNAVAILABLE", "told to fail")
         try:

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
+import functions_framework
 import pytest
 
-from rollout.cli import main
-from rollout.delivery import Delivery
 from rollout.errors import TransientError
-from rollout.execution import Outcome
-from rollout.settings import Settings
 from tests.cloud_function.border import Border, BuildApi
 from tests.cloud_function.run_api import (
     MISSING,
@@ -23,60 +20,10 @@ from tests.cloud_function.run_api import (
     PLACEHOLDER,
     UNHEALTHY,
     Fate,
-    Person,
     RunApi,
 )
+from tests.cloud_function.run_place import LABEL, Place, placed
 from tests.cloud_function.samples import REPOSITORY, build_document, digest, image, push
-
-SERVICE = {"PROJECT": "my-project", "SERVICE": "ml-model", "REGION": "europe-west1"}
-LABEL = "cloud-run/europe-west1/ml-model"
-
-
-@dataclass
-class Place:
-    """A service that serves image 0, and the function that takes messages for it."""
-
-    api: RunApi
-    builds: BuildApi
-    person: Person
-    environment: dict[str, str]
-
-    def delivered(self, letter: str, minute: int, **variables: str) -> Outcome:
-        """Let the message of a build come once."""
-        document = self.builds.add(build_document(letter, minute))
-        (outcome,) = self.delivery(**variables).take(push(document))
-        return outcome
-
-    def delivery(self, **variables: str) -> Delivery:
-        return Delivery(Settings.from_environment(self.environment | variables))
-
-    def command(self, monkeypatch: pytest.MonkeyPatch, *words: str) -> int:
-        """Run `python -m rollout` with the function's environment."""
-        for name, value in self.environment.items():
-            monkeypatch.setenv(name, value)
-        return main(words)
-
-
-@contextmanager
-def _placed(api: RunApi, build_api: BuildApi, build_border: Border) -> Iterator[Place]:
-    """Serve an API; in the end nothing went in or out that is not of Cloud Run's."""
-    with Border(api.answer) as border:
-        environment = SERVICE | {
-            "CLOUD_RUN_ENDPOINT": border.url,
-            "CLOUD_BUILD_ENDPOINT": build_border.url,
-            "ARTIFACT_REGISTRY_ENDPOINT": build_border.url,
-            "POLL_INTERVAL_S": "0.1",
-            "WATCH_TIMEOUT_S": "20",
-        }
-        yield Place(api, build_api, Person(border, api), environment)
-    assert api.complaints == []
-
-
-@pytest.fixture
-def place(build_api: BuildApi, build_border: Border) -> Iterator[Place]:
-    """Return a service that serves image 0."""
-    with _placed(RunApi(image("0")), build_api, build_border) as placed:
-        yield placed
 
 
 def test_a_build_goes_live_by_its_digest_and_gets_requests_only_once_it_is_ready(place: Place):
@@ -168,7 +115,7 @@ def test_a_service_that_never_served_is_told_of_a_bad_build_and_takes_a_good_one
     build_api: BuildApi, build_border: Border
 ):
     fates = {image("1"): UNHEALTHY, image("c"): UNHEALTHY}
-    with _placed(RunApi(image("1"), fates), build_api, build_border) as place:
+    with placed(RunApi(image("1"), fates), build_api, build_border) as place:
         failed = place.delivered("c", 2)
         assert (failed.result, failed.reason) == ("failed", "HEALTH_CHECK_CONTAINER_ERROR")
         assert place.delivered("d", 3).result == "live"
@@ -190,92 +137,6 @@ def test_a_digest_that_failed_is_refused_in_a_newer_build_too(place: Place):
     place.builds.add(document | {"name": name})
     (outcome,) = place.delivery().take(push(place.builds.builds["build-again"]))
     assert (outcome.result, outcome.reason) == ("refused", "quarantined")
-
-
-def test_requests_that_a_person_led_back_stay_there_until_resumed(
-    place: Place, monkeypatch: pytest.MonkeyPatch
-):
-    place.delivered("b", 2)
-    place.person.leads_requests_to(ml_model_named=100)
-    held = place.delivered("c", 3)
-    assert (held.result, held.reason) == ("skipped", "changed-by-hand")
-    assert image("0") in held.detail
-    assert place.api.served[-1] == image("0")
-    assert place.command(monkeypatch, "resume") == 0
-    assert place.delivered("d", 4).result == "live"
-    # What served when people took over is what would come back.
-    assert place.api.remembered["previous-image"] == image("0")
-
-
-def test_an_image_that_a_person_deployed_is_left_alone(place: Place):
-    place.delivered("b", 2)
-    place.person.deploys(image("f"))
-    assert place.delivered("c", 3).reason == "changed-by-hand"
-    assert place.api.served[-1] == image("f")
-
-
-def test_requests_that_are_split_by_hand_are_a_pause(place: Place):
-    place.delivered("b", 2)
-    place.person.leads_requests_to(ml_model_named=90, ml_model_00002_abc=10)
-    paused = place.delivered("c", 3)
-    assert (paused.result, paused.reason) == ("skipped", "paused")
-    assert "ml-model-00002-abc (10 %) and ml-model-named (90 %)" in paused.detail
-    assert "update-traffic" in paused.detail
-
-
-@pytest.mark.parametrize("lacks", ["the probe", "the check"])
-def test_where_nothing_would_check_a_revision_nothing_is_rolled_out(place: Place, lacks: str):
-    if lacks == "the probe":
-        place.api.service["template"]["containers"][0]["startupProbe"] = {"tcpSocket": {}}
-    else:
-        place.api.service["template"]["healthCheckDisabled"] = True
-    outcome = place.delivered("b", 2)
-    assert outcome.reason == "paused"
-    assert "gcloud run services update" in outcome.detail
-    assert place.api.served == [image("0")]
-
-
-def test_a_hold_holds_and_approval_is_waited_for(place: Place, monkeypatch: pytest.MonkeyPatch):
-    assert place.command(monkeypatch, "hold", "the fair is on") == 0
-    assert place.delivered("b", 2).detail == "held: the fair is on"
-    place.command(monkeypatch, "resume")
-    asked = place.delivered("c", 3, APPROVAL="required")
-    assert (asked.result, asked.reason) == ("pending", "approval-required")
-    (outcome,) = place.delivery(APPROVAL="required").approve("build-c")
-    assert outcome.result == "live"
-
-
-def test_a_rollback_by_hand_leads_requests_to_the_revision_that_had_them(
-    place: Place, monkeypatch: pytest.MonkeyPatch
-):
-    place.delivered("b", 2)
-    assert place.command(monkeypatch, "rollback", "--reason", "it counts sheep") == 0
-    assert place.api.serving == ["ml-model-named", "ml-model-00002-abc", "ml-model-named"]
-    assert place.api.remembered["quarantined"] == digest("b")
-
-
-def test_a_revision_that_was_deleted_is_made_anew_to_go_back(
-    place: Place, monkeypatch: pytest.MonkeyPatch
-):
-    place.delivered("b", 2)
-    del place.api.revisions["ml-model-named"]
-    assert place.command(monkeypatch, "rollback") == 0
-    assert place.api.served[-1:] == [image("0")]
-
-
-def test_a_change_by_somebody_else_at_the_same_time_is_not_written_over(place: Place):
-    taken = place.api._patch
-    theirs = iter(range(2))
-
-    def meddled(body: dict[str, Any], parameters: dict[str, str]) -> Any:
-        if next(theirs, None) is not None:
-            place.api.service["description"] = "theirs"
-            place.api._touch(is_new=False)
-        return taken(body, parameters)
-
-    place.api._patch = meddled  # type: ignore[method-assign]
-    assert place.delivered("b", 2).result == "live"
-    assert place.api.service["description"] == "theirs"
 
 
 def test_a_rollout_that_takes_longer_is_gone_on_with_by_the_next_delivery(place: Place):
@@ -310,6 +171,40 @@ def test_an_overtaken_rollout_is_left_to_the_newer_one(place: Place):
     assert place.api.remembered["previous-image"] == image("0")
 
 
+def test_messages_that_come_at_once_and_again_lead_to_the_newest_and_are_told_once(place: Place):
+    messages = [push(place.builds.add(build_document(*each))) for each in (("b", 2), ("c", 3))]
+    with Border(lambda _: (200, b"ok")) as slack:
+        delivery = place.delivery(SLACK_WEBHOOK_URL=f"{slack.url}/hush")
+        with ThreadPoolExecutor(6) as pool:
+            list(pool.map(delivery.take, messages * 3))
+    assert place.api.served[-1] == image("c")
+    assert place.api.remembered["state"] == "live"
+    told = [request.body["text"].split("* ")[1].partition(":")[0] for request in slack.requests]
+    assert told.count("live") == len(set(place.api.served)) - 1
+    assert sorted(set(told)) == ["live", "rolling"]
+
+
+def test_a_failure_is_only_reported_where_that_is_wanted(place: Place):
+    place.api.fates[image("b")] = UNHEALTHY
+    assert place.delivered("b", 2, ON_FAILURE="report").result == "failed"
+    assert place.api.served == [image("0")]
+    assert place.api.service["template"]["containers"][0]["image"] == image("b")
+    assert place.delivered("c", 3, ON_FAILURE="report").result == "live"
+
+
+def test_a_push_to_the_function_goes_live_and_is_acknowledged(
+    place: Place, root: Path, monkeypatch: pytest.MonkeyPatch
+):
+    for name, value in place.environment.items():
+        monkeypatch.setenv(name, value)
+    app = functions_framework.create_app("onNewImage", str(root / "cloud_function" / "main.py"))
+    message = push(place.builds.add(build_document("b", 2)))
+    with app.test_client() as client:
+        assert client.post("/", json=message).status_code == 200
+    sys.modules.pop("main", None)
+    assert place.api.served[-1] == image("b")
+
+
 def test_people_are_told_of_each_transition_once(place: Place):
     with Border(lambda _: (200, b"ok")) as slack:
         for _ in range(2):
@@ -317,12 +212,6 @@ def test_people_are_told_of_each_transition_once(place: Place):
     texts = [request.body["text"] for request in slack.requests]
     assert [text.split("* ")[1].partition(":")[0] for text in texts] == ["rolling", "live"]
     assert place.api.remembered["event"].split(" ", 1)[1].startswith("Normal RolledOut: live: ")
-
-
-def test_a_dry_run_is_checked_by_the_api_and_changes_nothing(place: Place):
-    before = json.dumps(place.api.service)
-    assert place.delivered("b", 2, DRY_RUN="1").result == "planned"
-    assert json.dumps(place.api.service) == before
 
 
 def test_what_is_live_and_what_would_come_back_have_their_tags(place: Place):
@@ -366,13 +255,3 @@ def test_an_api_that_talks_nonsense_is_asked_again_later(answer: Any, place: Pla
     ):
         place.delivered("b", 2, CLOUD_RUN_ENDPOINT=border.url)
     assert "\n" not in str(refused.value)
-
-
-def test_a_service_stands_beside_a_deployment_in_targets():
-    text = """
-    - {deployment: a, zone: europe-west1, cluster: one}
-    - {service: ml-model, region: europe-west1}
-    """
-    first, second = Settings.from_environment({"PROJECT": "my-project", "TARGETS": text}).targets
-    assert (first.label, second.label) == ("one/default/a", LABEL)
-    assert replace(second, service="x").label == "cloud-run/europe-west1/x"

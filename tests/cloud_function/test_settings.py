@@ -41,6 +41,10 @@ def test_a_missing_variable_is_named(missing: str):
         ("CONTAINER_ENDPOINT", "https://[::1"),
         ("GITHUB_ENDPOINT", "https://github.example.com:99999"),
         ("BUILD_REGION", "mars"),
+        ("REGION", "europe-west1-b"),
+        ("SERVICE", "ml_model"),
+        ("SERVICE", "m" * 50),
+        ("CLOUD_RUN_ENDPOINT", "http://example.com"),
     ],
 )
 def test_a_wrong_value_is_one_line_with_the_variable_the_value_and_what_is_allowed(
@@ -58,6 +62,31 @@ def test_a_kubeconfig_stands_for_zone_and_cluster(tmp_path: Path):
     (target,) = Settings.from_environment(environment).targets
     assert target.kubeconfig == config
     assert target.label == "kubeconfig/default/ml-model"
+
+
+def test_a_cloud_run_service_stands_for_cluster_and_deployment(tmp_path: Path):
+    environment = {"PROJECT": "my-project", "SERVICE": "ml-model", "REGION": "europe-west1"}
+    # A shell has it for other programs.
+    (tmp_path / "config").touch()
+    with_kubectl = environment | {"KUBECONFIG": str(tmp_path / "config")}
+    (target,) = Settings.from_environment(with_kubectl).targets
+    assert target.label == "cloud-run/europe-west1/ml-model"
+    assert target.kubeconfig is None
+    for missing in ("PROJECT", "REGION"):
+        with pytest.raises(SettingsError, match=rf"^{missing}: must be set\. "):
+            Settings.from_environment(environment | {missing: ""})
+
+
+def test_a_target_is_a_deployment_or_a_service_and_not_both():
+    both = ENVIRONMENT | {"SERVICE": "ml-model", "REGION": "europe-west1"}
+    with pytest.raises(SettingsError, match=r"^SERVICE='ml-model': must not be beside DEPLOYMENT="):
+        Settings.from_environment(both)
+    text = "[{service: a, region: us-central1}, {deployment: b}]"
+    first, second = Settings.from_environment(ENVIRONMENT | {"TARGETS": text}).targets
+    assert (first.label, second.label) == ("cloud-run/us-central1/a", "slipway/default/b")
+    text = "[{service: a, region: us-central1, deployment: b}]"
+    with pytest.raises(SettingsError, match=r"^TARGETS\[0\]\.service='a': must not be beside"):
+        Settings.from_environment(ENVIRONMENT | {"TARGETS": text})
 
 
 def test_targets_are_entries_over_what_the_environment_says():
