@@ -35,6 +35,8 @@ _SCOPES = (
 # Codes of google.rpc.Status: invalid argument, not found, already exists, failed precondition.
 _FOR_EVER = frozenset({3, 5, 6, 9})
 _ABORTED = 10
+# As many as threads ask at once, about: what is over is opened anew each time.
+_CONNECTIONS = 10
 _TIMEOUT = urllib3.Timeout(connect=5, read=20)
 _RETRIES = urllib3.Retry(
     total=2, backoff_factor=0.2, status_forcelist=(500, 502, 503, 504), raise_on_status=False
@@ -45,7 +47,7 @@ class GoogleApis:
     """Requests with this service account's token; safe to share between threads."""
 
     def __init__(self) -> None:
-        self._http = urllib3.PoolManager()
+        self._http = urllib3.PoolManager(maxsize=_CONNECTIONS)
         self._credentials: Any = None
         self._refreshing = threading.Lock()
 

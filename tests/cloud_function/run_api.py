@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 import json
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs
@@ -61,12 +62,15 @@ NEVER = Fate(1_000_000)
 class RunApi:
     """One service; `fates` go by image.
 
+    `refusal` is what the next change is answered with; `meddle` is done before each change.
     `serving` is each revision that got requests, in order, and `served` their images.
     """
 
     image: str
     fates: dict[str, Fate] = field(default_factory=dict)
     failing: int = 0
+    refusal: Answer | None = None
+    meddle: Callable[[dict[str, Any]], None] = lambda _: None
     serving: list[str] = field(default_factory=list)
     served: list[str] = field(default_factory=list)
     patches: list[dict[str, Any]] = field(default_factory=list)
@@ -93,7 +97,7 @@ class RunApi:
             "reconciling": True,
             "terminalCondition": {"type": "Ready", "state": "CONDITION_RECONCILING"},
         }
-        self._touch()
+        self.touch(is_new=True)
         self.settle()
 
     def answer(self, request: Request) -> Answer:
@@ -102,7 +106,7 @@ class RunApi:
 
     def _checked(self, request: Request) -> Answer:
         if self.failing:
-            return self.failing, _error(self.failing, "UNAVAILABLE", "told to fail")
+            return self.failing, error(self.failing, "UNAVAILABLE", "told to fail")
         try:
             method = run_contract.checked_request(request)
             status, document = self._answer(request)
@@ -110,7 +114,7 @@ class RunApi:
                 run_contract.check(document, method["response"]["$ref"], "answer")
         except AssertionError as complaint:
             self.complaints.append(str(complaint))
-            return 400, _error(400, "INVALID_ARGUMENT", str(complaint))
+            return 400, error(400, "INVALID_ARGUMENT", str(complaint))
         return status, document
 
     def _answer(self, request: Request) -> Answer:
@@ -127,11 +131,15 @@ class RunApi:
             )
             return 200, {"revisions": newest_first}
         found = self.revisions.get(name.rpartition("/")[2])
-        return (200, found) if found else (404, _error(404, "NOT_FOUND", f"{name} is not there"))
+        return (200, found) if found else (404, error(404, "NOT_FOUND", f"{name} is not there"))
 
     def _patch(self, body: dict[str, Any], parameters: dict[str, str]) -> Answer:
+        self.meddle(body)
+        if self.refusal:
+            refusal, self.refusal = self.refusal, None
+            return refusal
         if body.get("etag", self.service["etag"]) != self.service["etag"]:
-            return 409, _error(409, "ABORTED", "Conflict for resource 'ml-model'")
+            return 409, error(409, "ABORTED", "Conflict for resource 'ml-model'")
         fields = set(parameters["updateMask"].split(","))
         assert fields <= _FIELDS, f"updateMask={fields}: nobody here changes those"
         wanted = self.service | {key: copy.deepcopy(body.get(key)) for key in fields}
@@ -139,15 +147,15 @@ class RunApi:
         is_new = wanted["template"] != self.service["template"]
         if taken in self.revisions and is_new:
             told = f"Revision named '{taken}' with different configuration already exists."
-            return 409, _error(409, "ALREADY_EXISTS", told)
+            return 409, error(409, "ALREADY_EXISTS", told)
         operation = f"{PLACE.rpartition('/services')[0]}/operations/{self._version}"
         if "validateOnly" not in parameters:
             self.patches.append({key: body.get(key) for key in fields})
             self.service = wanted
-            self._touch(is_new=is_new)
+            self.touch(is_new=is_new)
         return 200, {"name": operation, "metadata": {"@type": "Service"}, "done": False}
 
-    def _touch(self, *, is_new: bool = True) -> None:
+    def touch(self, *, is_new: bool = False) -> None:
         """Take a change, whose carrying out begins at the next look."""
         self._version += 1
         self.service["etag"] = f'"{self._version}"'
@@ -155,6 +163,8 @@ class RunApi:
         self.service["reconciling"] = True
         self.service["terminalCondition"] = {"type": "Ready", "state": "CONDITION_RECONCILING"}
         self._is_to_be_made = is_new
+        # Requests are led elsewhere some time after that was asked for.
+        self._looks_to_lead = 2
 
     def settle(self) -> None:
         """Look until nothing happens any more."""
@@ -173,6 +183,9 @@ class RunApi:
         self._looks[newest] += 1
         fate = self.fates.get(revision["containers"][0]["image"], Fate())
         if self._looks[newest] <= fate.looks:
+            return
+        if self._looks_to_lead:
+            self._looks_to_lead -= 1
             return
         revision["conditions"] = fate.conditions
         revision["reconciling"] = False
@@ -278,5 +291,5 @@ def _common_reasons() -> list[str]:
     return found
 
 
-def _error(code: int, status: str, message: str) -> dict[str, Any]:
+def error(code: int, status: str, message: str) -> dict[str, Any]:
     return {"error": {"code": code, "status": status, "message": message}}

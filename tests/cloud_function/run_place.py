@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 
@@ -36,7 +36,9 @@ class Place:
         return outcome
 
     def delivery(self, **variables: str) -> Delivery:
-        return Delivery(Settings.from_environment(self.environment | variables))
+        settings = Settings.from_environment(self.environment | variables)
+        # What is looked at is next door.
+        return Delivery(replace(settings, poll_interval_s=0.01))
 
     def command(self, monkeypatch: pytest.MonkeyPatch, *words: str) -> int:
         """Run `python -m rollout` with the function's environment."""

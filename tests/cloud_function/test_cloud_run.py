@@ -21,6 +21,7 @@ from tests.cloud_function.run_api import (
     UNHEALTHY,
     Fate,
     RunApi,
+    error,
 )
 from tests.cloud_function.run_place import LABEL, Place, placed
 from tests.cloud_function.samples import REPOSITORY, build_document, digest, image, push
@@ -32,7 +33,7 @@ def test_a_build_goes_live_by_its_digest_and_gets_requests_only_once_it_is_ready
     assert (outcome.result, outcome.target, outcome.image) == ("live", LABEL, image("b"))
     # That what is not ready gets no request is the fake's own assertion.
     assert place.api.served == [image("0"), image("b")]
-    first, promoted, *_ = [patch["traffic"] for patch in place.api.patches if "traffic" in patch]
+    first, promoted = [patch["traffic"] for patch in place.api.patches if "traffic" in patch]
     assert first == [
         {
             "type": "TRAFFIC_TARGET_ALLOCATION_TYPE_REVISION",
@@ -179,9 +180,9 @@ def test_messages_that_come_at_once_and_again_lead_to_the_newest_and_are_told_on
             list(pool.map(delivery.take, messages * 3))
     assert place.api.served[-1] == image("c")
     assert place.api.remembered["state"] == "live"
-    told = [request.body["text"].split("* ")[1].partition(":")[0] for request in slack.requests]
-    assert told.count("live") == len(set(place.api.served)) - 1
-    assert sorted(set(told)) == ["live", "rolling"]
+    told = [request.body["text"] for request in slack.requests]
+    assert len(set(told)) == len(told)
+    assert "live: build build-c" in told[-1]
 
 
 def test_a_failure_is_only_reported_where_that_is_wanted(place: Place):
@@ -255,3 +256,61 @@ def test_an_api_that_talks_nonsense_is_asked_again_later(answer: Any, place: Pla
     ):
         place.delivered("b", 2, CLOUD_RUN_ENDPOINT=border.url)
     assert "\n" not in str(refused.value)
+
+
+def test_failures_one_after_the_other_leave_the_requests_where_they_are(place: Place):
+    place.delivered("b", 2)
+    for minute, letter in enumerate("cd", 3):
+        place.api.fates[image(letter)] = UNHEALTHY
+        assert place.delivered(letter, minute).result == "rolled-back"
+    assert place.api.serving == ["ml-model-named", "ml-model-00002-abc"]
+
+
+def test_a_build_that_failed_is_told_once_however_often_its_message_comes(place: Place):
+    place.delivered("b", 2)
+    document = build_document("c", 3, status="FAILURE", results={})
+    with Border(lambda _: (200, b"ok")) as slack:
+        for _ in range(3):
+            delivery = place.delivery(SLACK_WEBHOOK_URL=f"{slack.url}/hush")
+            delivery.take(push(place.builds.add(document)))
+    assert len(slack.requests) == 1
+    assert "build-failed" in slack.requests[0].body["text"]
+
+
+@pytest.mark.parametrize(
+    ("refusal", "result"),
+    [
+        pytest.param(
+            (200, {"done": True, "error": {"code": 9, "message": "no quota"}}),
+            "error",
+            id="an operation that failed for ever",
+        ),
+        pytest.param(
+            (200, {"done": True, "error": {"code": 10, "message": "aborted"}}),
+            "live",
+            id="an operation that lost a race",
+        ),
+        pytest.param(
+            (409, error(409, "ALREADY_EXISTS", "Revision named 'x' already exists.")),
+            "error",
+            id="a name that is taken",
+        ),
+        pytest.param((400, error(400, "INVALID_ARGUMENT", "no")), "error", id="a bad request"),
+    ],
+)
+def test_a_change_that_is_refused_is_told_and_one_that_lost_a_race_is_made_again(
+    place: Place, refusal: tuple[int, Any], result: str
+):
+    place.api.refusal = refusal
+    outcome = place.delivered("b", 2)
+    assert outcome.result == result
+    if result == "error":
+        assert outcome.reason == "permanent"
+        assert place.api.served == [image("0")]
+
+
+def test_an_operation_that_may_succeed_later_has_the_message_come_again(place: Place):
+    place.api.refusal = (200, {"done": True, "error": {"code": 14, "message": "unavailable"}})
+    with pytest.raises(TransientError, match="services/ml-model has failed: unavailable"):
+        place.delivered("b", 2)
+    assert place.delivered("b", 2).result == "live"
