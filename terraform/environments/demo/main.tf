@@ -5,6 +5,7 @@ module "project" {
   source = "../../modules/project"
 
   project = var.project
+  also    = ["compute", "container"]
 }
 
 module "network" {
@@ -63,8 +64,7 @@ module "deployer" {
   prefix            = var.prefix
   pubsub_agent      = module.project.pubsub_agent
   source_folder     = "${path.module}/../../../cloud_function"
-  cluster           = module.cluster.name
-  cluster_location  = module.cluster.location
+  cluster           = { name = module.cluster.name, location = module.cluster.location }
   images_repository = module.registry_and_build.repository
   build_region      = module.registry_and_build.build_region
   make_topic        = var.make_topic
@@ -76,8 +76,8 @@ module "monitoring" {
   project        = module.project.id
   project_number = module.project.number
   prefix         = var.prefix
-  workload_pool  = module.cluster.workload_pool
-  service        = module.deployer.service
+  cluster        = { workload_pool = module.cluster.workload_pool }
+  function       = module.deployer.service
   dead_letters   = module.deployer.dead_letters
   email          = var.alert_email
 }

@@ -1,4 +1,4 @@
-# What is kept: models, predictions, tokens; and the account with which the server comes to them.
+# What is kept: models, predictions, tokens. Who comes to them from a cluster is in server.tf.
 
 resource "google_storage_bucket" "models" {
   #checkov:skip=CKV_GCP_62:Who reads a model is in Cloud Audit Logs, where they are switched on.
@@ -48,32 +48,6 @@ resource "google_bigquery_table" "prediction" {
     field         = "created_at"
     expiration_ms = var.rows_days == null ? null : var.rows_days * 24 * 3600 * 1000
   }
-}
-
-# The server: pods of ml-model act as it, without a key.
-resource "google_service_account" "server" {
-  project      = var.project
-  account_id   = "${var.prefix}ml-model"
-  display_name = "The server ml-model"
-}
-
-resource "google_service_account_iam_member" "server" {
-  service_account_id = google_service_account.server.name
-  role               = "roles/iam.workloadIdentityUser"
-  member             = "serviceAccount:${var.workload_pool}[${var.namespace}/ml-model]"
-}
-
-resource "google_storage_bucket_iam_member" "server" {
-  bucket = google_storage_bucket.models.name
-  role   = "roles/storage.objectViewer"
-  member = "serviceAccount:${google_service_account.server.email}"
-}
-
-resource "google_bigquery_dataset_iam_member" "server" {
-  project    = var.project
-  dataset_id = google_bigquery_dataset.ml_model.dataset_id
-  role       = "roles/bigquery.dataEditor"
-  member     = "serviceAccount:${google_service_account.server.email}"
 }
 
 # Where tokens go. Their values are added by hand: one that Terraform knew would lie in its state.

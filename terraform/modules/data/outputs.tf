@@ -14,8 +14,8 @@ output "table" {
 }
 
 output "server_service_account" {
-  description = "The server's account: google_service_account of the manifests."
-  value       = google_service_account.server.email
+  description = "The account of a cluster's pods: google_service_account of the manifests. Null without a cluster."
+  value       = one(google_service_account.server[*].email)
 }
 
 output "secrets" {

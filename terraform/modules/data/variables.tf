@@ -30,12 +30,13 @@ variable "prefix" {
 }
 
 variable "workload_pool" {
-  description = "The cluster's pool of Workload Identity."
+  description = "The cluster's pool of Workload Identity; null: there is no cluster."
   type        = string
+  default     = null
 
   validation {
-    condition     = endswith(var.workload_pool, ".svc.id.goog")
-    error_message = "workload_pool = \"${var.workload_pool}\": must be a project's pool: ….svc.id.goog."
+    condition     = var.workload_pool == null ? true : endswith(var.workload_pool, ".svc.id.goog")
+    error_message = "workload_pool = ${jsonencode(var.workload_pool)}: must be a project's pool: ….svc.id.goog."
   }
 }
 

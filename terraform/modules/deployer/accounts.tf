@@ -1,25 +1,10 @@
-# Three accounts: one to run as, one to be built by, one to be called by. Each may what it must.
+# Three accounts: one to run as, one to be built by, one to be called by. Each may what it must; what
+# the function may where it rolls out is in cluster.tf and service.tf.
 
 resource "google_service_account" "onnewimage" {
   project      = var.project
   account_id   = "${var.prefix}onnewimage"
   display_name = "The function onNewImage"
-}
-
-# To come to the cluster's API server; what it may do there is in
-# kubernetes/base/onnewimage-rbac.yaml.
-resource "google_project_iam_custom_role" "onnewimage" {
-  project     = var.project
-  role_id     = "${replace(var.prefix, "-", "_")}onNewImage"
-  title       = "onNewImage"
-  description = "Finds the cluster and comes to its API server."
-  permissions = ["container.clusters.connect", "container.clusters.get"]
-}
-
-resource "google_project_iam_member" "onnewimage_cluster" {
-  project = var.project
-  role    = google_project_iam_custom_role.onnewimage.name
-  member  = "serviceAccount:${google_service_account.onnewimage.email}"
 }
 
 # A message is not believed: the build is fetched from Cloud Build's API.

@@ -12,12 +12,10 @@ locals {
 
   environment = merge(
     var.settings,
+    local.on_cluster,
+    local.on_service,
     {
       PROJECT      = var.project
-      ZONE         = var.cluster_location
-      CLUSTER      = var.cluster
-      NAMESPACE    = var.namespace
-      DEPLOYMENT   = var.deployment
       BUILD_REGION = var.build_region
       # The clean-up policy of the images keeps these two tags.
       IMAGE_TAGS = "1"
@@ -127,8 +125,18 @@ resource "google_cloudfunctions2_function" "onnewimage" {
     }
   }
 
-  # A right takes a minute or two until it counts. These are granted while the cluster is made, which
-  # takes longer, and whose name is above.
+  lifecycle {
+    precondition {
+      condition     = (var.cluster == null) != (var.service == null)
+      error_message = "cluster and service: one of them must be set, and not both."
+    }
+    precondition {
+      condition     = length(setintersection(keys(var.settings), keys(local.on_service))) == 0
+      error_message = "settings = ${jsonencode(keys(var.settings))}: what the service tells must not be here."
+    }
+  }
+  # A right takes a minute or two until it counts. These are granted while a cluster is made, which
+  # takes longer, and whose name is above. Without one the first apply may be too quick: again.
   depends_on = [
     google_artifact_registry_repository_iam_member.function_build,
     google_project_iam_member.function_build_log,

@@ -8,6 +8,11 @@ output "service" {
   value       = google_cloudfunctions2_function.onnewimage.name
 }
 
+output "target" {
+  description = "Where it rolls out to, as the function is told."
+  value       = merge(local.on_cluster, local.on_service)
+}
+
 output "dead_letters" {
   description = "The subscription that keeps messages that nobody could take."
   value       = google_pubsub_subscription.dead.name

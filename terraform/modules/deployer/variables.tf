@@ -50,29 +50,29 @@ variable "source_folder" {
 }
 
 variable "cluster" {
-  description = "The cluster's name."
-  type        = string
+  description = "The cluster that the Deployment is in; null: it is rolled out to a Cloud Run service."
+  type = object({
+    name       = string
+    location   = string
+    namespace  = optional(string, "slipway")
+    deployment = optional(string, "ml-model")
+  })
+  default = null
 }
 
-variable "cluster_location" {
-  description = "The cluster's region or zone."
-  type        = string
-}
-
-variable "namespace" {
-  description = "The Deployment's namespace."
-  type        = string
-  default     = "slipway"
-}
-
-variable "deployment" {
-  description = "The Deployment's name."
-  type        = string
-  default     = "ml-model"
+variable "service" {
+  description = "The Cloud Run service in place of a cluster, the account that it runs as by its whole name, and the image that builds push; null: a cluster."
+  type = object({
+    name            = string
+    region          = string
+    service_account = string
+    image           = string
+  })
+  default = null
 }
 
 variable "targets" {
-  description = "Several targets in place of one, as docs/rollout.md has them; empty: cluster, namespace and deployment."
+  description = "Several targets in place of one, as docs/rollout.md has them; empty: the one that cluster or service tells."
   type        = list(map(string))
   default     = []
 }
@@ -90,8 +90,8 @@ variable "settings" {
 
   validation {
     condition = length(setintersection(keys(var.settings), [
-      "PROJECT", "ZONE", "CLUSTER", "NAMESPACE", "DEPLOYMENT", "TARGETS", "BUILD_REGION",
-      "SLACK_WEBHOOK_URL", "GITHUB_TOKEN",
+      "PROJECT", "ZONE", "CLUSTER", "NAMESPACE", "DEPLOYMENT", "SERVICE", "REGION", "TARGETS",
+      "BUILD_REGION", "SLACK_WEBHOOK_URL", "GITHUB_TOKEN",
     ])) == 0
     error_message = "settings = ${jsonencode(keys(var.settings))}: what has a variable of its own, or is a secret, must not be here."
   }

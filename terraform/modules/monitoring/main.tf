@@ -1,37 +1,10 @@
-# Who is told of what, and the right that the autoscaler's adapter needs.
+# Who is told of what.
 
 locals {
-  log      = "resource.type=\"cloud_run_revision\" AND resource.labels.service_name=\"${var.service}\""
+  log      = "resource.type=\"cloud_run_revision\" AND resource.labels.service_name=\"${var.function}\""
   channels = google_monitoring_notification_channel.email[*].id
 
-  # Of the server's own metrics, which Managed Prometheus collects.
-  promises = {
-    errors = {
-      title = "ml-model answers with errors"
-      query = <<-PROMQL
-        sum(rate(slipway_http_requests_total{namespace="${var.namespace}",status=~"5.."}[5m]))
-          / sum(rate(slipway_http_requests_total{namespace="${var.namespace}"}[5m]))
-          > ${var.most_errors}
-      PROMQL
-      help  = <<-TEXT
-        More than ${var.most_errors * 100} of 100 answers are 5xx. The log says why:
-        `kubectl -n ${var.namespace} logs -l app.kubernetes.io/name=ml-model --tail=50`. Where it began with a
-        rollout, `python -m rollout rollback` brings the image before.
-      TEXT
-    }
-    latency = {
-      title = "ml-model is slow"
-      query = <<-PROMQL
-        histogram_quantile(0.95, sum by (le, stage) (
-          rate(slipway_prediction_stage_seconds_bucket{namespace="${var.namespace}",stage=~"queue|inference"}[5m])
-        )) > ${var.most_seconds}
-      PROMQL
-      help  = <<-TEXT
-        5 of 100 pictures wait, or are worked on, for more than ${var.most_seconds} s. Waiting is for more pods:
-        `kubectl -n ${var.namespace} describe hpa ml-model` says why there are no more.
-      TEXT
-    }
-  }
+  promises = merge(local.promises_of_cluster, local.promises_of_service)
 }
 
 resource "google_monitoring_notification_channel" "email" {
@@ -88,9 +61,16 @@ resource "google_monitoring_alert_policy" "rolled_back" {
   documentation {
     mime_type = "text/markdown"
     content   = <<-TEXT
-      `kubectl -n ${var.namespace} describe deployment ml-model` has the reason, in an Event and in the annotation
-      `slipway.dev/reason`. The image before serves. The next push is rolled out again.
+      ${one(concat(local.reason_in_cluster, local.reason_in_service))} The image before serves. The next push is rolled
+      out again.
     TEXT
+  }
+
+  lifecycle {
+    precondition {
+      condition     = (var.cluster == null) != (var.service == null)
+      error_message = "cluster and service: one of them must be set, and not both."
+    }
   }
 }
 
@@ -142,7 +122,7 @@ resource "google_monitoring_alert_policy" "promise" {
       query               = each.value.query
       duration            = "300s"
       evaluation_interval = "60s"
-      # Before the first pod has served nobody knows these metrics.
+      # Before the server has answered once nobody knows these metrics.
       disable_metric_validation = true
     }
   }
@@ -150,18 +130,6 @@ resource "google_monitoring_alert_policy" "promise" {
     mime_type = "text/markdown"
     content   = each.value.help
   }
-}
-
-# kubernetes/components/in-flight-autoscaling: the adapter reads metrics for the autoscaler, which
-# without it cannot scale down either.
-resource "google_project_iam_member" "adapter" {
-  project = var.project
-  role    = "roles/monitoring.viewer"
-  member = join("/", [
-    "principal://iam.googleapis.com/projects/${var.project_number}/locations/global/workloadIdentityPools",
-    var.workload_pool,
-    "subject/ns/custom-metrics/sa/custom-metrics-stackdriver-adapter",
-  ])
 }
 
 resource "google_billing_budget" "month" {

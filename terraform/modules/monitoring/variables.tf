@@ -24,12 +24,25 @@ variable "project_number" {
   type        = string
 }
 
-variable "workload_pool" {
-  description = "The cluster's pool of Workload Identity."
-  type        = string
+variable "cluster" {
+  description = "Where the server is in a cluster: its pool of Workload Identity and the server's namespace. Null: a Cloud Run service."
+  type = object({
+    workload_pool = string
+    namespace     = optional(string, "slipway")
+  })
+  default = null
 }
 
 variable "service" {
+  description = "Where the server is a Cloud Run service: its name and region. Null: a cluster."
+  type = object({
+    name   = string
+    region = string
+  })
+  default = null
+}
+
+variable "function" {
   description = "The Cloud Run service of onNewImage, by which its log is found."
   type        = string
 }
@@ -37,12 +50,6 @@ variable "service" {
 variable "dead_letters" {
   description = "The subscription that keeps dead letters."
   type        = string
-}
-
-variable "namespace" {
-  description = "The namespace that the server runs in."
-  type        = string
-  default     = "slipway"
 }
 
 variable "email" {
@@ -68,7 +75,7 @@ variable "most_errors" {
 }
 
 variable "most_seconds" {
-  description = "How long 95 of 100 pictures may wait for the network, or be in it, over 5 minutes."
+  description = "How long 95 of 100 pictures may wait for the network, or be in it, over 5 minutes; of a Cloud Run service whole requests."
   type        = number
   default     = 10
 

@@ -6,8 +6,6 @@ locals {
     "cloudfunctions",
     "cloudresourcemanager",
     "cloudscheduler",
-    "compute",
-    "container",
     # cloudbuild.yaml asks for provenance (requestedVerifyOption): without it every build fails.
     "containeranalysis",
     "iam",

@@ -93,8 +93,8 @@ run "a_trial_can_be_taken_back_whole" {
 run "only_pods_of_ml_model_act_as_the_server" {
   assert {
     condition = (
-      google_service_account_iam_member.server.role == "roles/iam.workloadIdentityUser" &&
-      google_service_account_iam_member.server.member == "serviceAccount:some-project.svc.id.goog[slipway/ml-model]"
+      google_service_account_iam_member.server[0].role == "roles/iam.workloadIdentityUser" &&
+      google_service_account_iam_member.server[0].member == "serviceAccount:some-project.svc.id.goog[slipway/ml-model]"
     )
     error_message = "other pods are believed, or none"
   }
@@ -103,17 +103,32 @@ run "only_pods_of_ml_model_act_as_the_server" {
 run "the_server_reads_models_and_writes_rows" {
   assert {
     condition = (
-      google_storage_bucket_iam_member.server.role == "roles/storage.objectViewer" &&
-      google_storage_bucket_iam_member.server.bucket == "some-project-models"
+      google_storage_bucket_iam_member.server[0].role == "roles/storage.objectViewer" &&
+      google_storage_bucket_iam_member.server[0].bucket == "some-project-models"
     )
     error_message = "the server cannot read models, or could change them"
   }
   assert {
     condition = (
-      google_bigquery_dataset_iam_member.server.role == "roles/bigquery.dataEditor" &&
-      google_bigquery_dataset_iam_member.server.dataset_id == "ml_model"
+      google_bigquery_dataset_iam_member.server[0].role == "roles/bigquery.dataEditor" &&
+      google_bigquery_dataset_iam_member.server[0].dataset_id == "ml_model"
     )
     error_message = "the server cannot write rows"
+  }
+}
+
+run "without_a_cluster_there_is_no_account_for_pods" {
+  command = plan
+  variables {
+    workload_pool = null
+  }
+  assert {
+    condition = (
+      output.server_service_account == null &&
+      length(google_storage_bucket_iam_member.server) == 0 &&
+      length(google_bigquery_dataset_iam_member.server) == 0
+    )
+    error_message = "an account that nobody acts as could read models"
   }
 }
 

@@ -6,8 +6,7 @@ variables {
   region            = "europe-west1"
   pubsub_agent      = "serviceAccount:agent@example.com"
   source_folder     = "../../../cloud_function"
-  cluster           = "slipway"
-  cluster_location  = "europe-west1"
+  cluster           = { name = "slipway", location = "europe-west1" }
   images_repository = "slipway"
 }
 
@@ -120,7 +119,7 @@ run "it_runs_and_is_built_as_accounts_of_its_own" {
 
 run "it_may_find_the_cluster_read_builds_move_tags_and_no_more" {
   assert {
-    condition     = toset(google_project_iam_custom_role.onnewimage.permissions) == toset(["container.clusters.get", "container.clusters.connect"])
+    condition     = toset(google_project_iam_custom_role.onnewimage[0].permissions) == toset(["container.clusters.get", "container.clusters.connect"])
     error_message = "in the cluster RBAC decides, and here no more is needed than to come there"
   }
   assert {
@@ -191,11 +190,24 @@ run "with_a_prefix_two_teams_do_not_meet" {
   assert {
     condition = (
       google_cloudfunctions2_function.onnewimage.name == "team-onnewimage" &&
-      google_project_iam_custom_role.onnewimage.role_id == "team_onNewImage" &&
+      google_project_iam_custom_role.onnewimage[0].role_id == "team_onNewImage" &&
       google_storage_bucket.code.name == "some-project-team-onnewimage"
     )
     error_message = "a name is without the prefix"
   }
+}
+
+run "a_cluster_and_a_service_at_once_are_refused" {
+  command = plan
+  variables {
+    service = {
+      name            = "ml-model"
+      region          = "europe-west1"
+      service_account = "projects/some-project/serviceAccounts/ml-model@some-project.iam.gserviceaccount.com"
+      image           = "europe-west1-docker.pkg.dev/some-project/slipway/ml-model"
+    }
+  }
+  expect_failures = [google_cloudfunctions2_function.onnewimage]
 }
 
 run "a_folder_without_the_function_is_refused" {

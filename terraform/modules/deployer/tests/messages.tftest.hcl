@@ -6,8 +6,7 @@ variables {
   region            = "europe-west1"
   pubsub_agent      = "serviceAccount:agent@example.com"
   source_folder     = "../../../cloud_function"
-  cluster           = "slipway"
-  cluster_location  = "europe-west1"
+  cluster           = { name = "slipway", location = "europe-west1" }
   images_repository = "slipway"
 }
 

@@ -3,8 +3,8 @@ mock_provider "google" {}
 variables {
   project        = "some-project"
   project_number = "1234"
-  workload_pool  = "some-project.svc.id.goog"
-  service        = "onnewimage"
+  cluster        = { workload_pool = "some-project.svc.id.goog" }
+  function       = "onnewimage"
   dead_letters   = "cloud-builds-dead"
   email          = "team@example.com"
 }
@@ -80,6 +80,44 @@ run "errors_and_slowness_are_those_of_the_servers_own_metrics" {
   }
 }
 
+run "of_a_cloud_run_service_they_are_those_of_cloud_runs_metrics" {
+  command = plan
+  variables {
+    cluster = null
+    service = { name = "ml-model", region = "europe-west1" }
+  }
+  assert {
+    condition = strcontains(
+      one(one(google_monitoring_alert_policy.promise["errors"].conditions).condition_prometheus_query_language).query,
+      "run_googleapis_com:request_count{monitored_resource=\"cloud_run_revision\",service_name=\"ml-model\",response_code_class=\"5xx\"}"
+    )
+    error_message = "errors of another metric are watched, or of the function"
+  }
+  assert {
+    condition = endswith(
+      trimspace(one(one(google_monitoring_alert_policy.promise["latency"].conditions).condition_prometheus_query_language).query),
+      "> 10000"
+    )
+    error_message = "Cloud Run counts in milliseconds"
+  }
+  assert {
+    condition     = length(google_project_iam_member.adapter) == 0
+    error_message = "there is no autoscaler whose adapter would read metrics"
+  }
+  assert {
+    condition     = startswith(one(google_monitoring_alert_policy.rolled_back.documentation).content, "`gcloud run services describe ml-model ")
+    error_message = "people are sent to a cluster"
+  }
+}
+
+run "a_cluster_and_a_service_at_once_are_refused" {
+  command = plan
+  variables {
+    service = { name = "ml-model", region = "europe-west1" }
+  }
+  expect_failures = [google_monitoring_alert_policy.rolled_back]
+}
+
 run "everything_is_told_to_the_same_person" {
   assert {
     condition = alltrue([
@@ -108,13 +146,13 @@ run "without_an_address_policies_are_there_all_the_same" {
 run "the_adapter_may_read_metrics_and_nobody_else" {
   assert {
     condition = (
-      google_project_iam_member.adapter.role == "roles/monitoring.viewer" &&
-      google_project_iam_member.adapter.member == join("", [
+      google_project_iam_member.adapter[0].role == "roles/monitoring.viewer" &&
+      google_project_iam_member.adapter[0].member == join("", [
         "principal://iam.googleapis.com/projects/1234/locations/global/workloadIdentityPools/some-project.svc.id.goog",
         "/subject/ns/custom-metrics/sa/custom-metrics-stackdriver-adapter",
       ])
     )
-    error_message = "the adapter is ${google_project_iam_member.adapter.member}"
+    error_message = "the adapter is ${google_project_iam_member.adapter[0].member}"
   }
 }
 

@@ -39,6 +39,14 @@ run "an_api_is_left_on_when_all_is_destroyed" {
   }
 }
 
+run "what_only_a_cluster_needs_is_not_on_unasked" {
+  command = plan
+  assert {
+    condition     = !contains(keys(google_project_service.api), "container") && !contains(keys(google_project_service.api), "compute")
+    error_message = "a root without a cluster would switch on what it does not use"
+  }
+}
+
 run "one_more_comes_with_the_others" {
   variables {
     also = ["iap"]
