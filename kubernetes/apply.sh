@@ -26,7 +26,7 @@ fail() {
 }
 
 [ -f "$here/overlays/$overlay/kustomization.yaml" ] ||
-    fail "there is no overlay '$overlay'" "kubernetes/apply.sh local, gke, gke-open or plain"
+    fail "there is no overlay '$overlay'" "kubernetes/apply.sh with one of $(ls "$here/overlays" | paste -sd" ")"
 command -v kubectl >/dev/null || fail "kubectl is not here" "install it: https://kubernetes.io/docs/tasks/tools"
 
 live=$(kubectl -n "$namespace" get deployment ml-model --ignore-not-found \

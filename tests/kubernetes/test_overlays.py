@@ -18,9 +18,13 @@ from tests.kubernetes.manifests import KUBERNETES, NAME, Manifests, read, render
 
 pytestmark = pytest.mark.kubectl
 
+#: `plain` has the namespace that kubectl has.
+OVERLAYS = sorted(
+    f"overlays/{path.name}" for path in (KUBERNETES / "overlays").iterdir() if path.name != "plain"
+)
 COMPONENTS = sorted(path.name for path in (KUBERNETES / "components").iterdir())
 #: A patch of what another component brings.
-NEEDS = {"gateway-https": ["gateway"]}
+NEEDS = {name: ["gateway"] for name in ("gateway-https", "gateway-allow", "gateway-iap")}
 #: For the cluster's own eyes: nothing from outside may ask for them.
 INTERNAL = {"/metrics", "/healthz"}
 
@@ -37,7 +41,7 @@ def test_all_components_together_can_be_added_to_the_base(kubectl: str):
     assert len(names) == len(set(names))
 
 
-@pytest.mark.parametrize("overlay", ["overlays/local", "overlays/gke", "overlays/gke-open"])
+@pytest.mark.parametrize("overlay", OVERLAYS)
 def test_a_key_can_stand_in_for_workload_identity_anywhere(kubectl: str, overlay: str):
     built = rendered_with(kubectl, overlay, ["service-account-key"])
     (volume,) = [one for one in built.pod["spec"]["volumes"] if "secret" in one]
@@ -158,6 +162,26 @@ def test_https_takes_the_place_of_http(kubectl: str):
     (listener,) = gateway["spec"]["listeners"]
     assert (listener["protocol"], listener["port"]) == ("HTTPS", 443)
     assert "networking.gke.io/certmap" in gateway["metadata"]["annotations"]
+    # Without one of its own the load balancer would get another address each time it is made.
+    (address,) = gateway["spec"]["addresses"]
+    assert address["type"] == "NamedAddress"
+
+
+@pytest.mark.parametrize(
+    ("overlay", "guards"),
+    [
+        ("gke-open", set()),
+        ("gke-allow", {"securityPolicy"}),
+        ("gke-iap", {"iap"}),
+        ("gke-allow-iap", {"securityPolicy", "iap"}),
+    ],
+)
+def test_an_open_overlay_lets_in_whom_its_name_says(kubectl: str, overlay: str, guards: set[str]):
+    built = rendered_with(kubectl, f"overlays/{overlay}", [])
+    policy = built.one("GCPBackendPolicy")["spec"]["default"]
+    assert set(policy) & {"securityPolicy", "iap"} == guards
+    (listener,) = built.one("Gateway")["spec"]["listeners"]
+    assert listener["protocol"] == ("HTTPS" if guards else "HTTP")
 
 
 def test_prometheus_finds_the_metrics(gke: Manifests):
@@ -177,7 +201,7 @@ def test_pods_are_added_by_requests_in_flight_first_and_cpu_second(gke: Manifest
     assert second["resource"]["name"] == "cpu"
 
 
-@pytest.mark.parametrize("overlay", ["overlays/local", "overlays/gke", "overlays/gke-open"])
+@pytest.mark.parametrize("overlay", OVERLAYS)
 def test_an_overlay_puts_everything_into_one_namespace(kubectl: str, overlay: str):
     built = rendered_with(kubectl, overlay, [])
     (namespace,) = built.of("Namespace")

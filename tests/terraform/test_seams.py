@@ -112,11 +112,23 @@ def test_the_service_waits_for_the_server_as_a_cluster_does():
     assert f"var.concurrency <= {most} " in _module("service/variables.tf")
 
 
-def test_the_certificate_map_is_called_as_the_gateway_calls_it():
+def test_what_an_open_gateway_needs_is_called_as_the_manifests_call_it():
     component = (KUBERNETES / "components/gateway-https/kustomization.yaml").read_text()
     named = re.search(r"networking\.gke\.io/certmap: ([\w-]+)", component)
     assert named is not None
     assert f'front  = "${{var.prefix}}{named[1]}"' in _module("network/front.tf")
+    for file in ("gateway-https", "gateway-allow"):
+        component = (KUBERNETES / f"components/{file}/kustomization.yaml").read_text()
+        names = re.findall(r"(?:certmap: |NamedAddress, value: |value: )([a-z][\w-]+)\b", component)
+        assert set(names) >= {named[1]}, file
+
+
+def test_what_terraform_tells_to_apply_is_an_overlay():
+    overlays = {path.name for path in (KUBERNETES / "overlays").iterdir()}
+    assert overlays >= {"gke", "gke-allow", "gke-iap", "gke-allow-iap"}
+    outputs = (TERRAFORM / "environments/prod/outputs.tf").read_text()
+    (parts,) = re.findall(r'output "apply" \{.*?join\("", \[(.*?)\]\)', outputs, re.DOTALL)
+    assert re.findall(r'"(\S[^":?]+)"', parts) == ["kubernetes/apply.sh gke", "-allow", "-iap"]
 
 
 def test_alerts_are_on_metrics_and_events_that_there_are():

@@ -16,6 +16,15 @@ output "get_credentials" {
   value       = module.cluster.get_credentials
 }
 
+output "apply" {
+  description = "The command that applies the manifests, once project.yaml is written: from the repository's root."
+  value = join("", [
+    "kubernetes/apply.sh gke",
+    try(module.network.front.security_policy, null) == null ? "" : "-allow",
+    try(module.network.front.iap, false) ? "-iap" : "",
+  ])
+}
+
 output "first_build" {
   description = "The command that builds the newest commit now; null until a repository is connected."
   value       = module.registry_and_build.first_build

@@ -19,9 +19,10 @@ output "build_service_account" {
 }
 
 output "first_build" {
+  # A pattern of several branches is nobody's name: which one, the caller has to say.
   description = "The command that builds the newest commit now, as a push would; null where no repository is connected."
   value = one([
     for trigger in google_cloudbuild_trigger.push :
-    "gcloud builds triggers run ${trigger.name} --project=${var.project} --region=${var.build_region} --branch=main"
+    "gcloud builds triggers run ${trigger.name} --project=${var.project} --region=${var.build_region} --branch=${try(regex("^\\^([\\w./-]+)\\$$", var.branch)[0], "BRANCH")}"
   ])
 }

@@ -54,11 +54,23 @@ run "it_is_closed_until_somebody_opens_it" {
     condition     = output.front == null && length(output.dns_records) == 0
     error_message = "open to the internet without a word"
   }
+  assert {
+    condition     = output.apply == "kubernetes/apply.sh gke"
+    error_message = "${output.apply} would open it"
+  }
 }
 
 run "opened_it_tells_what_manifests_and_domain_need" {
   variables {
-    expose = { domain = "models.example.com", allow = ["198.51.100.0/24"] }
+    expose = {
+      domain      = "models.example.com"
+      allow       = ["198.51.100.0/24"]
+      iap_members = ["user:me@example.com"]
+    }
+  }
+  assert {
+    condition     = output.apply == "kubernetes/apply.sh gke-allow-iap"
+    error_message = "${output.apply} would let in others than were named"
   }
   assert {
     condition     = output.front.security_policy == "ml-model" && output.front.certificate_map == "ml-model"

@@ -76,6 +76,11 @@ run "a_connection_of_the_second_generation_is_built_in_its_region" {
   variables {
     connected_repository = "projects/some-project/locations/us-central1/connections/github/repositories/slipway"
     build_region         = "us-central1"
+    branch               = "^release/v1.2$"
+  }
+  assert {
+    condition     = endswith(output.first_build, "--region=us-central1 --branch=release/v1.2")
+    error_message = "the first build is ${output.first_build}"
   }
   assert {
     condition = (
