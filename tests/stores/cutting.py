@@ -15,9 +15,10 @@ class _Way(socketserver.ThreadingTCPServer):
     allow_reuse_address = True
     request_queue_size = 64
 
-    def __init__(self, address: tuple[str, int], cuts: list[int]) -> None:
+    def __init__(self, address: tuple[str, int], cuts: list[int], *, of_requests: bool) -> None:
         super().__init__(("127.0.0.1", 0), _Passing)
-        self.address, self.cuts = address, cuts
+        self.address, self.cuts, self.of_requests = address, cuts, of_requests
+        self.passed = 0
 
 
 class _Passing(socketserver.BaseRequestHandler):
@@ -25,17 +26,22 @@ class _Passing(socketserver.BaseRequestHandler):
 
     def handle(self) -> None:
         with socket.create_connection(self.server.address, timeout=30) as there:
-            back = threading.Thread(target=_pass_on, args=(self.request, there), daemon=True)
+            source, sink = self.request, there
+            if not self.server.of_requests:
+                source, sink = sink, source
+            # What is large is what is cut.
+            back = threading.Thread(target=_pass_on, args=(sink, source), daemon=True)
             back.start()
-            # Answers are what is large: they are cut.
             left = self.server.cuts.pop(0) if self.server.cuts else None
             with contextlib.suppress(OSError):
-                while (left is None or left > 0) and (data := there.recv(1 << 16)):
-                    self.request.sendall(data if left is None else data[:left])
+                while (left is None or left > 0) and (data := source.recv(1 << 16)):
+                    self.server.passed += len(data)
+                    sink.sendall(data if left is None else data[:left])
                     left = None if left is None else left - len(data)
             for one in (self.request, there):
                 with contextlib.suppress(OSError):
-                    one.shutdown(socket.SHUT_RDWR)
+                    # What was asked whole is waited for.
+                    one.shutdown(socket.SHUT_RDWR if left is not None else socket.SHUT_WR)
             back.join()
 
 
@@ -48,14 +54,17 @@ def _pass_on(source: socket.socket, sink: socket.socket) -> None:
 
 
 @contextlib.contextmanager
-def cutting(host: str, port: int, most_bytes: int, count: int, seed: int) -> Iterator[_Way]:
+def cutting(
+    host: str, port: int, most_bytes: int, count: int, seed: int, *, of_requests: bool = False
+) -> Iterator[_Way]:
     """Lead to a server; the first `count` connections end after up to `most_bytes` of answers.
 
-    The port is `server_address[1]`, what has not been cut yet `cuts`.
+    With `of_requests` it is those that are counted. The port is `server_address[1]`, what has not
+    been cut yet `cuts`, and `passed` the bytes that came by.
     """
     chance = random.Random(seed)
     cuts = [chance.randrange(most_bytes) for _ in range(count)]
-    with _Way((host, port), cuts) as way:
+    with _Way((host, port), cuts, of_requests=of_requests) as way:
         threading.Thread(target=way.serve_forever, daemon=True).start()
         yield way
         way.shutdown()
