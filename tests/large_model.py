@@ -12,11 +12,11 @@ from tests.chance import seed
 _DEMO = Path(__file__).parents[1] / "models" / "shapes" / "1" / "shapes.h5"
 
 
-def write_large(path: Path) -> Path:
-    """Write the demo's weights as a training saves them, 250 MB with its optimizer's state."""
+def write_large(path: Path, megabytes: int = 250) -> Path:
+    """Write the demo's weights as a training saves them, so large with its optimizer's state."""
     path.write_bytes(_DEMO.read_bytes())
     with h5py.File(path, "r+") as file:
-        state = np.random.default_rng(seed()).integers(0, 1 << 32, 60 << 20, np.uint32)
+        state = np.random.default_rng(seed()).integers(0, 1 << 32, megabytes * 250_000, np.uint32)
         file.create_group("optimizer_weights")["moments"] = state
-    assert path.stat().st_size > 250_000_000
+    assert path.stat().st_size > megabytes * 1_000_000
     return path

@@ -5,11 +5,13 @@ from __future__ import annotations
 import sys
 import threading
 import time
+from collections import deque
 
 from app.cli.terminal import megabytes, printable
 
 _REDRAWN_S = 0.2
 _TOLD_S = 10.0
+_LATELY_S = 10.0
 
 
 class Progress:
@@ -21,8 +23,9 @@ class Progress:
         self._is_for_a_person = sys.stderr.isatty()
         self._lock = threading.Lock()
         self._have_bytes = 0
-        self._began_with: int | None = None
-        self._started_at = self._told_at = time.monotonic()
+        self._told_at = time.monotonic()
+        # What came of late tells the rate: a connection may have got slower.
+        self._lately = deque([(self._told_at, 0)])
 
     def __enter__(self) -> Progress:
         return self
@@ -35,12 +38,15 @@ class Progress:
         with self._lock:
             self._have_bytes += count
             now = time.monotonic()
+            self._lately.append((now, self._have_bytes))
+            while len(self._lately) > 1 and now - self._lately[0][0] > _LATELY_S:
+                self._lately.popleft()
             pause_s = _REDRAWN_S if self._is_for_a_person else _TOLD_S
             if now - self._told_at < pause_s:
                 return
             self._told_at = now
             before, after = ("\r\033[K", "") if self._is_for_a_person else ("", "\n")
-            text = f"{before}{self._verb}: {self._state(now - self._started_at)}{after}"
+            text = f"{before}{self._verb}: {self._state(now)}{after}"
             print(text, end="", file=sys.stderr, flush=True)
 
     def line(self, text: str) -> None:
@@ -49,9 +55,10 @@ class Progress:
             self._erase()
             print(printable(text), flush=True)
 
-    def _state(self, seconds: float) -> str:
+    def _state(self, now: float) -> str:
         have, all_of_it = megabytes(self._have_bytes), megabytes(self._size_bytes)
-        rate = self._have_bytes / max(seconds, 0.001)
+        since, then_bytes = self._lately[0]
+        rate = max(self._have_bytes - then_bytes, 0) / max(now - since, 0.001)
         left_s = (self._size_bytes - self._have_bytes) / max(rate, 1)
         return f"{have} of {all_of_it}, {megabytes(int(rate))}/s, {left_s:.0f} s left"
 

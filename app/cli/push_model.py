@@ -31,6 +31,7 @@ from app.cli.folder import add_option, settings_with
 from app.cli.ignored import ignore
 from app.cli.progress import Progress
 from app.cli.terminal import CommandError, counted, ending_at_once, megabytes
+from app.cli.uploading import upload
 from app.images import ImageError, ImageLimits
 from app.serving.errors import ServingError
 from app.serving.layout import SUFFIXES_TEXT, VERSION, Found, is_model_file
@@ -238,7 +239,7 @@ def _upload(model: _Model) -> None:
             print(f"{source.uri} is there already", file=sys.stderr)
             return
         with Progress("uploading", source.size_bytes) as progress:
-            files.put_file(str(model.file), path, callback=_callback(progress))
+            upload(files, model.file, source.uri, path, progress.add)
         files.invalidate_cache()
         size_bytes = _size_at(files, path)
     except StoreError as error:
@@ -257,21 +258,6 @@ def _size_at(files: Any, path: str) -> int:
         return int(files.info(path)["size"])
     except FileNotFoundError:
         return 0
-
-
-def _callback(progress: Progress) -> Any:
-    """Return what fsspec tells how much has gone."""
-    from fsspec.callbacks import Callback
-
-    class Told(Callback):  # type: ignore[misc, unused-ignore]
-        told = 0
-
-        def call(self, hook_name: str | None = None, **kwargs: Any) -> None:
-            """Hear of it: drivers count up, or say how much it is by now."""
-            progress.add(self.value - self.told)
-            self.told = self.value
-
-    return Told()
 
 
 def _write(model: _Model, before: dict[Any, Any], goldens: dict[Path, str]) -> list[Path]:

@@ -10,7 +10,9 @@ import threading
 from collections.abc import Iterator
 
 
-class _Way(socketserver.ThreadingTCPServer):
+class Way(socketserver.ThreadingTCPServer):
+    """The way, as `cutting` tells it."""
+
     daemon_threads = True
     allow_reuse_address = True
     request_queue_size = 64
@@ -19,10 +21,11 @@ class _Way(socketserver.ThreadingTCPServer):
         super().__init__(("127.0.0.1", 0), _Passing)
         self.address, self.cuts, self.of_requests = address, cuts, of_requests
         self.passed = 0
+        self.most: int | None = None
 
 
 class _Passing(socketserver.BaseRequestHandler):
-    server: _Way
+    server: Way
 
     def handle(self) -> None:
         with socket.create_connection(self.server.address, timeout=30) as there:
@@ -36,6 +39,9 @@ class _Passing(socketserver.BaseRequestHandler):
             with contextlib.suppress(OSError):
                 while (left is None or left > 0) and (data := source.recv(1 << 16)):
                     self.server.passed += len(data)
+                    most = self.server.most
+                    if most is not None and self.server.passed > most:
+                        left = 0
                     sink.sendall(data if left is None else data[:left])
                     left = None if left is None else left - len(data)
             for one in (self.request, there):
@@ -56,15 +62,15 @@ def _pass_on(source: socket.socket, sink: socket.socket) -> None:
 @contextlib.contextmanager
 def cutting(
     host: str, port: int, most_bytes: int, count: int, seed: int, *, of_requests: bool = False
-) -> Iterator[_Way]:
+) -> Iterator[Way]:
     """Lead to a server; the first `count` connections end after up to `most_bytes` of answers.
 
     With `of_requests` it is those that are counted. The port is `server_address[1]`, what has not
-    been cut yet `cuts`, and `passed` the bytes that came by.
+    been cut yet `cuts`, and `passed` the bytes that came by; after `most` of them none does any more.
     """
     chance = random.Random(seed)
     cuts = [chance.randrange(most_bytes) for _ in range(count)]
-    with _Way((host, port), cuts, of_requests=of_requests) as way:
+    with Way((host, port), cuts, of_requests=of_requests) as way:
         threading.Thread(target=way.serve_forever, daemon=True).start()
         yield way
         way.shutdown()

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 import os
 import subprocess
 import sys
+import time
 import urllib.request
 import uuid
 from collections.abc import Callable
@@ -19,7 +22,7 @@ import yaml
 from tests import parts
 from tests.chance import seed
 from tests.large_model import write_large
-from tests.stores.cutting import cutting
+from tests.stores.cutting import Way, cutting
 
 pytestmark = [pytest.mark.gcs, pytest.mark.slow]
 
@@ -58,18 +61,22 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_large(tmp_path_factory.mktemp("large") / "mask_rcnn_kite_0030.h5")
 
 
+def _environment(folder: Path) -> dict[str, str]:
+    return {
+        "MODEL_REPOSITORY": str(folder / "models"),
+        "XDG_CACHE_HOME": str(folder / "cache"),
+        # The stand-in asks nobody who they are.
+        "FSSPEC_GS_TOKEN": "anon",
+    }
+
+
 @pytest.fixture
 def slipway(tmp_path: Path) -> Slipway:
     """Return a function that runs the command over a repository of its own."""
-    (tmp_path / "models").mkdir()
+    (tmp_path / "models").mkdir(exist_ok=True)
 
     def run(*words: object, **variables: str) -> subprocess.CompletedProcess[str]:
-        environment = os.environ | {
-            "MODEL_REPOSITORY": str(tmp_path / "models"),
-            # The stand-in asks nobody who they are.
-            "FSSPEC_GS_TOKEN": "anon",
-            **variables,
-        }
+        environment = os.environ | _environment(tmp_path) | variables
         command = [sys.executable, "-m", "app.cli", *map(str, words)]
         return subprocess.run(
             command, env=environment, capture_output=True, text=True, check=False, timeout=300
@@ -112,6 +119,66 @@ def test_a_large_model_is_pushed_brought_through_cut_connections_and_served(
     checked = slipway("check")
     assert checked.returncode == 0, checked.stdout
     assert "1 golden, " in checked.stdout
+
+
+@pytest.fixture
+def push(bucket: str, root: Path, tmp_path: Path) -> tuple[object, ...]:
+    """Return the words that push a model of many pieces."""
+    config = yaml.safe_load((root / "models/shapes/1/model.yaml").read_text())["config"]
+    (tmp_path / "models").mkdir(exist_ok=True)
+    (tmp_path / "models" / "kite.yaml").write_text(yaml.safe_dump({"config": config}))
+    weights = write_large(tmp_path / "kite.h5", 64)
+    return ("push-model", weights, f"gs://{bucket}", "--name", "kite")
+
+
+def _killed(push: tuple[object, ...], environment: dict[str, str], way: Way, limit: int) -> None:
+    """Push until so many bytes have gone, and kill it.
+
+    None goes by later: the stand-in does not look where a piece belongs, and might have it twice.
+    """
+    way.most = limit
+    command = [sys.executable, "-m", "app.cli", *map(str, push)]
+    begun = subprocess.Popen(command, env=os.environ | environment, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 120
+    while way.passed < limit:
+        assert begun.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    begun.kill()
+    begun.wait()
+    way.most = None
+
+
+@pytest.mark.parametrize("is_over", [False, True], ids=["goes on", "is over"])
+def test_an_upload_that_was_killed_is_gone_on_with_by_the_next_run_while_its_session_lasts(
+    push: tuple[object, ...],
+    slipway: Slipway,
+    bucket: str,
+    storage: str,
+    tmp_path: Path,
+    is_over: bool,
+):
+    weights, address = Path(str(push[1])), urlsplit(storage)
+    size, piece = weights.stat().st_size, 8 << 20
+    with cutting(str(address.hostname), int(address.port or 80), 1, 0, 0, of_requests=True) as way:
+        here = {"STORAGE_EMULATOR_HOST": f"http://127.0.0.1:{way.server_address[1]}"}
+        _killed(push, _environment(tmp_path) | here, way, 4 * piece + piece // 2)
+        (note,) = (tmp_path / "cache" / "slipway" / "uploads").iterdir()
+        assert note.stat().st_mode & 0o077 == 0
+        known = json.loads(note.read_text())
+        assert known["have"] == 4 * piece
+        if is_over:
+            note.write_text(json.dumps(known | {"session": known["session"] + "0"}))
+        before = way.passed
+        # A connection that is cut costs a piece at most, too.
+        way.cuts.append(piece // 2)
+        pushed = slipway(*push, **here)
+        assert pushed.returncode == 0, pushed.stderr
+        sent, missing = way.passed - before, size - known["have"]
+    assert sent > size if is_over else missing < sent < missing + 2 * piece
+    (there,) = _objects(storage, bucket)
+    assert base64.b64decode(there["md5Hash"]) == hashlib.md5(weights.read_bytes()).digest()
+    assert list((tmp_path / "cache" / "slipway" / "uploads").iterdir()) == []
 
 
 def test_a_model_that_cannot_be_served_is_not_pushed(
