@@ -66,7 +66,7 @@ def cutting(
     """Lead to a server; the first `count` connections end after up to `most_bytes` of answers.
 
     With `of_requests` it is those that are counted. The port is `server_address[1]`, what has not
-    been cut yet `cuts`, and `passed` the bytes that came by; after `most` of them none does any more.
+    been cut yet `cuts`, and `passed` the bytes that came by; after `most` of them none does.
     """
     chance = random.Random(seed)
     cuts = [chance.randrange(most_bytes) for _ in range(count)]

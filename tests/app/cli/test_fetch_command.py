@@ -7,6 +7,8 @@ import json
 import signal
 import subprocess
 import sys
+import time
+import types
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -184,6 +186,34 @@ def test_one_that_is_not_there_does_not_keep_the_others_from_being_brought(
     told = f"{gone}: it is not there, or not to be seen by whoever asks"
     assert err == f"slipway: anchor version 1: {told}\n"
     assert not list(models.folder.glob(".*.part"))
+
+
+@pytest.mark.parametrize("status", [401, 403, 410])
+def test_a_store_that_lets_nobody_in_is_one_line_and_asked_no_more(
+    run: Run, models: Models, store: WebStore, status: int
+):
+    store.refusal = status
+    uri = store.uri("v3.h5")
+    models.write("kite.yaml", reference(uri, MODEL))
+    before = everything(models.folder)
+    began = time.monotonic()
+    told = "it is not there, or not to be seen by whoever asks"
+    assert run("fetch") == (1, "", f"slipway: kite version 1: {uri}: {told}\n")
+    assert everything(models.folder) == before
+    assert time.monotonic() - began < 5
+
+
+def test_a_file_for_which_the_disk_has_no_room_is_not_begun(
+    run: Run, models: Models, store: WebStore, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("shutil.disk_usage", lambda _: types.SimpleNamespace(free=17))
+    models.write("kite.yaml", reference(store.uri("v3.h5"), MODEL))
+    before = everything(models.folder)
+    needs = f"it needs {len(MODEL):,} bytes more, and 17 are free"
+    told = f"{models.folder} has no room for it: {needs}"
+    assert run("fetch") == (1, "", f"slipway: kite version 1: {told}\n")
+    assert store.asked == []
+    assert everything(models.folder) == before
 
 
 def test_the_models_can_be_brought_into_a_copy(

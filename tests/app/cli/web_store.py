@@ -20,12 +20,14 @@ class WebStore:
         sends_ranges: whether a part of a file can be asked for.
         cuts: after how many bytes each of the next answers ends, with its connection.
         pause_s: between two chunks of 64 KiB, so that a test can come between.
+        refusal: the status that everything is answered with, if not 0.
     """
 
     files: dict[str, bytes] = field(default_factory=dict)
     sends_ranges: bool = True
     cuts: list[int] = field(default_factory=list)
     pause_s: float = 0
+    refusal: int = 0
     asked: list[tuple[str, int]] = field(default_factory=list)
     """Of each answer with a body: the file, and from which byte on."""
     port: int = field(default_factory=free_port)
@@ -59,8 +61,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answer(self, *, has_body: bool) -> None:
         content = self.store.files.get(self.path.lstrip("/"))
-        if content is None:
-            self.send_error(404)
+        if content is None or self.store.refusal:
+            self.send_error(self.store.refusal or 404)
             return
         asked = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range", ""))
         start, end = 0, len(content)
