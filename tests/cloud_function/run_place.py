@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 import pytest
 
+from rollout import log
 from rollout.cli import main
 from rollout.delivery import Delivery
 from rollout.execution import Outcome
@@ -44,6 +45,8 @@ class Place:
         """Run `python -m rollout` with the function's environment."""
         for name, value in self.environment.items():
             monkeypatch.setenv(name, value)
+        # It has the log go elsewhere for as long as its process lasts.
+        monkeypatch.setattr(log, "_on_stderr", False)
         return main(words)
 
 
