@@ -19,7 +19,7 @@ import pytest
 from tests.app.cli.conftest import Run
 from tests.app.cli.web_store import WebStore
 from tests.app.serving.inference_process import wait_for
-from tests.app.serving.model_folder import POINTER, Models
+from tests.app.serving.model_folder import Models
 
 MODEL = json.dumps({"threshold": 128}).encode()
 # Some blocks of 16 MiB, the last one not whole.
@@ -235,15 +235,6 @@ def test_a_store_whose_driver_is_not_installed_says_what_installs_it(run: Run, m
     models.write("kite.yaml", reference("s3://bucket/kite.h5", MODEL))
     needs = "s3:// needs a driver that is not installed; ./setup.sh fetch installs it"
     assert run("fetch") == (1, "", f"slipway: kite version 1: s3://bucket/kite.h5: {needs}\n")
-
-
-def test_a_pointer_of_git_lfs_is_told_with_its_cure(
-    run: Run, models: Models, monkeypatch: pytest.MonkeyPatch
-):
-    models.write("kite/1/kite.h5", POINTER)
-    monkeypatch.setenv("PATH", "/nowhere")
-    told = "kite.h5 is a Git LFS pointer, not the file itself; git lfs pull brings it"
-    assert run("fetch") == (1, "", f"slipway: {told}\n")
 
 
 @pytest.mark.parametrize(
