@@ -25,7 +25,9 @@ _KINDS: dict[str, type] = {
     **dict.fromkeys(("template", "terminalCondition"), dict),
     **dict.fromkeys(("traffic", "trafficStatuses", "containers", "conditions", "revisions"), list),
     **dict.fromkeys(("name", "etag", "uid", "image", "revision", "state", "type"), str),
-    **dict.fromkeys(("message", "reason", "revisionReason", "createTime", "logUri"), str),
+    **dict.fromkeys(
+        ("message", "reason", "revisionReason", "createTime", "logUri", "severity"), str
+    ),
     **dict.fromkeys(("latestReadyRevision", "latestCreatedRevision", "tag"), str),
     "percent": int,
 }

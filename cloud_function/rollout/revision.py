@@ -59,8 +59,10 @@ def _failed(name: str, failures: list[Json], log_uri: str) -> Progress:
 
 
 def _failures(revision: Json) -> Iterator[Json]:
+    """Yield what has failed; that a revision without requests is not active is no failure."""
     for condition in revision.get("conditions") or ():
-        if condition.get("state") == "CONDITION_FAILED":
+        is_grave = condition.get("severity") not in ("WARNING", "INFO")
+        if condition.get("state") == "CONDITION_FAILED" and is_grave:
             yield condition
 
 

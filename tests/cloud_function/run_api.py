@@ -44,7 +44,9 @@ class Fate:
             return [{"type": "Ready", "state": "CONDITION_SUCCEEDED"}]
         kind = "reason" if self.reason in _common_reasons() else "revisionReason"
         failed = {"state": "CONDITION_FAILED", "message": self.message, kind: self.reason}
-        return [{"type": "Ready"} | failed, {"type": "ContainerHealthy"} | failed]
+        idle = {"state": "CONDITION_FAILED", "severity": "INFO", "revisionReason": "RESERVE"}
+        active = {"type": "Active", "message": "No requests are sent to it."} | idle
+        return [active, {"type": "Ready"} | failed, {"type": "ContainerHealthy"} | failed]
 
 
 #: The container ran, and its startup probe was never answered with 200.
