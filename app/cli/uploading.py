@@ -39,7 +39,7 @@ def upload(files: Any, file: Path, uri: str, path: str, told: Told) -> None:
     """
     size_bytes = file.stat().st_size
     if uri.startswith("gs://") and size_bytes > _PIECE_BYTES:
-        with _note_of(uri) as note:
+        with upload_note(uri) as note:
             _in_pieces(files, file, path, note, told)
         return
     files.put_file(str(file), path, callback=_callback(told))
@@ -111,7 +111,7 @@ def _is_refusal(error: Exception) -> bool:
 
 
 @contextmanager
-def _note_of(uri: str) -> Iterator[IO[str] | None]:
+def upload_note(uri: str) -> Iterator[IO[str] | None]:
     """Open the note about an upload; None where another process is at it, or there is no place."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     place = cache / "slipway" / "uploads" / hashlib.sha256(uri.encode()).hexdigest()[:32]

@@ -22,7 +22,6 @@ from tests.image.containers import ImageTool, build_context
 _LONGEST = (
     "test_cluster",
     "test_bad_models",
-    "test_model_server",
     "test_init_containers",
     "test_others",
     "test_outages",

@@ -19,6 +19,8 @@ import h5py
 import pytest
 import yaml
 
+from app.cli.uploading import upload, upload_note
+from app.serving.stores import store_of
 from tests import parts
 from tests.chance import seed
 from tests.large_model import write_large
@@ -149,14 +151,8 @@ def _killed(push: tuple[object, ...], environment: dict[str, str], way: Way, lim
     way.most = None
 
 
-@pytest.mark.parametrize("is_over", [False, True], ids=["goes on", "is over"])
 def test_an_upload_that_was_killed_is_gone_on_with_by_the_next_run_while_its_session_lasts(
-    push: tuple[object, ...],
-    slipway: Slipway,
-    bucket: str,
-    storage: str,
-    tmp_path: Path,
-    is_over: bool,
+    push: tuple[object, ...], slipway: Slipway, bucket: str, storage: str, tmp_path: Path
 ):
     weights, address = Path(str(push[1])), urlsplit(storage)
     size, piece = weights.stat().st_size, 8 << 20
@@ -167,17 +163,37 @@ def test_an_upload_that_was_killed_is_gone_on_with_by_the_next_run_while_its_ses
         assert note.stat().st_mode & 0o077 == 0
         known = json.loads(note.read_text())
         assert known["have"] == 4 * piece
-        if is_over:
-            note.write_text(json.dumps(known | {"session": known["session"] + "0"}))
         before = way.passed
         # A connection that is cut costs a piece at most, too.
         way.cuts.append(piece // 2)
         pushed = slipway(*push, **here)
         assert pushed.returncode == 0, pushed.stderr
         sent, missing = way.passed - before, size - known["have"]
-    assert sent > size if is_over else missing < sent < missing + 2 * piece
+    assert missing < sent < missing + 2 * piece
     (there,) = _objects(storage, bucket)
     assert base64.b64decode(there["md5Hash"]) == hashlib.md5(weights.read_bytes()).digest()
+    assert list((tmp_path / "cache" / "slipway" / "uploads").iterdir()) == []
+
+
+# gcsfs hands aiohttp bytes, in its own uploads too.
+@pytest.mark.filterwarnings("ignore:Sending a large body:ResourceWarning")
+def test_an_upload_whose_session_is_over_begins_anew(
+    bucket: str, storage: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    for name, value in _environment(tmp_path).items():
+        monkeypatch.setenv(name, value)
+    uri, file = f"gs://{bucket}/kite.h5", tmp_path / "kite.h5"
+    file.write_bytes(bytes(20 << 20))
+    files, path = store_of(uri)
+    with upload_note(uri) as note:
+        assert note
+        gone = f"{storage}/upload/storage/v1/b/{bucket}/o?uploadType=resumable&upload_id=gone"
+        note.write(json.dumps({"session": gone, "have": 8 << 20}))
+    gone_by: list[int] = []
+    upload(files, file, uri, path, gone_by.append)
+    assert sum(gone_by) == file.stat().st_size
+    (there,) = _objects(storage, bucket)
+    assert base64.b64decode(there["md5Hash"]) == hashlib.md5(file.read_bytes()).digest()
     assert list((tmp_path / "cache" / "slipway" / "uploads").iterdir()) == []
 
 

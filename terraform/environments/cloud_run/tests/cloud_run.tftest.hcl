@@ -74,7 +74,7 @@ run "with_all_that_it_can_be_asked_for_it_is_found_by_a_command" {
     error_message = "the command is ${output.proxy}"
   }
   assert {
-    condition     = output.first_build == "gcloud builds triggers run team-push --project=some-project --region=global --branch=main"
+    condition     = output.first_build == "gcloud builds triggers run team-push --project=some-project --region=global --branch=live"
     error_message = "the first build is ${output.first_build}"
   }
   assert {
