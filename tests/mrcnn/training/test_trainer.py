@@ -63,7 +63,8 @@ def test_the_loss_falls_and_the_run_can_be_taken_up_again(config: Config, tmp_pa
     trainer.fit(examples(), 24, report_every=6, report=reports.append, checkpoint=path)
     assert [r.step for r in reports] == [6, 12, 18, 24]
     first, last = (sum(r.losses.values()) for r in (reports[0], reports[-1]))
-    assert last < 0.7 * first
+    # In eight runs it fell to 0.33 to 0.73: threads add up in another order each time.
+    assert last < 0.9 * first
     assert "step 24/24" in str(reports[-1])
 
     again = trainer_of(config)
