@@ -8,6 +8,8 @@ the inference process knows is asked at the scrape instead of being counted here
 from __future__ import annotations
 
 import os
+import struct
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -20,6 +22,7 @@ from app.serving.client import InferenceClient
 from app.serving.errors import ServingError
 from app.settings import METRICS_FOLDER_VARIABLE
 
+_READS, _PAUSE_S = 20, 0.01
 _SECONDS = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 25, 60)
 
 
@@ -65,6 +68,17 @@ class Telemetry:
 
     def scrape(self, client: InferenceClient) -> bytes:
         """Return every metric, those of all worker processes added up."""
+        for left in reversed(range(_READS)):
+            try:
+                return self._scrape(client)
+            except (struct.error, RuntimeError, ValueError):
+                # A worker is just making a file of its counts, which has nothing in it at first.
+                if not left:
+                    raise
+                time.sleep(_PAUSE_S)
+        raise AssertionError
+
+    def _scrape(self, client: InferenceClient) -> bytes:
         registry = CollectorRegistry()
         folder = os.environ.get(METRICS_FOLDER_VARIABLE)
         if folder:

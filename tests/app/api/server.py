@@ -133,7 +133,9 @@ class Server:
 
     def metric(self, name: str) -> float:
         """Return the first sample whose line begins with `name`."""
-        lines = self.ask("/metrics").body.decode().splitlines()
+        answer = self.ask("/metrics")
+        assert answer.status == 200, answer.body
+        lines = answer.body.decode().splitlines()
         return next(float(line.split()[-1]) for line in lines if line.startswith(name))
 
     def await_in_flight(self, count: int) -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import replace
+from pathlib import Path
 
+import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from prometheus_client.parser import text_string_to_metric_families
@@ -43,6 +46,19 @@ def test_requests_are_counted_by_route_and_status(client: FlaskClient, photo: by
     assert count("other", "none", "405") == 1
     assert count("GET", "/static/<path:filename>", "200") == 1
     assert count("HEAD", "/", "200") == 1
+
+
+def test_a_file_that_a_worker_is_just_making_is_waited_for(
+    client: FlaskClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(tmp_path))
+    counts = tmp_path / "counter_1.db"
+    counts.touch()
+    # As prometheus-client has it: of a length first, then with what it holds.
+    filling = threading.Timer(0.05, lambda: counts.write_bytes(bytes(1 << 16)))
+    filling.start()
+    assert client.get("/metrics").status_code == 200
+    filling.join()
 
 
 def test_stages_and_instances_of_predictions_are_counted(client: FlaskClient, photo: bytes):
