@@ -52,7 +52,7 @@ run "it_is_told_what_docs_rollout_md_says_that_it_needs" {
   }
 }
 
-run "it_has_the_time_and_the_room_that_a_watch_takes" {
+run "it_has_what_a_watch_takes_and_no_part_of_eventarc" {
   assert {
     condition = (
       one(google_cloudfunctions2_function.onnewimage.service_config).timeout_seconds == 540 &&
@@ -71,9 +71,6 @@ run "it_has_the_time_and_the_room_that_a_watch_takes" {
     condition     = one(google_cloudfunctions2_function.onnewimage.service_config).ingress_settings == "ALLOW_INTERNAL_ONLY"
     error_message = "the internet may knock"
   }
-}
-
-run "eventarc_has_no_part_in_it" {
   assert {
     condition     = length(google_cloudfunctions2_function.onnewimage.event_trigger) == 0
     error_message = "its subscription would wait 10 s and keep no dead letters"
@@ -98,7 +95,7 @@ run "it_is_made_of_the_code_and_nothing_that_lies_beside_it" {
   }
 }
 
-run "it_runs_and_is_built_as_accounts_of_its_own" {
+run "it_runs_and_is_built_as_accounts_that_may_no_more_than_they_need" {
   assert {
     condition     = one(google_cloudfunctions2_function.onnewimage.service_config).service_account_email == google_service_account.onnewimage.email
     error_message = "it runs as another"
@@ -115,9 +112,6 @@ run "it_runs_and_is_built_as_accounts_of_its_own" {
     ])) == 3
     error_message = "two of the three are one account"
   }
-}
-
-run "it_may_find_the_cluster_read_builds_move_tags_and_no_more" {
   assert {
     condition     = toset(google_project_iam_custom_role.onnewimage[0].permissions) == toset(["container.clusters.get", "container.clusters.connect"])
     error_message = "in the cluster RBAC decides, and here no more is needed than to come there"
@@ -136,9 +130,6 @@ run "it_may_find_the_cluster_read_builds_move_tags_and_no_more" {
     condition     = google_project_iam_member.onnewimage_builds.role == "roles/cloudbuild.builds.viewer"
     error_message = "no build could be believed"
   }
-}
-
-run "its_builder_writes_to_the_functions_repository_alone" {
   assert {
     condition     = google_artifact_registry_repository_iam_member.function_build.repository == google_artifact_registry_repository.function.repository_id
     error_message = "the function's builder could replace ml-model's image"

@@ -83,7 +83,7 @@ run "pubsub_waits_as_long_as_a_watch_takes" {
   }
 }
 
-run "the_push_says_who_it_is_and_only_it_may_call" {
+run "the_push_says_who_it_is_and_what_it_cannot_bring_is_kept" {
   assert {
     condition = (
       one(one(google_pubsub_subscription.onnewimage.push_config).oidc_token).service_account_email ==
@@ -113,9 +113,6 @@ run "the_push_says_who_it_is_and_only_it_may_call" {
     )
     error_message = "Pub/Sub could make no token"
   }
-}
-
-run "a_message_that_nobody_can_take_is_kept" {
   assert {
     condition     = one(google_pubsub_subscription.onnewimage.dead_letter_policy).dead_letter_topic == google_pubsub_topic.dead.id
     error_message = "there is no dead-letter topic"
