@@ -9,7 +9,7 @@ ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_ROOT_USER_ACTION=igno
 COPY requirements.txt /
 RUN python -m venv --without-pip /opt/venv \
     && python -m pip --python /opt/venv/bin/python install --quiet --no-compile \
-        --require-hashes --only-binary :all: -r /requirements.txt
+        --no-deps --require-hashes --only-binary :all: -r /requirements.txt
 # What is for compiling against TensorFlow, what is never imported and the symbols that only a debugger reads are
 # two fifths of it. numpy.testing, which others import, needs one of numpy's folders of tests.
 # hadolint ignore=DL3008

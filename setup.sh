@@ -67,12 +67,14 @@ make_venv() {
     "$python" -m venv --clear .venv
 }
 
+# The locks hold all that is needed: left to look for itself, pip takes an extra's newest release of
+# today, which has no hash there, and ends.
 install_locked() {
     quiet=--quiet
     [ -t 1 ] && quiet=
     echo "setup: installing $lock into .venv (the first time it fetches about 350 MB)"
     # shellcheck disable=SC2086  # an empty $quiet is no argument
-    .venv/bin/python -m pip install $quiet --require-hashes --only-binary :all: -r "$lock"
+    .venv/bin/python -m pip install $quiet --no-deps --require-hashes --only-binary :all: -r "$lock"
     # shellcheck disable=SC2086
     .venv/bin/python -m pip install $quiet --no-deps --no-build-isolation -e .
 }
@@ -98,7 +100,7 @@ is_venv_usable || make_venv
 stamp=$(stamp_of requirements-fetch.txt)
 if [ ! -e "$stamp" ] && { [ "${1:-}" = fetch ] || refers; }; then
     echo "setup: installing requirements-fetch.txt into .venv, for models by reference"
-    .venv/bin/python -m pip install --quiet --require-hashes --only-binary :all: \
+    .venv/bin/python -m pip install --quiet --no-deps --require-hashes --only-binary :all: \
         -r requirements-fetch.txt
     touch "$stamp"
 fi
