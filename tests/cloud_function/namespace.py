@@ -42,7 +42,7 @@ def _api() -> kubernetes.client.ApiClient:
 
 
 def deployment_manifest(image: str) -> dict[str, Any]:
-    """Return a Deployment of one quick pod, whose rollouts give up after 20 s."""
+    """Return a Deployment of one quick pod, whose rollouts give up after 60 s."""
     labels = {"app": NAME}
     return {
         "apiVersion": "apps/v1",
@@ -50,7 +50,7 @@ def deployment_manifest(image: str) -> dict[str, Any]:
         "metadata": {"name": NAME},
         "spec": {
             "replicas": 1,
-            "progressDeadlineSeconds": 20,
+            "progressDeadlineSeconds": 60,
             "strategy": {"rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}},
             "selector": {"matchLabels": labels},
             "template": {

@@ -33,7 +33,7 @@ class Form:
     digest: str = ""
     is_quick: bool = True
     autoscales: bool = False
-    deadline_s: int = 20
+    deadline_s: int = 60
 
 
 QUICK = Form()
