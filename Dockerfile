@@ -45,7 +45,7 @@ ENV PATH=/opt/venv/bin:/usr/local/bin:/usr/bin:/bin \
 WORKDIR /app
 # From what changes least to what changes most.
 COPY models models
-COPY uwsgi.ini LICENSE ./
+COPY nginx.conf uwsgi.ini LICENSE ./
 COPY mrcnn mrcnn
 COPY app app
 RUN python -m compileall -q --invalidation-mode unchecked-hash app mrcnn

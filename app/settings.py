@@ -19,8 +19,6 @@ LONGEST_SOCKET_PATH = 103
 
 #: prometheus-client's own: where the processes of one server keep what they count.
 METRICS_FOLDER_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
-#: `slipway serve`'s own: where its workers say what a client is told should they die.
-WILLS_VARIABLE = "SLIPWAY_WILLS_SOCKET"
 
 _ROOM_AROUND_THE_IMAGE = 1 << 20
 # So many that every limit has fewer: Python refuses to read thousands.
@@ -74,6 +72,16 @@ def _folder(value: str) -> Path:
     return Path(value).expanduser()
 
 
+def _file(value: str) -> Path | None:
+    if not value:
+        return None
+    path = Path(value).expanduser().absolute()
+    # Where nginx reads of it these would end it.
+    if not path.is_file() or set(str(path)) & set(" \t\n;{}\"'$"):
+        raise ValueError("a file, in whose path is no blank, quote, brace, ; or $")
+    return path
+
+
 def _socket(value: str) -> Path | None:
     if not value:
         return None
@@ -107,9 +115,7 @@ class Settings:
     """The server's settings; `from_environment` is the one way to make them outside of tests."""
 
     model_repository: Path = field(
-        metadata=_variable(
-            "MODEL_REPOSITORY", "models", _folder, "The folder that holds the models."
-        )
+        metadata=_variable("MODEL_REPOSITORY", "models", _folder, "The folder with the models.")
     )
     port: int = field(
         metadata=_variable(
@@ -220,6 +226,17 @@ class Settings:
             "keeps it.",
         )
     )
+    tls_certificate: Path | None = field(
+        metadata=_variable(
+            "TLS_CERTIFICATE",
+            "",
+            _file,
+            "A file with the server's certificate and its chain, PEM: the port speaks HTTPS.",
+        )
+    )
+    tls_key: Path | None = field(
+        metadata=_variable("TLS_KEY", "", _file, "The file with the certificate's key, PEM.")
+    )
     queue_limit: int = field(
         metadata=_variable(
             "QUEUE_LIMIT",
@@ -229,9 +246,7 @@ class Settings:
         )
     )
     http_processes: int = field(
-        metadata=_variable(
-            "HTTP_PROCESSES", "2", _whole_number(1, 256), "uWSGI's HTTP worker processes."
-        )
+        metadata=_variable("HTTP_PROCESSES", "2", _whole_number(1, 256), "HTTP worker processes.")
     )
     http_threads: int = field(
         metadata=_variable(
@@ -298,6 +313,11 @@ class Settings:
         return self.max_image_bytes * 4 // 3 + _ROOM_AROUND_THE_IMAGE
 
     @property
+    def scheme(self) -> str:
+        """What the port speaks: `http`, or `https`."""
+        return "http" if self.tls_certificate is None else "https"
+
+    @property
     def stopping_mark(self) -> Path:
         """The file that exists while the server is told to stop and still answers."""
         return self.inference_socket.with_suffix(".stopping")
@@ -308,6 +328,8 @@ class Settings:
         values: dict[str, Any] = {}
         for setting in fields(cls):
             values[setting.name] = _value(setting.metadata, environment)
+        if (values["tls_certificate"] is None) != (values["tls_key"] is None):
+            raise SettingsError("TLS_CERTIFICATE, TLS_KEY: must both be files, or neither")
         if values["inference_socket"] is None:
             values["inference_socket"] = _run_folder(values["port"]) / "inference.sock"
         return cls(**values)

@@ -6,9 +6,9 @@ but the kind of model is what ships.
 
 from __future__ import annotations
 
+import functools
 import os
 import sys
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,6 @@ _ROWS, _COLUMNS = np.mgrid[-1:1:28j, -1:1:28j]
 _MASK = (1 / (1 + np.exp(9 * (np.hypot(_ROWS, _COLUMNS) + 0.2 * _ROWS * _COLUMNS - 0.8)))).astype(
     np.float32
 )
-SUPERVISOR = "-m app.serving.supervisor"
 
 
 class Tiny:
@@ -78,19 +77,9 @@ def find(image: NDArray[np.uint8]) -> Instances:
     )
 
 
-def _configuration() -> Path:
-    """Write a `uwsgi.ini` that differs in the supervised command alone."""
-    text = serve.UWSGI_INI.read_text()
-    command = f'{SUPERVISOR} "{sys.executable}" -m bench.run_tiny host'
-    path = Path(tempfile.mkdtemp()) / "uwsgi.ini"
-    path.write_text(
-        text.replace(SUPERVISOR, command).replace("pythonpath = %d", f"pythonpath = {serve.ROOT}")
-    )
-    return path
-
-
 if __name__ == "__main__":
     if sys.argv[1:] == ["host"]:
         os._exit(host.main([Tiny()]))
-    serve.UWSGI_INI = _configuration()
+    command = (sys.executable, "-m", "bench.run_tiny", "host")
+    serve.Server = functools.partial(serve.Server, inference=command)  # type: ignore[misc]
     sys.exit(main(["serve"]))

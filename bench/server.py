@@ -11,36 +11,58 @@ import tempfile
 import time
 import urllib.request
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from bench.contender import ROOT
 
 
+@dataclass(frozen=True)
+class Running:
+    """A server that runs."""
+
+    port: int
+    process: subprocess.Popen[bytes]
+
+
 @contextlib.contextmanager
 def running_server(models: Path | None, **variables: str) -> Iterator[int]:
     """Run `slipway serve` until the block ends; gives its port. Without models: the tiny one."""
-    with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "-m", "app.cli", "serve"]
-        if models is None:
-            models = Path(folder) / "models"
-            models.mkdir()
-            (models / "tiny.h5").write_bytes(b"tiny")
-            command = [sys.executable, "-m", "bench.run_tiny"]
-        variables["MODEL_REPOSITORY"] = str(models.absolute())
-        with running(command, **variables) as port:
-            yield port
+    if models is None:
+        with running_tiny(**variables) as server:
+            yield server.port
+        return
+    variables["MODEL_REPOSITORY"] = str(models.absolute())
+    with running([sys.executable, "-m", "app.cli", "serve"], **variables) as port:
+        yield port
+
+
+@contextlib.contextmanager
+def running_tiny(**variables: str) -> Iterator[Running]:
+    """Run `slipway serve` with a model that takes next to no time, until the block ends."""
+    with tempfile.TemporaryDirectory() as models:
+        (Path(models) / "tiny.h5").write_bytes(b"tiny")
+        command = [sys.executable, "-m", "bench.run_tiny"]
+        with _started(command, MODEL_REPOSITORY=models, **variables) as server:
+            yield server
 
 
 @contextlib.contextmanager
 def running(command: Sequence[str], **variables: str) -> Iterator[int]:
     """Run a server that takes its port from $PORT until the block ends; gives its port."""
+    with _started(command, **variables) as server:
+        yield server.port
+
+
+@contextlib.contextmanager
+def _started(command: Sequence[str], **variables: str) -> Iterator[Running]:
     port = free_port()
     with tempfile.TemporaryDirectory() as folder, open(f"{folder}/log", "wb") as log:
         environment = os.environ | {"PORT": str(port), "TMPDIR": folder} | variables
         server = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
         try:
             _wait_until_ready(port)
-            yield port
+            yield Running(port, server)
         finally:
             server.terminate()
             server.wait(120)

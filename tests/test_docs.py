@@ -12,7 +12,6 @@ from app.api import headers, negotiation, parameters, problems
 from app.api.telemetry import Telemetry
 from app.application import create_app
 from app.cli import COMMANDS
-from app.cli.routers import largest_body_in_memory
 from app.serving.client import InferenceClient, ModelStatus
 from app.serving.model_options import ALLOWED
 from app.settings import Settings
@@ -107,10 +106,11 @@ def test_every_metric_is_documented_and_no_other(monkeypatch: pytest.MonkeyPatch
 )
 def test_how_large_a_body_is_held_in_memory_is_told_alike_everywhere(root: Path, page: str):
     told = re.findall(
-        r"(?:bodies above|bodies of more than|Uploads above|router, up to) (\d+ [KM]iB)",
+        r"(?:bodies above|bodies of more than|Uploads above|by nginx, up to) (\d+ [KM]iB)",
         (root / page).read_text(),
     )
-    assert told == [f"{largest_body_in_memory() >> 10} KiB"]
+    (held,) = re.findall(r"client_body_buffer_size (\d+)k;", (root / "nginx.conf").read_text())
+    assert told == [f"{held} KiB"]
 
 
 def test_every_command_is_documented_and_no_other(root: Path):

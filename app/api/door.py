@@ -15,6 +15,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from app import log
+from app.api.hangup import watch
 from app.api.problems import ProblemError, of_serving
 from app.api.requests import outside_of_flask, request_id_of
 from app.api.services import Services
@@ -53,8 +54,7 @@ class Door:
         error = self._services.admission.enter()
         if error is not None:
             return self._refuse(of_serving(error), environ, start_response)
-        # Early: whether clients can be watched at all shows as long as this one has not hung up.
-        environ[IS_GONE] = self._services.callers.watch(environ)
+        environ[IS_GONE] = watch(environ)
         try:
             return self._app(environ, start_response)
         finally:

@@ -51,12 +51,14 @@ PROBLEMS = {
     "body-too-large": (413, "The body is too large"),
     "image-too-large": (413, "The picture is too large"),
     "image-too-many-frames": (413, "The picture has too many frames"),
+    "uri-too-long": (414, "The path and the query are too long"),
     "unsupported-media-type": (415, "The body is of a type that is not understood"),
     "image-unrecognised": (415, "The picture is in no known format"),
     "image-unreadable": (422, "The picture is damaged"),
     "image-not-accepted": (422, "The model cannot take this picture"),
     "image-decode-timeout": (422, "The picture takes too long to decode"),
     "too-many-requests": (429, "The server has more to do than it can"),
+    "head-too-large": (431, "The head of the request is too large"),
     "client-gone": (499, "The client has hung up"),
     "internal-error": (500, "Something went wrong in the server"),
     "inference-failed": (500, "The model failed on this picture"),
@@ -65,16 +67,20 @@ PROBLEMS = {
     "model-not-ready": (503, "The model is not ready"),
     "not-ready": (503, "The server is not ready"),
     "inference-timeout": (504, "The model took too long"),
+    "answer-timeout": (504, "The answer took too long"),
+    "insufficient-storage": (507, "The server has no room for the body"),
 }
 
 #: Problems that pass by themselves: `Retry-After` says when to ask again.
 PASSING = frozenset(
     {
         "too-many-requests",
+        "worker-died",
         "inference-unavailable",
         "model-not-ready",
         "not-ready",
         "inference-timeout",
+        "answer-timeout",
     }
 )
 #: Flask's own refusals, named for their status.
@@ -205,8 +211,10 @@ def _of_picture(error: errors.PictureRefused, field: str) -> ProblemError:
 
 
 def of_dead_worker() -> ProblemError:
-    """Return the problem of a request whose process has died."""
-    return ProblemError("worker-died", "the process that worked on this request died; ask again")
+    """Return the problem of a request whose process has died; nginx says it."""
+    return ProblemError(
+        "worker-died", "the process that worked on this request died; ask again", retry_after_s=1
+    )
 
 
 def _not_found(field: str, value: object, allowed: object, detail: str) -> ProblemError:

@@ -9,7 +9,6 @@ from typing import cast
 from flask import Flask, current_app
 
 from app.api.admission import Admission
-from app.api.callers import Callers
 from app.api.telemetry import Telemetry
 from app.images import ImageLimits
 from app.serving.client import InferenceClient
@@ -26,7 +25,6 @@ class Services:
     client: InferenceClient
     telemetry: Telemetry
     admission: Admission
-    callers: Callers = field(default_factory=Callers)
     last_answers: dict[str, object] = field(default_factory=dict)
     """What each health path answered last."""
     samples: dict[str, list[Path]] = field(default_factory=dict)

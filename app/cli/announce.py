@@ -21,9 +21,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from app.cli.ready import own_tls
 from app.cli.terminal import counted, printable, shortened
 from app.serving.leftovers import find_left_out
 from app.serving.vacancy import no_model
+from app.settings import Settings
 
 _POLL_S = 0.3
 _TIMEOUT_S = 5
@@ -31,7 +33,7 @@ _MOST_NAMED = 3
 _LONGEST_REASON = 120
 
 
-def start(listener: socket.socket, repository: Path) -> None:
+def start(listener: socket.socket, settings: Settings) -> None:
     """Announce in the background, until the server on `listener` is ready or has ended."""
     server = os.getpid()
     sys.stderr.flush()
@@ -47,7 +49,7 @@ def start(listener: socket.socket, repository: Path) -> None:
     # Held here, the port would not be free when the server has ended.
     listener.close()
     try:
-        _announce(f"http://127.0.0.1:{port}", server, repository)
+        _announce(f"{settings.scheme}://127.0.0.1:{port}", server, settings.model_repository)
     finally:
         os._exit(0)
 
@@ -140,7 +142,7 @@ def _aside(facts: Sequence[str]) -> str:
 def _get(url: str) -> dict[str, Any] | None:
     """Return the JSON at a URL, a problem's too; None while there is none."""
     try:
-        with urllib.request.urlopen(url, timeout=_TIMEOUT_S) as response:
+        with urllib.request.urlopen(url, timeout=_TIMEOUT_S, context=own_tls()) as response:
             body = response.read()
     except urllib.error.HTTPError as error:
         body = error.read()

@@ -10,6 +10,7 @@ import argparse
 import http.client
 import json
 import os
+import ssl
 import time
 
 from app.cli.terminal import printable, shortened
@@ -44,10 +45,10 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 def run(arguments: argparse.Namespace) -> int:
     """Print `ready`, or why it is not; return 0 or 1."""
     given = {} if arguments.port is None else {"PORT": arguments.port}
-    port = Settings.from_environment(os.environ | given).port
+    settings = Settings.from_environment(os.environ | given)
     deadline = time.monotonic() + arguments.wait
     while True:
-        reason = _reason(port)
+        reason = _reason(settings)
         left_s = deadline - time.monotonic()
         if reason is None or left_s <= 0:
             print(reason or "ready")
@@ -67,15 +68,27 @@ def _seconds(text: str) -> float:
     return seconds
 
 
-def _reason(port: int) -> str | None:
+def own_tls() -> ssl.SSLContext:
+    """Return what is needed to ask the server on this machine, whoever its certificate is for."""
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return context
+
+
+def _reason(settings: Settings) -> str | None:
     """Return in one line why the server is not ready; None where it is."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_TIMEOUT_S)
+    address = "127.0.0.1", settings.port
+    connection = (
+        http.client.HTTPConnection(*address, timeout=_TIMEOUT_S)
+        if settings.tls_certificate is None
+        else http.client.HTTPSConnection(*address, timeout=_TIMEOUT_S, context=own_tls())
+    )
     try:
         connection.request("GET", "/readyz")
         answer = connection.getresponse()
         body = answer.read()
     except (OSError, http.client.HTTPException) as error:
-        return f"no answer at port {port}: {str(error) or type(error).__name__}"
+        return f"no answer at port {settings.port}: {str(error) or type(error).__name__}"
     finally:
         connection.close()
     if answer.status == http.HTTPStatus.OK:

@@ -12,7 +12,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -53,17 +53,20 @@ class Supervisor:
         self,
         command: Sequence[str] = HOST_COMMAND,
         *,
+        environment: Mapping[str, str] = os.environ,
         back_off: BackOff = BackOff(),
         kill_after_s: float = 75,
         hung_after_s: float = 60,
     ) -> None:
-        self._command = command
+        self._command, self._environment = command, environment
         self._back_off = back_off
         self._kill_after_s = kill_after_s
         self._hung_after_s = hung_after_s
         self._parent = Parent()
         self._memory = MemoryGroup()
         self._is_stopping = False
+        self.process = 0
+        """The newest process's number; 0 before the first."""
 
     def stop(self) -> None:
         """End the process and then `run`; may be called from a signal handler."""
@@ -71,6 +74,11 @@ class Supervisor:
 
     def run(self) -> None:
         """Supervise until told to end; the process has ended then too."""
+        for _ in self.steps():
+            time.sleep(_POLL_S)
+
+    def steps(self) -> Iterator[None]:
+        """Do what `run` does a step at a time, for whoever waits between them."""
         wait_s: float | None = None
         while not self._should_end():
             started_at, kills = time.monotonic(), self._memory.kills()
@@ -78,10 +86,12 @@ class Supervisor:
                 process = subprocess.Popen(
                     self._command,
                     pass_fds=[pulse.writer],
-                    env=os.environ | {VARIABLE: str(pulse.writer)},
+                    env={**self._environment, VARIABLE: str(pulse.writer)},
+                    process_group=0,
                 )
+                self.process = process.pid
                 log.event("inference_started", process=process.pid)
-                status, is_hung = self._wait(process, pulse)
+                status, is_hung = yield from self._wait(process, pulse)
             if self._should_end():
                 break
             why_killed = "it hung" if is_hung else self._memory.why_killed(kills)
@@ -95,39 +105,43 @@ class Supervisor:
                 lived_s=round(lived_s, 1),
                 restart_in_s=wait_s,
             )
-            self._sleep(wait_s)
+            yield from self._sleep(wait_s)
 
     def _should_end(self) -> bool:
         return self._is_stopping or self._parent.is_gone()
 
-    def _wait(self, process: subprocess.Popen[bytes], pulse: Pulse) -> tuple[int, bool]:
+    def _wait(
+        self, process: subprocess.Popen[bytes], pulse: Pulse
+    ) -> Generator[None, None, tuple[int, bool]]:
         """Wait until the process ends; end it where this one has to, or where it hangs.
 
         Returns its status, and whether it was ended because it hung.
         """
         while not self._should_end():
-            try:
-                return process.wait(_POLL_S), False
-            except subprocess.TimeoutExpired:
-                silent_s = pulse.silent_s()
+            if (status := process.poll()) is not None:
+                return status, False
+            silent_s = pulse.silent_s()
             if silent_s > self._hung_after_s:
                 log.event(
                     "inference_hangs", "ERROR", process=process.pid, silent_s=round(silent_s, 1)
                 )
                 process.kill()
                 return process.wait(), True
+            yield
         process.terminate()
-        try:
-            return process.wait(self._kill_after_s), False
-        except subprocess.TimeoutExpired:
-            log.event("inference_killed", "ERROR", process=process.pid)
-            process.kill()
-            return process.wait(), False
+        give_up_at = time.monotonic() + self._kill_after_s
+        while process.poll() is None:
+            if time.monotonic() >= give_up_at:
+                log.event("inference_killed", "ERROR", process=process.pid)
+                process.kill()
+                break
+            yield
+        return process.wait(), False
 
-    def _sleep(self, seconds: float) -> None:
+    def _sleep(self, seconds: float) -> Iterator[None]:
         until = time.monotonic() + seconds
         while time.monotonic() < until and not self._should_end():
-            time.sleep(_POLL_S)
+            yield
 
 
 def _cause(status: int, why_killed: str) -> dict[str, Any]:

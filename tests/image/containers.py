@@ -28,7 +28,14 @@ READY_S = 180
 def build_context(root: Path, folder: Path) -> Path:
     """Copy what the image is made of from the checkout to a new folder, free to be changed."""
     folder.mkdir()
-    for name in ("Dockerfile", ".dockerignore", "requirements.txt", "uwsgi.ini", "LICENSE"):
+    for name in (
+        "Dockerfile",
+        ".dockerignore",
+        "requirements.txt",
+        "nginx.conf",
+        "uwsgi.ini",
+        "LICENSE",
+    ):
         shutil.copy2(root / name, folder)
     for room in ("app", "mrcnn", "models"):
         shutil.copytree(root / room, folder / room)

@@ -142,7 +142,14 @@ def test_nobody_may_write_to_its_files(image: BuiltImage):
 
 
 def test_it_holds_the_server_and_nothing_else_of_the_checkout(image: BuiltImage):
-    assert image.shell("ls /app").split() == ["LICENSE", "app", "models", "mrcnn", "uwsgi.ini"]
+    assert image.shell("ls /app").split() == [
+        "LICENSE",
+        "app",
+        "models",
+        "mrcnn",
+        "nginx.conf",
+        "uwsgi.ini",
+    ]
 
 
 def test_its_history_tells_nothing_of_the_machine_that_built_it(image: BuiltImage, root: Path):

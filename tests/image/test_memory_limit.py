@@ -68,14 +68,14 @@ def others(server: Container) -> set[int]:
     return {
         one
         for one, command in processes(server).items()
-        if "uwsgi" in command or "supervisor" in command or SERVE in command
+        if "uwsgi" in command or "nginx" in command or SERVE in command
     }
 
 
 def settled(server: Container) -> set[int]:
     """Return the others once the one that announces the server has done so and ended."""
-    # The command, uWSGI's master, its two routers and two workers, the supervisor.
-    return set(wait_for(lambda: len(found := others(server)) == 7 and found, "seven run"))
+    # The command, nginx's master and worker, uWSGI's master and two workers.
+    return set(wait_for(lambda: len(found := others(server)) == 6 and found, "six run"))
 
 
 def assert_asks_to_come_again(answer: Answer) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from app.api.answers import Problem
 from app.api.negotiation import answer_format
 from app.api.parameters import PredictParameters, parse
-from app.api.problems import ProblemError, of_dead_worker, of_image, of_serving
+from app.api.problems import RETRY_AFTER_S, ProblemError, of_dead_worker, of_image, of_serving
 from app.images import (
     ImageFramesError,
     ImageTimeoutError,
@@ -93,6 +93,12 @@ REFUSALS: dict[str, Callable[[], ProblemError]] = {
     "body-too-large": _body_too_large,
     "image-too-large": lambda: of_image(ImageTooLargeError("pixels", 96_000_000, 50_000_000)),
     "image-too-many-frames": lambda: of_image(ImageFramesError(1001, 1000)),
+    "uri-too-long": lambda: ProblemError(
+        "uri-too-long", "the path and the query have more than 32 KiB"
+    ),
+    "head-too-large": lambda: ProblemError(
+        "head-too-large", "the head of the request has more than 32 KiB"
+    ),
     "unsupported-media-type": lambda: ProblemError(
         "unsupported-media-type",
         "Content-Type 'text/plain' is not understood; send the picture as the multipart field "
@@ -126,4 +132,10 @@ REFUSALS: dict[str, Callable[[], ProblemError]] = {
     "model-not-ready": lambda: of_serving(errors.ModelNotReady("street version 3 is loading")),
     "not-ready": _not_ready,
     "inference-timeout": lambda: of_serving(errors.InferenceTimeout(60)),
+    "answer-timeout": lambda: ProblemError(
+        "answer-timeout", "there was no answer within 180 s", retry_after_s=RETRY_AFTER_S
+    ),
+    "insufficient-storage": lambda: ProblemError(
+        "insufficient-storage", "there is no room left for the body of the request"
+    ),
 }

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.app.api.server import Answer, Server
+from tests.app.api.server import Answer, Server, is_running
 from tests.app.api.test_stop import children_of
 from tests.app.serving.inference_process import wait_for
 from tests.app.serving.model_folder import Models
@@ -59,27 +59,36 @@ def test_a_prediction_that_finds_no_memory_is_a_problem_and_the_next_one_is_made
 
 
 @dataclass(frozen=True)
-class Uwsgi:
-    """The processes of a server's uWSGI, seen from outside."""
+class Processes:
+    """The processes that speak HTTP, seen from outside."""
 
-    outer: int
-    inner: int
+    nginx: int
+    """Its master."""
+    front: int
+    """Its worker."""
+    uwsgi: int
+    """Its master."""
     workers: set[int]
 
     @classmethod
-    def of(cls, server: Server, folder: Path) -> Uwsgi:
-        outer, inner = (told_process(folder / f"inference.{one}") for one in ("outer", "inner"))
-        (master,) = children_of(server.process.pid)
-        workers = {one for one in children_of(master) if len(os.listdir(f"/proc/{one}/task")) > 1}
-        return cls(outer, inner, workers)
+    def of(cls, server: Server) -> Processes:
+        masters = {
+            name: process
+            for process in children_of(server.process.pid)
+            for name in ("nginx: master", "uwsgi")
+            if name in command_line(process)
+        }
+        (front,) = children_of(masters["nginx: master"])
+        return cls(
+            masters["nginx: master"],
+            front,
+            masters["uwsgi"],
+            set(children_of(masters["uwsgi"])),
+        )
 
 
-def told_process(stats: Path) -> int:
-    """Return the process that a router says it is."""
-    with socket.socket(socket.AF_UNIX) as connection:
-        connection.connect(str(stats))
-        with connection.makefile("rb") as lines:
-            return next(int(line.strip(b' \t\n",pid:')) for line in lines if b'"pid"' in line)
+def command_line(process: int) -> str:
+    return Path(f"/proc/{process}/cmdline").read_bytes().replace(b"\0", b" ").decode()
 
 
 class InFlight:
@@ -100,52 +109,48 @@ class InFlight:
             return Answer(response.status, dict(response.headers), response.read())
 
 
-def test_the_outer_router_is_replaced_and_the_next_request_answered(
-    start_server: Callable[..., Server], models: Models, photo: bytes, tmp_path: Path
+def test_nginxs_worker_is_replaced_and_the_next_request_answered(
+    start_server: Callable[..., Server], models: Models, photo: bytes
 ):
     models.add("street/1/street.h5", delay_s=3)
     server = start_server()
-    before = Uwsgi.of(server, tmp_path)
+    before = Processes.of(server)
     running = InFlight(server, photo)
-    os.kill(before.outer, signal.SIGKILL)
+    os.kill(before.front, signal.SIGKILL)
     with pytest.raises((ConnectionError, http.client.RemoteDisconnected)):
         running.answer()
     assert server.predict(photo).status == 200
-    after = Uwsgi.of(server, tmp_path)
-    assert after.outer != before.outer
-    assert (after.inner, after.workers) == (before.inner, before.workers)
-
-
-def test_the_inner_router_is_replaced_and_nobody_waits_for_what_died_with_it(
-    start_server: Callable[..., Server], models: Models, photo: bytes, tmp_path: Path
-):
-    models.add("street/1/street.h5", delay_s=3)
-    server = start_server()
-    before = Uwsgi.of(server, tmp_path)
-    limit = resource.prlimit(before.inner, resource.RLIMIT_FSIZE)
-    assert limit[0] < 1 << 30
-    running = InFlight(server, photo)
-    os.kill(before.inner, signal.SIGKILL)
-    # Long before the 75 s for which an idle connection is kept.
-    with pytest.raises((ConnectionError, http.client.RemoteDisconnected)):
-        running.answer()
-    wait_for(lambda: server.events("router_died"), "it is logged")
-    assert server.predict(photo).status == 200
-    after = Uwsgi.of(server, tmp_path)
-    assert after.inner != before.inner
-    assert after.workers == before.workers
-    wait_for(
-        lambda: resource.prlimit(after.inner, resource.RLIMIT_FSIZE) == limit,
-        "the new one gathers no body without end either",
+    after = Processes.of(server)
+    assert after.front != before.front
+    assert (after.nginx, after.uwsgi, after.workers) == (
+        before.nginx,
+        before.uwsgi,
+        before.workers,
     )
 
 
+@pytest.mark.parametrize("master", ["nginx", "uwsgi"])
+def test_where_a_master_is_killed_all_ends_and_the_port_is_free(
+    start_server: Callable[..., Server], master: str
+):
+    server = start_server()
+    family = server.family()
+    os.kill(getattr(Processes.of(server), master), signal.SIGKILL)
+    assert server.process.wait(20) == 1
+    wait_for(lambda: not any(map(is_running, family)), "every process has ended")
+    (told,) = server.events("ended")
+    assert (told["program"].lower(), told["status"]) == (master, -9)
+    with socket.socket() as successor:
+        successor.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        successor.bind(("", server.port))
+
+
 def test_a_request_whose_worker_dies_is_answered_at_once_and_with_its_id(
-    start_server: Callable[..., Server], models: Models, photo: bytes, tmp_path: Path
+    start_server: Callable[..., Server], models: Models, photo: bytes
 ):
     models.add("street/1/street.h5", delay_s=3)
     server = start_server(HTTP_PROCESSES="1")
-    before = Uwsgi.of(server, tmp_path)
+    before = Processes.of(server)
     (worker,) = before.workers
     running = [
         InFlight(server, photo, number, **{"X-Request-ID": f"mine-{number}"}) for number in (1, 2)
@@ -159,16 +164,23 @@ def test_a_request_whose_worker_dies_is_answered_at_once_and_with_its_id(
         assert answer.json()["type"] == "/problems/worker-died"
         assert answer.headers["Content-Security-Policy"].startswith("default-src 'none'")
         assert answer.json()["request_id"] == f"mine-{number}"
-    (death,) = server.events("worker_died")
-    assert (death["process"], sorted(death["requests"])) == (worker, ["mine-1", "mine-2"])
+    told = wait_for(
+        lambda: (
+            len(lines := [one for one in server.events("request") if one["status"] == 502]) == 2
+            and lines
+        ),
+        "it is logged",
+    )
+    assert sorted(event["request_id"] for event in told) == ["mine-1", "mine-2"]
+    assert {(event["problem"], event["severity"]) for event in told} == {("worker-died", "WARNING")}
     assert server.predict(photo).status == 200
-    after = Uwsgi.of(server, tmp_path)
-    assert (after.outer, after.inner) == (before.outer, before.inner)
+    after = Processes.of(server)
+    assert (after.nginx, after.front) == (before.nginx, before.front)
     assert after.workers != before.workers
 
 
 def test_a_connection_goes_on_after_each_answer_and_after_that_of_a_dead_worker(
-    start_server: Callable[..., Server], models: Models, photo: bytes, tmp_path: Path
+    start_server: Callable[..., Server], models: Models, photo: bytes
 ):
     models.add("street/1/street.h5", delay_s=0.3)
     server = start_server(HTTP_PROCESSES="1")
@@ -178,7 +190,7 @@ def test_a_connection_goes_on_after_each_answer_and_after_that_of_a_dead_worker(
         connection.request("POST", "/predict", photo, {"Content-Type": "image/png"})
         if number == 2:
             server.await_in_flight(1)
-            (worker,) = Uwsgi.of(server, tmp_path).workers
+            (worker,) = Processes.of(server).workers
             os.kill(worker, signal.SIGKILL)
         response = connection.getresponse()
         response.read()

@@ -1,11 +1,10 @@
-"""More requests at once than the queues between uWSGI's processes hold."""
+"""More requests at once than may wait between nginx and the workers."""
 
 from __future__ import annotations
 
 import resource
 import selectors
 import socket
-import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -19,19 +18,16 @@ from tests.app.serving.model_folder import Models
 
 pytestmark = [pytest.mark.server, pytest.mark.alone]
 
-SCRIPT = Path(__file__).with_name("serve_short_queues.py")
-# What the queues hold is far less than the clients, and far more than where they are shut.
-BACKLOG, MOST_WAITING, CLIENTS = 256, 16, 700
+MOST_WAITING, CLIENTS = 16, 700
 CLOSED = 0
 
 
 @pytest.fixture
 def server(tmp_path: Path, models: Models, root: Path) -> Iterator[Server]:
-    """Return a server that works slowly, and has short queues."""
+    """Return a server that works slowly, and where few may wait."""
     models.add("street/1/street.h5", delay_s=0.05)
-    variables = {"HTTP_PROCESSES": "1", "HTTP_THREADS": "2"}
-    command = [sys.executable, str(SCRIPT), str(BACKLOG), str(MOST_WAITING)]
-    server = Server(tmp_path, models.folder, root, *command, **variables)
+    variables = {"HTTP_PROCESSES": "1", "HTTP_THREADS": "2", "MOST_WAITING": str(MOST_WAITING)}
+    server = Server(tmp_path, models.folder, root, **variables)
     server.wait_until_ready()
     yield server
     server.end()
@@ -83,16 +79,16 @@ def _outcome(client: socket.socket) -> int:
     return int(answer.split()[1]) if answer else CLOSED
 
 
-def test_each_of_700_clients_is_answered_or_turned_away_and_then_all_is_as_before(
+def test_each_of_700_clients_is_answered_and_then_all_is_as_before(
     server: Server, photo: bytes, descriptors: None
 ):
     assert server.predict(photo).status == 200
-    # An idle connection is kept for 75 s: whom the server has lost waits for as long.
     outcomes = flood(server.port, photo, within_s=40)
-    assert outcomes[None] == 0
-    assert set(outcomes) <= {200, 429, 504, CLOSED}
+    assert set(outcomes) <= {200, 429}
+    assert sum(outcomes.values()) == CLIENTS
     assert outcomes[200] > 0
-    assert outcomes[CLOSED] > 0
-    wait_for(lambda: server.events("turned_away"), "it is logged")
-    wait_for(server.is_ready, "it lets requests in again")
+    assert outcomes[429] > 0
+    # One line a second, however many they are.
+    wait_for(lambda: server.events("refused"), "it is logged")
+    assert len(server.events("refused")) < 10
     assert [server.predict(photo).status for _ in range(5)] == [200] * 5

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import socket
-import sys
 import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
 from flask import Flask
 
 from app.api.admission import Admission
-from app.api.callers import Callers
+from app.api.hangup import watch
 from app.serving.errors import InferenceOverloaded
 from tests.app.api.test_problems import check
-from tests.app.serving.inference_process import wait_for
 from tests.app.serving.model_folder import Models
 
 
@@ -160,98 +157,18 @@ def test_an_unknown_model_is_told_before_a_photo_is_decoded(start_app: Callable[
     check(response, 404, "model-not-found")
 
 
-def environ_of(client: socket.socket, server: socket.socket) -> dict[str, str]:
-    """Return what a WSGI server says of a connection."""
-    address, port, *_ = client.getsockname()
-    return {
-        "REMOTE_ADDR": address,
-        "REMOTE_PORT": str(port),
-        "SERVER_PORT": str(server.getsockname()[1]),
-    }
-
-
-@pytest.fixture(params=["127.0.0.1", "::1"])
-def server(request: pytest.FixtureRequest):
-    """Return a server's socket, over either version of IP."""
-    family = socket.AF_INET6 if ":" in request.param else socket.AF_INET
-    with socket.socket(family) as server:
-        try:
-            server.bind((request.param, 0))
-        except OSError:
-            server.close()
-            family, server = socket.AF_INET, socket.socket()
-            server.bind(("127.0.0.1", 0))
-        server.listen()
-        yield server
-
-
-def test_a_client_that_hangs_up_is_noticed(server: socket.socket):
-    callers = Callers()
-    with socket.socket(server.family) as client, socket.socket(server.family) as other:
-        client.connect(server.getsockname())
-        other.connect(server.getsockname())
-        is_gone, is_other_gone = (
-            callers.watch(environ_of(each, server)) for each in (client, other)
-        )
+@pytest.mark.parametrize("key", ["slipway.connection", "gunicorn.socket"])
+def test_a_client_that_hangs_up_is_noticed_by_its_connection_and_no_sooner(key: str):
+    here, there = socket.socketpair()
+    with here, there:
+        connection = here.fileno() if key == "slipway.connection" else here
+        is_gone = watch({key: connection})
         assert is_gone
-        assert is_other_gone
+        there.sendall(b"more of its request")
         assert not is_gone()
-        assert not is_other_gone()
-        client.close()
-        wait_for(is_gone, "it is noticed")
-        assert not is_other_gone()
+        there.close()
+        assert is_gone()
 
 
-def test_a_client_that_was_never_seen_is_not_taken_for_gone(server: socket.socket):
-    is_gone = Callers().watch(
-        {"REMOTE_ADDR": "192.0.2.7", "REMOTE_PORT": "4711", "SERVER_PORT": "80"}
-    )
-    assert is_gone
-    assert not is_gone()
-
-
-@pytest.mark.parametrize(
-    "environ",
-    [
-        pytest.param({}, id="nothing told"),
-        pytest.param({"REMOTE_ADDR": "", "REMOTE_PORT": "", "SERVER_PORT": ""}, id="unix socket"),
-        pytest.param({"REMOTE_ADDR": "127.0.0.1", "SERVER_PORT": "80"}, id="no port"),
-    ],
-)
-def test_without_an_address_nobody_is_watched(environ: dict[str, str]):
-    assert Callers().watch(environ) is None
-
-
-def test_without_the_kernels_tables_nobody_is_taken_for_gone(tmp_path: Path):
-    callers = Callers((tmp_path / "tcp",))
-    is_gone = callers.watch({"REMOTE_ADDR": "::1", "REMOTE_PORT": "1", "SERVER_PORT": "2"})
-    assert is_gone
-    assert not is_gone()
-
-
-def test_the_tables_word_order_is_this_machines(tmp_path: Path):
-    word = int.from_bytes(bytes([10, 0, 0, 1]), sys.byteorder)
-    table = tmp_path / "tcp"
-    row = f"   0: 0100000A:1F90 {word:08X}:1267 01 00000000:00000000 00:00000000 00000000 0"
-    table.write_text(f"  sl  local_address ...\n{row}\n")
-    callers = Callers((table,))
-    environ = {"REMOTE_ADDR": "10.0.0.1", "REMOTE_PORT": "4711", "SERVER_PORT": "8080"}
-    is_gone = callers.watch(environ)
-    assert is_gone
-    assert not is_gone()
-    table.write_text("  sl  local_address ...\n")
-    wait_for(is_gone, "it is noticed")
-
-
-def test_a_client_that_one_reading_misses_is_not_taken_for_gone(tmp_path: Path):
-    word = int.from_bytes(bytes([10, 0, 0, 1]), sys.byteorder)
-    table = tmp_path / "tcp"
-    row = f"   0: 0100000A:1F90 {word:08X}:1267 01 00000000:00000000 00:00000000 00000000 0\n"
-    table.write_text(f"  sl  local_address ...\n{row}")
-    environ = {"REMOTE_ADDR": "10.0.0.1", "REMOTE_PORT": "4711", "SERVER_PORT": "8080"}
-    is_gone = Callers((table,)).watch(environ)
-    assert is_gone
-    for text in ("", row, "", row):
-        table.write_text(f"  sl  local_address ...\n{text}")
-        time.sleep(0.25)
-        assert not is_gone()
+def test_without_a_connection_nobody_is_watched():
+    assert watch({"REMOTE_ADDR": "127.0.0.1"}) is None

@@ -53,6 +53,7 @@ REQUESTS = {
     "path of any bytes": post(LENGTH, path="/\xff\xfe%00%zz"),
     "path of 20 kB": post(LENGTH, path="/" + "a" * 20_000),
     "query of any bytes": post(LENGTH, path="/predict?\xff=%ff&%00=\x7f"),
+    "query that is no text": post(LENGTH, path="/predict?\xff=%ff&%00="),
     "path of another host": post(LENGTH, path="http://example.com/predict"),
     "no path": b"POST HTTP/1.1\r\n\r\n",
     "no version": b"GET /\r\n\r\n",
@@ -130,16 +131,19 @@ def answer_to(raw: bytes, port: int) -> bytes:
     with socket.create_connection(("127.0.0.1", port), timeout=30) as connection:
         try:
             connection.sendall(raw)
-            # uWSGI's router takes a client that has ended for one that is gone, so that comes only
-            # where nothing else does.
-            if not select.select([connection], [], [], PATIENCE_S)[0]:
-                connection.shutdown(socket.SHUT_WR)
+            # nginx takes a client that has ended for one that is gone, so that comes only where
+            # nothing else does, or no more.
+            while select.select([connection], [], [], PATIENCE_S)[0]:
+                if not (block := connection.recv(1 << 16)):
+                    return answer
+                answer += block
+            connection.shutdown(socket.SHUT_WR)
             while block := connection.recv(1 << 16):
                 answer += block
         except TimeoutError:
             pytest.fail(f"no answer, and the connection is still open: {raw[:200]!r}")
         except OSError:
-            # The router hangs up on what it cannot read.
+            # It hangs up on what it cannot read.
             pass
     return answer
 
@@ -149,7 +153,11 @@ def test_what_is_hardly_http_breaks_nothing(server: Server):
     with ThreadPoolExecutor(len(REQUESTS)) as pool:
         answers = pool.map(lambda raw: answer_to(raw, server.port), REQUESTS.values())
         for name, answer in zip(REQUESTS, answers, strict=True):
-            assert not answer or re.match(rb"HTTP/\d\.\d [234]\d\d ", answer), (name, answer[:300])
+            # A request without a version is HTTP/0.9, whose answers have no head.
+            expected = (
+                rb"<!doctype" if name == "no version" else rb"HTTP/\d\.\d ([234]\d\d|501|505) "
+            )
+            assert not answer or re.match(expected, answer), (name, answer[:300])
     assert server.predict(_PHOTO).status == 200
     assert server.family() == family
 
@@ -176,7 +184,7 @@ def test_requests_of_random_parts_give_no_500(server: Server):
 
 
 def test_a_query_that_is_no_text_is_refused_by_what_it_says(server: Server):
-    head, _, body = answer_to(REQUESTS["query of any bytes"], server.port).partition(b"\r\n\r\n")
+    head, _, body = answer_to(REQUESTS["query that is no text"], server.port).partition(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 400 ")
     problem = json.loads(body)
     assert (problem["type"], problem["field"]) == ("/problems/invalid-parameter", "query")

