@@ -26,6 +26,14 @@ _CALM_AFTER_S = 10.0
 Model = tuple[str | None, int | None]
 
 
+def most_at_once(places: int, processes: int) -> int:
+    """Return how many predictions are worth passing on to all processes of a server together.
+
+    Besides those that have a place in the queue, there are those that are read or rendered.
+    """
+    return max(places, _LEAST_INSIDE) + _AT_WORK * processes
+
+
 class Admission:
     """Who may ask for a prediction, of one process's requests. Safe to share between threads.
 

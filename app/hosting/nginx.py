@@ -41,15 +41,15 @@ class _Template(string.Template):
 class Nginx:
     """The front of one server.
 
-    `listener` is the number under which it takes over the open port, and `most_waiting` how many
-    predictions it passes on.
+    `listener` is the number under which it takes over the open port, and `most_inside` how many
+    predictions it passes on at once.
     """
 
     template: Path
     folder: Folder
     settings: Settings
     listener: int
-    most_waiting: int
+    most_inside: int
 
     @property
     def _file(self) -> Path:
@@ -83,7 +83,7 @@ class Nginx:
             "RUN": self.folder.nginx,
             "FRONT": self.folder.front,
             "WORKERS": self.folder.workers,
-            "MOST_WAITING": self.most_waiting,
+            "MOST_INSIDE": self.most_inside,
             "BODY_BYTES": settings.max_body_bytes,
             "KEEPALIVE_S": keepalive_s,
             "ANSWER_S": answer_s,

@@ -16,6 +16,7 @@ from types import FrameType
 
 import app
 from app import log
+from app.api.admission import most_at_once
 from app.hosting import listener, uwsgi
 from app.hosting.errors import StartError
 from app.hosting.folder import Folder
@@ -50,7 +51,6 @@ class Server:
     Args:
         settings: the server's.
         environment: the processes'.
-        most_waiting: predictions that may wait for a thread of a worker.
         inference: the command of the inference process.
 
     Raises:
@@ -63,7 +63,6 @@ class Server:
         settings: Settings,
         environment: Mapping[str, str],
         *,
-        most_waiting: int = 256,
         inference: tuple[str, ...] = HOST_COMMAND,
     ) -> None:
         if settings.inference == "in_process":
@@ -75,13 +74,14 @@ class Server:
         self._folder = Folder.of(settings.inference_socket)
         backlog = _backlog(_WANTED_INNER_BACKLOG)
         self._workers = listener.open_inside(self._folder.workers, backlog)
-        threads = settings.http_processes * settings.http_threads
         self._nginx = Nginx(
             template=NGINX_CONF,
             folder=self._folder,
             settings=settings,
             listener=self.listener.fileno(),
-            most_waiting=threads + min(most_waiting, backlog // 2),
+            most_inside=min(
+                most_at_once(settings.queue_limit, settings.http_processes), backlog // 2
+            ),
         )
         variables = {**environment, **_variables(settings)}
         self._programs = (

@@ -6,7 +6,6 @@ Everything else is what ships: the command, nginx, uWSGI and what they are told.
 from __future__ import annotations
 
 import functools
-import os
 import sys
 from pathlib import Path
 
@@ -19,6 +18,5 @@ if __name__ == "__main__":
     serve.Server = functools.partial(  # type: ignore[misc]
         serve.Server,
         inference=(sys.executable, str(HOST)),
-        most_waiting=int(os.environ.get("MOST_WAITING", "256")),
     )
     sys.exit(main(["serve", *sys.argv[1:]]))

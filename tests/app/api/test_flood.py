@@ -18,7 +18,7 @@ from tests.app.serving.model_folder import Models
 
 pytestmark = [pytest.mark.server, pytest.mark.alone]
 
-MOST_WAITING, CLIENTS = 16, 700
+CLIENTS = 700
 CLOSED = 0
 
 
@@ -26,7 +26,7 @@ CLOSED = 0
 def server(tmp_path: Path, models: Models, root: Path) -> Iterator[Server]:
     """Return a server that works slowly, and where few may wait."""
     models.add("street/1/street.h5", delay_s=0.05)
-    variables = {"HTTP_PROCESSES": "1", "HTTP_THREADS": "2", "MOST_WAITING": str(MOST_WAITING)}
+    variables = {"HTTP_PROCESSES": "1", "HTTP_THREADS": "2", "QUEUE_LIMIT": "16"}
     server = Server(tmp_path, models.folder, root, **variables)
     server.wait_until_ready()
     yield server
