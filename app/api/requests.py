@@ -12,6 +12,7 @@ from typing import Any
 from flask import Flask, Response, g, request
 
 from app import log
+from app.api.counted import METHODS
 from app.api.problems import ProblemError
 from app.api.services import Services, services
 from app.ids import new_id
@@ -30,8 +31,6 @@ SECURITY = {
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
 }
-# Anyone may send any word as a method; each would be a metric of its own.
-_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
 def register(app: Flask) -> None:
@@ -122,7 +121,7 @@ def _account(
 ) -> None:
     for action in actions:
         action()
-    method = answered.method if answered.method in _METHODS else "other"
+    method = answered.method if answered.method in METHODS else "other"
     services.telemetry.requests.labels(method, answered.route, str(answered.status)).inc()
     if not answered.is_quiet or _is_news(services, answered):
         _log(answered)

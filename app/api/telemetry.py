@@ -1,7 +1,7 @@
-"""What the HTTP side counts. Under uWSGI the numbers of all workers are added up.
+"""What the HTTP side counts. The numbers of all workers are added up, and nginx's.
 
 With PROMETHEUS_MULTIPROC_DIR in the environment, prometheus-client keeps each process's values in
-files of that folder and a scrape merges them; `app.cli.serve` makes it empty at every start. What
+files of that folder and a scrape merges them; `app.hosting` makes it empty at every start. What
 the inference process knows is asked at the scrape instead of being counted here.
 """
 
@@ -18,6 +18,7 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 from prometheus_client.registry import Collector
 
+from app.api.counted import request_counter
 from app.serving.client import InferenceClient
 from app.serving.errors import ServingError
 from app.settings import METRICS_FOLDER_VARIABLE
@@ -31,12 +32,7 @@ class Telemetry:
 
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
-        self.requests = Counter(
-            "slipway_http_requests_total",
-            "HTTP requests answered.",
-            ("method", "route", "status"),
-            registry=self._registry,
-        )
+        self.requests = request_counter(self._registry)
         self.requests_in_flight = Gauge(
             "slipway_http_requests_in_flight",
             "HTTP requests being handled, health checks and scrapes aside.",

@@ -20,7 +20,7 @@ from app import log
 from app.hosting.errors import StartError
 from app.hosting.folder import Folder
 from app.hosting.processes import Program
-from app.settings import Settings
+from app.settings import METRICS_FOLDER_VARIABLE, Settings
 
 # Each client has one, and one more where its request is passed on.
 _CONNECTIONS = 16384
@@ -28,6 +28,8 @@ _HIGHEST_OWN_ERROR = 500
 # Without the time, which the log has, and what it adds of the request, which may hold secrets.
 _OWN = re.compile(r"(?:[\d/]+ [\d:]+ \[(?!notice)\w+\] [\d#]+: |nginx: )(.*?)(?:, client: .*)?")
 _REFUSED = "too-many-requests"
+# Others are not told apart: each would be a metric of its own.
+_ROUTES = frozenset({"/", "/docs", "/healthz", "/metrics", "/predict", "/readyz", "/v1/models"})
 _LOGGED_EACH_S = 1.0
 
 
@@ -127,26 +129,38 @@ def _check(command: list[str]) -> None:
 
 
 class Lines:
-    """Logs what nginx says: each answer that it gave by itself, and its own errors.
+    """Counts and logs what nginx says: each answer that it gave by itself, and its own errors.
 
-    Of what it refuses in a flood there is one line a second.
+    Of what it refuses in a flood there is one line a second. The counts lie in the `metrics` folder
+    beside those of the workers.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, metrics: Path) -> None:
         self._refused, self._logged_at = 0, 0.0
+        os.environ[METRICS_FOLDER_VARIABLE] = str(metrics)
+        # It looks for that variable when it is imported.
+        from prometheus_client import CollectorRegistry
+
+        from app.api.counted import METHODS, request_counter
+
+        self._methods, self._counter = METHODS, request_counter(CollectorRegistry())
 
     def __call__(self, line: str) -> None:
-        """Log one line."""
+        """Count and log one line."""
         try:
             answered = json.loads(line)
         except ValueError:
             if told := _OWN.fullmatch(line):
                 log.event("server", "ERROR", message=f"nginx: {told[1]}")
             return
+        method, status = answered["method"], answered["status"]
+        known = method if method in self._methods else "other"
+        route = answered["path"] if answered["path"] in _ROUTES else "none"
+        self._counter.labels(known, route, str(status)).inc()
         if answered["problem"] == _REFUSED:
             self._count(answered["path"])
             return
-        seconds, status = answered.pop("seconds"), answered["status"]
+        seconds = answered.pop("seconds")
         severity = "INFO" if status < _HIGHEST_OWN_ERROR else "WARNING"
         log.event("request", severity, **answered, ms=round(seconds * 1000, 1))
 

@@ -101,7 +101,7 @@ class Server:
             signal.signal(number, self._take)
         log.event("listening", port=settings.port, backlog=_backlog(_WANTED_BACKLOG))
         front, workers = parts = [Process(program) for program in self._programs]
-        front.read(Lines())
+        front.read(Lines(self._folder.metrics))
         workers.read(uwsgi.log_line)
         inference = self._supervisor.steps()
 

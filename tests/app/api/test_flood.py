@@ -88,6 +88,8 @@ def test_each_of_700_clients_is_answered_and_then_all_is_as_before(
     assert sum(outcomes.values()) == CLIENTS
     assert outcomes[200] > 0
     assert outcomes[429] > 0
+    refused = 'slipway_http_requests_total{method="POST",route="/predict",status="429"}'
+    wait_for(lambda: server.metric(refused) == outcomes[429], "each is counted")
     # One line a second, however many they are.
     wait_for(lambda: server.events("refused"), "it is logged")
     assert len(server.events("refused")) < 10
