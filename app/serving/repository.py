@@ -61,8 +61,9 @@ class ModelRepository:
             started_at = time.monotonic()
             loaded = self._outcome(entry, self._loaded)
             loaded = replace(loaded, loaded_s=round(time.monotonic() - started_at, 3))
-            self._put(index, loaded)
+            # Whoever sees that it is ready finds the line in the log.
             _log_outcome(loaded)
+            self._put(index, loaded)
 
     def examine(self) -> None:
         """Find out what can be known of every model without a framework; no model is loaded."""
