@@ -42,6 +42,8 @@ class Folder:
             parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             if parent.stat().st_uid not in (0, os.getuid()):
                 raise StartError(f"{parent}: belongs to another user")
+            # nginx takes no address that is there already, as after it was killed.
+            folder.front.unlink(missing_ok=True)
             for made in (folder.metrics, folder.nginx):
                 shutil.rmtree(made, ignore_errors=True)
                 made.mkdir(mode=0o700)

@@ -6,6 +6,7 @@ import json
 import os
 import pwd
 import re
+import resource
 import shutil
 import signal
 import string
@@ -78,9 +79,10 @@ class Nginx:
         settings = self.settings
         answer_s = int(2 * settings.inference_timeout_s + 60)
         tls = settings.tls_certificate is not None
+        descriptors, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
         return {
             "USER": _user(),
-            "CONNECTIONS": _CONNECTIONS,
+            "CONNECTIONS": min(_CONNECTIONS, descriptors // 2),
             "STOP_S": int(settings.stop_delay_s + settings.stop_timeout_s) + 1,
             "RUN": self.folder.nginx,
             "FRONT": self.folder.front,

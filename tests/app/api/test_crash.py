@@ -130,7 +130,7 @@ def test_nginxs_worker_is_replaced_and_the_next_request_answered(
 
 
 @pytest.mark.parametrize("master", ["nginx", "uwsgi"])
-def test_where_a_master_is_killed_all_ends_and_the_port_is_free(
+def test_where_a_master_is_killed_all_ends_and_another_server_can_start(
     start_server: Callable[..., Server], master: str
 ):
     server = start_server()
@@ -143,6 +143,8 @@ def test_where_a_master_is_killed_all_ends_and_the_port_is_free(
     with socket.socket() as successor:
         successor.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         successor.bind(("", server.port))
+    again = start_server()
+    assert again.ask("/healthz").status == 200
 
 
 def test_a_request_whose_worker_dies_is_answered_at_once_and_with_its_id(
