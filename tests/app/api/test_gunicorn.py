@@ -87,7 +87,7 @@ def test_all_that_50_clients_have_sent_is_answered_before_it_ends(
     models.add("street/1/street.h5", delay_s=0.01)
     # One process has room for all: how many come to which is chance.
     server = start_server(QUEUE_LIMIT="64", HTTP_THREADS="64")
-    clients = [Client(server.port, photo) for _ in range(CLIENTS)]
+    clients = [Client(server.port, photo, keeps=True) for _ in range(CLIENTS)]
     for client in clients:
         client.start()
     wait_for(lambda: all(len(client.statuses) > 1 for client in clients), "all predict", 60)
