@@ -13,6 +13,7 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ import pytest
 
 from tests.app.api.serve_thresholding import HOST, SUPERVISOR
 from tests.app.serving.inference_process import wait_for
+from tests.app.serving.model_folder import Models
 
 ROOT = Path(__file__).parents[3]
 SCRIPT = Path(__file__).with_name("serve_thresholding.py")
@@ -178,6 +180,19 @@ class Server:
                 os.kill(process, signal.SIGKILL)
             self.process.wait()
             raise
+
+
+@contextlib.contextmanager
+def one_model_served(folder: Path, root: Path) -> Iterator[Server]:
+    """Run `slipway serve` over the model `street`, with its files in `folder`."""
+    models = Models(folder / "models")
+    models.add("street/1/street.h5")
+    server = Server(folder, models.folder, root)
+    try:
+        server.wait_until_ready()
+        yield server
+    finally:
+        server.end()
 
 
 def _descendants(process: int) -> set[int]:

@@ -16,9 +16,8 @@ import pytest
 
 from app.api.problems import ProblemError
 from app.settings import Settings
-from tests.app.api.server import Server
+from tests.app.api.server import Server, one_model_served
 from tests.app.serving.inference_process import wait_for
-from tests.app.serving.model_folder import Models
 
 pytestmark = pytest.mark.server
 
@@ -33,12 +32,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def server(folder: Path, root: Path) -> Iterator[Server]:
-    models = Models(folder / "models")
-    models.add("street/1/street.h5")
-    server = Server(folder, models.folder, root)
-    server.wait_until_ready()
-    yield server
-    server.end()
+    with one_model_served(folder, root) as server:
+        yield server
 
 
 @dataclass(frozen=True)

@@ -15,9 +15,8 @@ from pathlib import Path
 import pytest
 
 from tests import chance
-from tests.app.api.server import Server
+from tests.app.api.server import Server, one_model_served
 from tests.app.pictures.making import encode, scene
-from tests.app.serving.model_folder import Models
 
 pytestmark = pytest.mark.server
 
@@ -117,12 +116,8 @@ def random_request(chance: random.Random) -> bytes:
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory, root: Path):
     folder = tmp_path_factory.mktemp("raw")
-    models = Models(folder / "models")
-    models.add("street/1/street.h5")
-    server = Server(folder, models.folder, root)
-    server.wait_until_ready()
-    yield server
-    server.end()
+    with one_model_served(folder, root) as server:
+        yield server
 
 
 def answer_to(raw: bytes, port: int) -> bytes:
