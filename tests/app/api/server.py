@@ -68,10 +68,11 @@ def free_port(first: int | None = None) -> int:
     """Return a port that nobody listens on, of the thousand from `first` on.
 
     It is below those that the system gives to clients, and each process of a test run has a
-    thousand of its own: nothing takes it before the server does.
+    thousand of its own: nothing takes it before the server does. Above 10 080 there is no port
+    that browsers refuse to speak to (https://fetch.spec.whatwg.org/#bad-port).
     """
     worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
-    first = first or 10_000 + 1000 * (worker % 16)
+    first = first or 11_000 + 1000 * (worker % 16)
     for port in random.sample(range(first, first + 1000), 1000):
         with socket.socket() as probe, contextlib.suppress(OSError):
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
