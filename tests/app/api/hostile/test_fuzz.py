@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 from flask import Flask
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import seed as seeded
 from hypothesis import strategies as st
 
@@ -43,7 +43,7 @@ def fuzz(examples: int):
         database=None,
         deadline=None,
         print_blob=True,
-        phases=[Phase.generate, Phase.shrink],
+        phases=[Phase.explicit, Phase.generate, Phase.shrink],
         suppress_health_check=list(HealthCheck),
     )
     return lambda test: seeded(chance.seed())(with_settings(test))
@@ -145,6 +145,7 @@ def test_queries_of_any_text_are_answered(fuzzed_app: Flask):
 
     @fuzz(QUERIES)
     @given(_queries, _raw_queries)
+    @example("format=png", "")
     def send(query: str, accept: str) -> None:
         memory.count()
         # A server hands on bytes, as Latin-1.
