@@ -43,7 +43,7 @@ def compiled(folder: Path, address: str) -> Images:
     program = folder / "server"
     command = ["go", "build", "-ldflags=-s -w", "-o", str(program)]
     # The first process of a test run fills Go's cache, the others find it there.
-    with _one_at_a_time("compiler"):
+    with one_at_a_time("compiler"):
         subprocess.run(
             [*command, *map(str, _SOURCES.glob("*.go"))],
             check=True,
@@ -65,7 +65,7 @@ def _layer(files: Mapping[str, bytes]) -> bytes:
 
 
 @contextmanager
-def _one_at_a_time(name: str) -> Iterator[None]:
+def one_at_a_time(name: str) -> Iterator[None]:
     """Wait until no other process of the test run is in here."""
     with Path(f"{_LOCKS}-{name}.lock").open("a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -87,7 +87,7 @@ class Registry:
         truncates a link before it writes it anew, and who reads it just then (a manifest's check,
         a kubelet that pulls) gets a 400.
         """
-        with _one_at_a_time("registry"):
+        with one_at_a_time("registry"):
             return self._pushed(environment)
 
     def _pushed(self, environment: dict[str, str]) -> str:
@@ -117,7 +117,7 @@ class Registry:
 
     def push_over(self, base: str, files: Mapping[str, bytes]) -> str:
         """Push the image of the digest `base` with files laid over it, and return its digest."""
-        with _one_at_a_time("registry"):
+        with one_at_a_time("registry"):
             manifest = self._json(f"{self._base}/manifests/{base}")
             config = self._json(f"{self._base}/blobs/{manifest['config']['digest']}")
             layer = _layer(files)
