@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.cli import main, serve
-from app.kinds.kind import ModelSource, Parameters
+from app.kinds.kind import ModelSource
+from app.kinds.mask_rcnn.face import INSTANCES
+from app.kinds.mask_rcnn.tensors import PICTURE, SIGNATURE, tensors_of
+from app.kinds.options import Options
+from app.kinds.tensors import Tensors
 from app.serving import host
 from mrcnn.instances import Instances
 
@@ -32,6 +36,8 @@ class Tiny:
     """A kind of model that is its own file's four letters."""
 
     name = "tiny"
+    face = INSTANCES
+    options = Options
 
     def recognises(self, path: Path) -> bool:
         return path.read_bytes() == b"tiny"
@@ -46,8 +52,8 @@ class Tiny:
 class LoadedTiny:
     """Finds one instance, as bright as the photo's middle."""
 
-    kind = Tiny.name
-    labels = ("middle",)
+    signature = SIGNATURE
+    facts = {"labels": ["middle"]}  # noqa: RUF012 - read alone
 
     def describe(self) -> dict[str, Any]:
         return {"num_classes": 2}
@@ -55,13 +61,16 @@ class LoadedTiny:
     def warm_up(self) -> None:
         return
 
-    def check(self, image: NDArray[np.uint8]) -> None:
+    def check(self, inputs: Tensors) -> None:
+        return
+
+    def together(self, inputs: Tensors, asked: Mapping[str, Any]) -> None:
         return
 
     def predict(
-        self, images: Sequence[NDArray[np.uint8]], parameters: Sequence[Parameters]
-    ) -> list[Instances]:
-        return [find(image) for image in images]
+        self, inputs: Sequence[Tensors], asked: Sequence[Mapping[str, Any]]
+    ) -> list[Tensors]:
+        return [tensors_of(find(one[PICTURE])) for one in inputs]
 
 
 def find(image: NDArray[np.uint8]) -> Instances:

@@ -1,7 +1,8 @@
-"""What answers look like. Each is a plain dict; these types say what is in it.
+"""What answers look like, beside those of predictions, which the kinds' faces tell.
 
-mypy holds the code that makes answers to them, `/openapi.json` is generated from them, and the
-tests hold real answers to that. Nothing is checked while the server runs. No Flask in here.
+Each is a plain dict; these types say what is in it. mypy holds the code that makes answers to them,
+`/openapi.json` is generated from them, and the tests hold real answers to that. Nothing is checked
+while the server runs. No Flask in here.
 """
 
 from __future__ import annotations
@@ -10,123 +11,6 @@ from typing import Annotated, Any, Literal, NotRequired
 
 from pydantic import ConfigDict, Field, with_config
 from typing_extensions import TypedDict
-
-MaskFormat = Literal["rle", "polygon", "png", "none"]
-AnswerFormat = Literal["json", "png", "coco"]
-
-_ID = Annotated[str, Field(examples=["01JD6Z8M3V5W0Q4T2R9XK7B1NC"])]
-_Pixels = Annotated[int, Field(ge=0)]
-_Milliseconds = Annotated[float, Field(ge=0)]
-_Size = Annotated[list[Annotated[int, Field(ge=1)]], Field(min_length=2, max_length=2)]
-_Base64 = Annotated[str, Field(json_schema_extra={"contentEncoding": "base64"})]
-_Point = Annotated[list[float], Field(min_length=2, max_length=2)]
-_Ring = Annotated[list[_Point], Field(min_length=4)]
-
-
-class Box(TypedDict):
-    """The smallest rectangle around an instance; `x_max` and `y_max` are exclusive."""
-
-    x_min: _Pixels
-    y_min: _Pixels
-    x_max: _Pixels
-    y_max: _Pixels
-
-
-class RunLengthCode(TypedDict):
-    """COCO's compressed run-length code of a whole picture, as pycocotools reads it."""
-
-    size: Annotated[_Size, Field(description="Height and width of the picture.")]
-    counts: str
-
-
-class RleMask(RunLengthCode):
-    """`masks=rle`: COCO's compressed run-length code of the whole picture."""
-
-    format: Literal["coco_rle"]
-
-
-class PolygonMask(TypedDict):
-    """`masks=polygon`: outlines in the picture's pixels."""
-
-    format: Literal["polygon"]
-    coordinates: Annotated[
-        list[list[_Ring]],
-        Field(
-            description="As in a GeoJSON MultiPolygon: a polygon is its closed outline, then its "
-            "holes; a point is [x, y]."
-        ),
-    ]
-
-
-class PngMask(TypedDict):
-    """`masks=png`: a picture of the box, white where the instance is."""
-
-    format: Literal["png"]
-    data: Annotated[
-        str,
-        Field(json_schema_extra={"contentEncoding": "base64", "contentMediaType": "image/png"}),
-    ]
-
-
-Mask = Annotated[RleMask | PolygonMask | PngMask, Field(discriminator="format")]
-
-
-class Instance(TypedDict):
-    """One thing that was found."""
-
-    class_id: Annotated[int, Field(ge=1)]
-    label: Annotated[str, Field(description="The class's name.", examples=["person"])]
-    score: Annotated[float, Field(ge=0, le=1)]
-    box: Box
-    area: Annotated[int, Field(ge=0, description="How many pixels the mask has.")]
-    mask: NotRequired[Annotated[Mask, Field(description="Left out with `masks=none`.")]]
-
-
-class PictureSize(TypedDict):
-    """The picture after its EXIF turn: the frame of all pixels in the answer."""
-
-    width: Annotated[int, Field(ge=1)]
-    height: Annotated[int, Field(ge=1)]
-
-
-class Timing(TypedDict):
-    """Where the time went, in milliseconds."""
-
-    decode: _Milliseconds
-    queue: _Milliseconds
-    inference: _Milliseconds
-    encode: _Milliseconds
-
-
-class PredictAnswer(TypedDict):
-    """What is on one picture, best score first. Pixels: `x` to the right, `y` down."""
-
-    prediction_id: _ID
-    model: str
-    version: Annotated[int, Field(ge=1)]
-    image: PictureSize
-    instances: list[Instance]
-    timing_ms: Timing
-
-
-class PredictAnswers(TypedDict):
-    """What is on each of `instances`, in their order."""
-
-    predictions: list[PredictAnswer]
-
-
-class CocoResult(TypedDict):
-    """One instance in COCO's results format."""
-
-    image_id: int
-    category_id: Annotated[int, Field(ge=1, description="The class id.")]
-    bbox: Annotated[
-        list[_Pixels], Field(min_length=4, max_length=4, description="x, y, width and height.")
-    ]
-    score: Annotated[float, Field(ge=0, le=1)]
-    segmentation: NotRequired[
-        Annotated[RunLengthCode, Field(description="Left out with `masks=none`.")]
-    ]
 
 
 class ModelState(TypedDict):

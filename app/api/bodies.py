@@ -9,21 +9,8 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.api.parameters import MAX_PICTURES, PredictParameters
-
-_BASE64 = "^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$"
-
-
-class Picture(BaseModel):
-    """A picture in JSON."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
-
-    b64: str = Field(
-        description="base64 of the picture's file.",
-        # Told, not checked here: the decoder does it, several times faster than a pattern.
-        json_schema_extra={"contentEncoding": "base64", "pattern": _BASE64},
-    )
+from app.api.parameters import PredictParameters
+from app.kinds.pictures import MAX_PICTURES, Picture
 
 
 class OnePicture(PredictParameters):

@@ -7,8 +7,8 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from werkzeug.datastructures import Headers
 
-from app.api.fields import NUMBER
 from app.api.problems import ProblemError
+from app.kinds.fields import NUMBER
 
 REQUEST_TIMEOUT = "X-Request-Timeout"
 

@@ -1,24 +1,20 @@
-"""What a prediction request carries: its pictures, still encoded, and its parameters.
+"""What a prediction request carries: its inputs, as they came, and its parameters.
 
-Three bodies are understood: a multipart form with the file `image`, the picture itself, and JSON
-with base64. Beyond base64 nothing is decoded here, but the headers of several pictures are read.
+Three bodies are understood: a multipart form with the file `image`, the picture itself, and JSON.
+What an input has to be is for the face of the model to say that is asked.
 """
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from flask import Request
-from pydantic import ValidationError
 
-from app.api import problems, strict_json
-from app.api.bodies import Picture
-from app.api.parameters import MAX_PICTURES, PredictParameters, parse
+from app.api import strict_json
+from app.api.parameters import Given
 from app.api.problems import ProblemError
-from app.api.services import services
-from app.images import ImageError, measure
+from app.kinds.pictures import MAX_PICTURES
 
 _RAW_TYPES = ("", "application/octet-stream")
 _BODIES = (
@@ -29,15 +25,25 @@ _BODIES = (
 
 
 @dataclass(frozen=True)
-class PredictInput:
-    """The pictures of one request; `is_list` when the answer is one too (`instances`)."""
+class Sent:
+    """What one request carries; `is_list` when the answer is a list too (`instances`).
 
-    pictures: tuple[bytes, ...]
-    parameters: PredictParameters
+    An input is the bytes of a file, or a value of JSON; `parameters` are not checked yet.
+    """
+
+    inputs: tuple[object, ...]
+    parameters: Given
     is_list: bool = False
 
+    @property
+    def fields(self) -> list[str]:
+        """What the inputs are called in the request."""
+        if not self.is_list:
+            return ["image"]
+        return [f"instances[{index}]" for index in range(len(self.inputs))]
 
-def read(request: Request) -> PredictInput:
+
+def read(request: Request) -> Sent:
     """Return what the request carries; raises ProblemError where it is not understood."""
     _check_length(request)
     if request.mimetype == "multipart/form-data":
@@ -45,7 +51,7 @@ def read(request: Request) -> PredictInput:
     if request.mimetype == "application/json":
         return _read_json(request)
     if request.mimetype in _RAW_TYPES or request.mimetype.startswith("image/"):
-        return PredictInput((_body(request),), parse(_query(request)))
+        return Sent((_body(request),), [*_query(request)])
     raise ProblemError(
         "unsupported-media-type", f"Content-Type {request.mimetype!r} is not understood; {_BODIES}"
     )
@@ -79,7 +85,7 @@ def _body(request: Request) -> bytes:
     return data
 
 
-def _read_form(request: Request) -> PredictInput:
+def _read_form(request: Request) -> Sent:
     try:
         files = request.files.getlist("image")
     except ValueError as error:
@@ -103,25 +109,23 @@ def _read_form(request: Request) -> PredictInput:
             detail = f"the field {str(name)!r} is a file: `image` alone is one, others are text"
             raise ProblemError("invalid-parameter", detail, field=str(name))
     fields = [*_query(request), *request.form.items(multi=True)]
-    return PredictInput((files[0].read(),), parse(fields))
+    return Sent((files[0].read(),), fields)
 
 
-def _read_json(request: Request) -> PredictInput:
+def _read_json(request: Request) -> Sent:
     document = strict_json.parse(_body(request))
     if not isinstance(document, dict) or ("image" in document) == ("instances" in document):
         raise ProblemError(
             "missing-image", "the JSON has to be an object with either `image` or `instances`"
         )
     if "image" in document:
-        picture = _base64(document.pop("image"), "image")
-        return PredictInput((picture,), parse([*_query(request), *document.items()]))
+        image = document.pop("image")
+        return Sent((image,), [*_query(request), *document.items()])
     entries = document.pop("instances")
     if not isinstance(entries, list) or not 1 <= len(entries) <= MAX_PICTURES:
         raise _no_list(entries)
-    pictures = tuple(_base64(entry, f"instances[{i}]") for i, entry in enumerate(entries))
-    parameters = parse([*_query(request), *_beside(document).items()])
-    _check_sizes(pictures)
-    return PredictInput(pictures, parameters, is_list=True)
+    parameters = [*_query(request), *_beside(document).items()]
+    return Sent(tuple(entries), parameters, is_list=True)
 
 
 def _no_list(entries: object) -> ProblemError:
@@ -146,40 +150,3 @@ def _beside(document: dict[str, object]) -> dict[str, object]:
         detail = "`parameters` has to be an object"
         raise ProblemError("invalid-parameter", detail, field="parameters")
     return parameters or {}
-
-
-def _check_sizes(pictures: tuple[bytes, ...]) -> None:
-    """Refuse a list with a picture whose header is bad, or with too many pixels in all of them.
-
-    They are decoded one by one, so that this is about the work, not about memory.
-    """
-    limit, pixels = services().settings.max_request_pixels, 0
-    for index, picture in enumerate(pictures):
-        field = f"instances[{index}]"
-        try:
-            width, height = measure(picture, services().image_limits)
-        except ImageError as error:
-            raise problems.of_image(error, field) from error
-        pixels += width * height
-        if pixels > limit:
-            detail = (
-                f"the pictures up to `{field}` have {pixels:,} pixels together; "
-                f"at most {limit:,} are accepted in one request"
-            )
-            raise ProblemError(
-                "image-too-large", detail, field=field, unit="pixels", value=pixels, limit=limit
-            )
-
-
-def _base64(entry: object, field: str) -> bytes:
-    try:
-        picture = Picture.model_validate(entry)
-    except ValidationError:
-        detail = f'`{field}` has to be {{"b64": "<base64 of it>"}}'
-        raise ProblemError("missing-image", detail, field=field) from None
-    try:
-        return base64.b64decode(picture.b64, validate=True)
-    except ValueError as error:
-        raise ProblemError(
-            "invalid-base64", f"`{field}.b64` is not base64: {error}", field=f"{field}.b64"
-        ) from error

@@ -1,62 +1,55 @@
 """Which of its forms an answer of POST /predict takes: the parameter's, or what `Accept` asks for.
 
 RFC 9110's rules: the most specific range decides a type's quality, the highest quality wins, and
-of equals the first in `MEDIA_TYPES`.
+of equals the first that the face offers.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from werkzeug.http import parse_accept_header
 
-from app.api.answers import AnswerFormat
-from app.api.parameters import PredictParameters
 from app.api.problems import ProblemError
+from app.kinds.face import Face, Parameters
 
-#: What is offered, the best first. The media type of COCO results is our own: there is none.
-MEDIA_TYPES: dict[AnswerFormat, str] = {
-    "json": "application/json",
-    "png": "image/png",
-    "coco": "application/vnd.slipway.coco+json",
-}
+JSON = "application/json"
 
 
-def answer_format(asked: PredictParameters, accept: str, *, is_list: bool) -> AnswerFormat:
-    """Return what the answer has to be; `is_list` where the request has several pictures.
+def answer_form(face: Face, asked: Parameters, accept: str, *, is_list: bool) -> str:
+    """Return the name of the form that the answer has to be; `is_list` where it is a list.
 
-    A parameter counts more than `accept`, the header. Raises ProblemError: 400 for parameters that
-    contradict each other, 406 where nothing that is offered is accepted.
+    A parameter counts more than `accept`, the header. Raises GivenError for parameters that
+    contradict each other, ProblemError (406) where nothing that is offered is accepted.
     """
-    named = _named(asked)
-    if named == "png" and is_list:
-        name = "render" if asked.render else "format"
-        detail = f"{name}=png takes one picture, not a list of `instances`"
-        raise ProblemError("invalid-parameter", detail, field=name, value="png")
-    chosen = named or _accepted(accept, is_list=is_list)
-    if chosen == "coco" and asked.masks not in ("rle", "none"):
-        detail = f"parameter 'masks' is {asked.masks!r}: COCO results take one of rle, none"
-        raise ProblemError("invalid-parameter", detail, field="masks", value=asked.masks)
+    chosen = asked.named_form() or _accepted(accept, _offered(face, is_list=is_list))
+    asked.check_form(chosen, is_list=is_list)
     return chosen
 
 
-def _named(asked: PredictParameters) -> AnswerFormat | None:
-    if asked.render and asked.format not in (None, asked.render):
-        detail = f"render={asked.render} and format={asked.format} contradict each other"
-        raise ProblemError("invalid-parameter", detail, field="format", value=asked.format)
-    return asked.render or asked.format
+def media_types(face: Face) -> dict[str, str]:
+    """Return what a face offers, the best first: the names of the forms and their media types."""
+    return {"json": JSON, **{name: form.media_type for name, form in face.forms.items()}}
 
 
-def _accepted(accept: str, *, is_list: bool) -> AnswerFormat:
-    offered: list[AnswerFormat] = [name for name in MEDIA_TYPES if not (is_list and name == "png")]
+def _offered(face: Face, *, is_list: bool) -> dict[str, str]:
+    forms = face.forms
+    return {
+        name: media_type
+        for name, media_type in media_types(face).items()
+        if not is_list or name == "json" or forms[name].takes_several
+    }
+
+
+def _accepted(accept: str, offered: Mapping[str, str]) -> str:
     ranges = _ranges(accept)
     # A browser that goes to a page asks for HTML first, and by the way for pictures.
     if not ranges or ("text/html", 1) in ranges:
         return "json"
-    best = max(offered, key=lambda name: _quality(MEDIA_TYPES[name], ranges))
-    if _quality(MEDIA_TYPES[best], ranges) > 0:
+    best = max(offered, key=lambda name: _quality(offered[name], ranges))
+    if _quality(offered[best], ranges) > 0:
         return best
-    types = [MEDIA_TYPES[name] for name in offered]
+    types = [*offered.values()]
     detail = f"Accept is {accept[:80]!r}: one of {', '.join(types)} is offered"
     raise ProblemError("not-acceptable", detail, field="Accept", value=accept[:200], allowed=types)
 

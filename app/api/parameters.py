@@ -1,100 +1,76 @@
 """The parameters of a prediction, from query, form or JSON, checked in one place.
 
 Every refusal names the parameter, the value and what is allowed; a name that is unknown or given
-twice is refused too, so that a typing error never passes for a default.
+twice is refused too, so that a typing error never passes for a default. Which ones there are is
+said by the face of the model that is asked.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Annotated, Literal
+from collections.abc import Sequence
+from typing import Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ConfigDict, ValidationError, create_model
 
-from app.api.answers import AnswerFormat, MaskFormat
-from app.api.fields import LARGEST_EXACT, NUMBER, WHOLE_NUMBER, allowed
 from app.api.problems import ProblemError
+from app.kinds.face import Parameters
+from app.kinds.fields import allowed
+from app.kinds.registry import FACES
 
-MAX_INSTANCES = 1000
-MAX_PICTURES = 64
-
-_Name = Annotated[str, Field(min_length=1)]
-_Version = Annotated[int, Field(ge=1, le=2**31 - 1), WHOLE_NUMBER]
-_Score = Annotated[float, Field(ge=0, le=1), NUMBER]
-_Count = Annotated[int, Field(ge=1, le=MAX_INSTANCES), WHOLE_NUMBER]
-_ImageId = Annotated[int, Field(ge=0, le=LARGEST_EXACT - MAX_PICTURES + 1), WHOLE_NUMBER]
+Given = Sequence[tuple[str, object]]
+Asked = TypeVar("Asked", bound=Parameters)
 
 
-class PredictParameters(BaseModel):
-    """What a request asks for, beside the pictures; None leaves it to the model."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    model: _Name | None = Field(
-        default=None,
-        description="The model that answers, by its name in `/v1/models`. Without it: the default "
-        "model.",
-    )
-    version: _Version | None = Field(
-        default=None, description="The version of the model. Without it: the highest."
-    )
-    min_score: _Score | None = Field(
-        default=None,
-        description="The least score of an instance. Without it: the model's own.",
-        examples=[0.9],
-    )
-    max_instances: _Count | None = Field(
-        default=None,
-        description="The most instances of one picture, best score first. Without it: the "
-        "model's own, which is also the most that it gives.",
-    )
-    masks: MaskFormat = Field(
-        default="rle",
-        description="What a mask is in JSON: COCO's run-length code, polygons, base64 of a PNG, or "
-        "left out.",
-    )
-    format: AnswerFormat | None = Field(
-        default=None,
-        description="What the answer is: JSON, the picture with the instances drawn on it, or "
-        "COCO results. Without it: what `Accept` likes best.",
-    )
-    render: Literal["png"] | None = Field(
-        default=None, description="Another way to say `format=png`."
-    )
-    image_id: _ImageId = Field(
-        default=1,
-        description="The `image_id` of COCO results; of several pictures, the first one's: the "
-        "others count up from it.",
-    )
+def _of_all_faces() -> Any:
+    """Return a model with the parameters of every face, for the contract."""
+    fields: dict[str, Any] = {}
+    for face in FACES.values():
+        for name, field in face.parameters.model_fields.items():
+            fields.setdefault(name, (field.annotation, field))
+    config = ConfigDict(frozen=True, extra="forbid")
+    documentation = "What a request asks for, beside its inputs; None leaves it to the model."
+    return create_model("PredictParameters", __config__=config, __doc__=documentation, **fields)
 
 
-def parse(given: Iterable[tuple[str, object]]) -> PredictParameters:
+#: Every parameter that any model takes.
+PredictParameters = _of_all_faces()
+
+
+def parse(model: type[Asked], given: Given) -> Asked:
     """Return the checked parameters from (name, value) pairs of any origin.
 
     Raises ProblemError (400) for one that does not fit.
     """
     values: dict[str, object] = {}
     for name, value in given:
-        if name not in PredictParameters.model_fields:
-            names = ", ".join(PredictParameters.model_fields)
+        if name not in model.model_fields:
+            names = ", ".join(model.model_fields)
             raise _invalid(name, value, f"there is no such parameter; there are {names}")
         if name in values:
             raise _invalid(name, value, "it is given more than once")
         values[name] = value
     for name, value in values.items():
         if value is None:
-            raise _invalid(name, value, _expected(name))
+            raise _invalid(name, value, _expected(model, name))
     try:
-        return PredictParameters.model_validate(values)
+        return model.model_validate(values)
     except ValidationError as error:
         name = str(error.errors(include_url=False, include_context=False)[0]["loc"][0])
-        raise _invalid(name, values[name], _expected(name)) from None
+        raise _invalid(name, values[name], _expected(model, name)) from None
 
 
-def _expected(name: str) -> str:
+def wanted_model(given: Given) -> Parameters:
+    """Return the parameters that say which model is asked, before its face says of the others.
+
+    Raises ProblemError (400).
+    """
+    return parse(Parameters, [pair for pair in given if pair[0] in Parameters.model_fields])
+
+
+def _expected(model: type[Parameters], name: str) -> str:
     if name == "model":
         return "the name of a model is expected (GET /v1/models lists them)"
-    return allowed(PredictParameters, name)
+    return allowed(model, name)
 
 
 def _invalid(name: str, value: object, expected: str) -> ProblemError:

@@ -1,30 +1,30 @@
-"""POST /predict: a picture in, its instances out: JSON, COCO results or drawn on the picture."""
+"""POST /predict: inputs for a model in, what it says of them out, in a form that its face has."""
 
 from __future__ import annotations
 
 import contextlib
-import json
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
-import numpy as np
 from flask import Blueprint, Response, g, jsonify, request
-from numpy.typing import NDArray
 
 from app import log
-from app.api import inputs, problems, rendering
-from app.api.answers import AnswerFormat, CocoResult, MaskFormat, PredictAnswer, PredictAnswers
+from app.api import inputs, problems
 from app.api.door import IS_GONE
 from app.api.headers import request_timeout_s
-from app.api.negotiation import MEDIA_TYPES, answer_format
+from app.api.negotiation import answer_form
+from app.api.parameters import parse, wanted_model
 from app.api.requests import when_sent
 from app.api.services import services
 from app.ids import new_id
-from app.images import ImageError, decode
-from app.kinds.kind import Parameters
-from app.serving.client import Prediction
-from app.serving.errors import InferenceOverloaded, InferenceTimeout, PictureRefused
+from app.images import ImageError
+from app.kinds.face import Face, Form, Outcome, Parameters
+from app.kinds.registry import FACES
+from app.serving.answers import answer_of
+from app.serving.client import Ask, Prediction, Target
+from app.serving.errors import InferenceOverloaded, InferenceTimeout, InputRefused
 
 blueprint = Blueprint("predict", __name__)
 
@@ -33,14 +33,17 @@ blueprint = Blueprint("predict", __name__)
 def predict() -> Response:
     """Find the instances on the picture, or on each of `instances`."""
     sent = inputs.read(request)
+    wanted = wanted_model(sent.parameters)
+    target = services().client.target(wanted.model, wanted.version)
+    face = FACES[target.face]
+    asked = parse(face.parameters, sent.parameters)
     accept = request.headers.get("Accept", "")
-    match answer_format(sent.parameters, accept, is_list=sent.is_list):
-        case "json":
-            return _json(sent)
-        case "png":
-            return _overlay(sent)
-        case "coco":
-            return _coco(sent)
+    form = answer_form(face, asked, accept, is_list=sent.is_list)
+    given = face.read(sent.inputs, sent.fields, services().limits, ahead=sent.is_list)
+    work = _Work(target, face, asked, list(zip(given, sent.fields, strict=True)))
+    if form == "json":
+        return _json(work, is_list=sent.is_list)
+    return _in_form(work, face.forms[form])
 
 
 @blueprint.after_request
@@ -49,104 +52,84 @@ def _tell_caches(response: Response) -> Response:
     return response
 
 
+@dataclass(frozen=True)
+class _Work:
+    """What one request asks of which model; of each input its name in the request."""
+
+    target: Target
+    face: Face
+    asked: Parameters
+    given: list[tuple[Any, str]]
+
+
 @dataclass(frozen=True, eq=False)
 class _Found:
-    """One picture of a request, and what is on it."""
+    """One input of a request, and what came of it."""
 
-    image: NDArray[np.uint8]
+    outcome: Outcome
     prediction: Prediction
     decode_ms: float
 
 
-def _found(sent: inputs.PredictInput) -> Iterator[_Found]:
-    """Yield each picture with what is on it; all of them share the time that one may take."""
+def _found(work: _Work) -> Iterator[_Found]:
+    """Yield what came of each input; all of them share the time that one may take."""
     longest_s = services().settings.inference_timeout_s
     timeout_s = request_timeout_s(request.headers, longest_s) or longest_s
     admission = services().admission
     is_gone = request.environ.get(IS_GONE)
-    for index, picture in enumerate(sent.pictures):
+    wanted = work.asked.model, work.asked.version
+    told = work.asked.asked()
+    for given, field in work.given:
         left_s = timeout_s - (time.perf_counter() - g.start)
         if left_s <= 0:
             raise InferenceTimeout(timeout_s)
-        asked = sent.parameters
-        field = f"instances[{index}]" if sent.is_list else "image"
-        wanted = asked.model, asked.version
         admission.work()
         try:
+            # Where there may be no place an input is not even read before there is.
             turn = services().client.enter(
-                model=asked.model,
-                version=asked.version,
-                timeout_s=left_s,
-                is_gone=is_gone,
-                # Where there may be no place a photo is not even decoded before there is.
-                ahead=not admission.expects_place(wanted),
+                Ask(*wanted, left_s, is_gone), ahead=not admission.expects_place(wanted)
             )
             with contextlib.closing(turn):
-                image, decode_ms = _decode(picture, field)
+                start = time.perf_counter()
+                tensors = work.face.parse(given, work.target.facts, services().limits)
+                decode_ms = _ms_since(start)
                 admission.rest()
-                prediction = turn.predict(image, Parameters(asked.min_score, asked.max_instances))
+                prediction = turn.predict(tensors, told)
         except InferenceOverloaded as error:
             admission.note_refusal(error)
             raise
         except InferenceTimeout:
             raise InferenceTimeout(timeout_s) from None
-        except PictureRefused as error:
+        except ImageError as error:
+            raise problems.of_image(error, field) from error
+        except InputRefused as error:
             raise problems.of_serving(error, field) from error
         admission.note_answer(wanted)
-        yield _Found(image, prediction, decode_ms)
+        yield _Found(Outcome(tensors, prediction.result, work.target.facts), prediction, decode_ms)
 
 
-def _json(sent: inputs.PredictInput) -> Response:
-    answers = [_answer(found, sent.parameters.masks) for found in _found(sent)]
-    several: PredictAnswers = {"predictions": answers}
-    return jsonify(several if sent.is_list else answers[0])
+def _json(work: _Work, *, is_list: bool) -> Response:
+    answers = [_answer(found, work) for found in _found(work)]
+    return jsonify({"predictions": answers} if is_list else answers[0])
 
 
-def _answer(found: _Found, masks: MaskFormat) -> PredictAnswer:
+def _answer(found: _Found, work: _Work) -> dict[str, Any]:
     start = time.perf_counter()
-    prediction = found.prediction
-    instances = rendering.instances_as_json(prediction.instances, prediction.labels, masks)
+    members = work.face.members(found.outcome, work.asked)
     timing_ms = _timing(found, start)
-    prediction_id = _record(prediction, timing_ms)
-    return rendering.prediction_as_json(prediction, prediction_id, instances, timing_ms)
+    prediction_id = _record(work.face, found, timing_ms)
+    return answer_of(found.prediction, prediction_id, members, timing_ms)
 
 
-def _overlay(sent: inputs.PredictInput) -> Response:
-    (found,) = _found(sent)
-    start = time.perf_counter()
-    png = rendering.overlay_png(found.image, found.prediction)
-    prediction_id = _record(found.prediction, _timing(found, start))
-    return _response(png, "png", [prediction_id])
-
-
-def _coco(sent: inputs.PredictInput) -> Response:
-    """Answer with the results of all pictures in one list, as COCO has them."""
-    asked = sent.parameters
-    results: list[CocoResult] = []
-    prediction_ids = []
-    for image_id, found in enumerate(_found(sent), start=asked.image_id):
+def _in_form(work: _Work, form: Form) -> Response:
+    """Answer in a form that has no place for the predictions' ids."""
+    parts, prediction_ids = [], []
+    for index, found in enumerate(_found(work)):
         start = time.perf_counter()
-        results += rendering.coco_results(
-            found.prediction.instances, image_id, with_segmentation=asked.masks == "rle"
-        )
-        prediction_ids.append(_record(found.prediction, _timing(found, start)))
-    return _response(json.dumps(results), "coco", prediction_ids)
-
-
-def _response(body: bytes | str, form: AnswerFormat, prediction_ids: list[str]) -> Response:
-    """Return an answer that has no place for the predictions' ids."""
+        parts.append(form.part(found.outcome, work.asked, index))
+        prediction_ids.append(_record(work.face, found, _timing(found, start)))
     headers = {"X-Prediction-ID": ", ".join(prediction_ids)}
-    return Response(body, content_type=MEDIA_TYPES[form], headers=headers)
-
-
-def _decode(picture: bytes, field: str) -> tuple[NDArray[np.uint8], float]:
-    start = time.perf_counter()
-    try:
-        # The model, which this process does not know, may take the fourth channel.
-        image = decode(picture, services().image_limits, keep_alpha=True)
-    except ImageError as error:
-        raise problems.of_image(error, field) from error
-    return image, _ms_since(start)
+    return Response(form.whole(parts), content_type=form.media_type, headers=headers)
 
 
 def _timing(found: _Found, encode_start: float) -> dict[str, float]:
@@ -162,17 +145,13 @@ def _ms_since(start: float) -> float:
     return (time.perf_counter() - start) * 1000
 
 
-def _record(prediction: Prediction, timing_ms: Mapping[str, float]) -> str:
+def _record(face: Face, found: _Found, timing_ms: Mapping[str, float]) -> str:
     """Have one prediction logged and counted; return the id that it gets."""
     prediction_id = new_id()
-    counts: dict[str, int] = {}
-    for class_id in prediction.instances.class_ids:
-        label = rendering.label_of(int(class_id), prediction.labels)
-        counts[label] = counts.get(label, 0) + 1
-    height, width = prediction.instances.image_size
+    counts, told = face.counts(found.outcome), face.told(found.outcome)
     telemetry, request_id = services().telemetry, g.request_id
     # Not the prediction itself: its masks would stay in memory until the answer is sent.
-    model, version = prediction.model, prediction.version
+    model, version = found.prediction.model, found.prediction.version
 
     def record() -> None:
         telemetry.count(model, timing_ms, counts)
@@ -182,8 +161,7 @@ def _record(prediction: Prediction, timing_ms: Mapping[str, float]) -> str:
             request_id=request_id,
             model=model,
             version=version,
-            width=width,
-            height=height,
+            **told,
             instances=counts,
             timing_ms={stage: round(value, 1) for stage, value in timing_ms.items()},
         )

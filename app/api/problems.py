@@ -31,6 +31,8 @@ from app.images import (
     ImageUnreadableError,
     ImageUnrecognisedError,
 )
+from app.kinds.face import GivenError
+from app.kinds.pictures import PictureError
 from app.serving import errors
 
 #: slug: (status, title). The slug is the last part of the problem's `type`.
@@ -190,7 +192,7 @@ def of_serving(error: errors.ServingError, field: str = "image") -> ProblemError
         case errors.InferenceOverloaded():
             wait_s = error.retry_after_s
             return ProblemError("too-many-requests", detail, retry_after_s=wait_s)
-        case errors.PictureRefused():
+        case errors.InputRefused():
             return _of_picture(error, field)
         case errors.CallerGone():
             return ProblemError("client-gone", detail)
@@ -203,11 +205,17 @@ def of_serving(error: errors.ServingError, field: str = "image") -> ProblemError
             return ProblemError("inference-failed", detail)
 
 
-def _of_picture(error: errors.PictureRefused, field: str) -> ProblemError:
+def _of_picture(error: errors.InputRefused, field: str) -> ProblemError:
     if error.unit is None:
         return ProblemError("image-not-accepted", error.reason, field=field)
     members: dict[str, Any] = {"unit": error.unit, "value": error.value, "limit": error.limit}
     return ProblemError("image-too-large", error.reason, field=field, **members)
+
+
+def of_given(error: GivenError) -> ProblemError:
+    """Return the problem of what a client gave, as the face of its model names it."""
+    members: dict[str, Any] = {**error.members}
+    return ProblemError(error.problem, error.reason, **members)
 
 
 def of_dead_worker() -> ProblemError:
@@ -224,7 +232,10 @@ def _not_found(field: str, value: object, allowed: object, detail: str) -> Probl
 def register(app: Flask) -> None:
     """Answer every error of the application, Flask's own too, with a problem."""
     app.register_error_handler(ProblemError, lambda problem: problem.response())
-    app.register_error_handler(ImageError, lambda error: of_image(error).response())
+    app.register_error_handler(GivenError, lambda error: of_given(error).response())
+    app.register_error_handler(
+        PictureError, lambda error: of_image(error.error, error.field).response()
+    )
     app.register_error_handler(errors.ServingError, lambda error: of_serving(error).response())
     app.register_error_handler(HTTPException, _of_http)
     app.register_error_handler(Exception, _of_surprise)

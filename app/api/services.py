@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import cast
 
@@ -10,8 +11,9 @@ from flask import Flask, current_app
 
 from app.api.admission import Admission
 from app.api.telemetry import Telemetry
-from app.images import ImageLimits
+from app.kinds.face import Limits
 from app.serving.client import InferenceClient
+from app.serving.limits import limits_of
 from app.settings import Settings
 
 _NAME = "slipway"
@@ -30,10 +32,10 @@ class Services:
     samples: dict[str, list[Path]] = field(default_factory=dict)
     """The sample pictures of each model, once they have been asked for."""
 
-    @property
-    def image_limits(self) -> ImageLimits:
-        """What one uploaded picture may cost."""
-        return ImageLimits.of(self.settings)
+    @cached_property
+    def limits(self) -> Limits:
+        """What the inputs of one request may cost."""
+        return limits_of(self.settings)
 
 
 def attach(app: Flask, services: Services) -> None:

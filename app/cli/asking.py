@@ -3,46 +3,78 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from app.api.answers import PredictAnswer
-from app.api.rendering import instances_as_json, prediction_as_json
 from app.ids import new_id
-from app.images import ImageLimits, decode
-from app.serving.client import InferenceClient, Prediction
+from app.images import ImageError
+from app.kinds.face import Face, GivenError, Limits, Outcome, Parameters
+from app.kinds.pictures import PictureError
+from app.kinds.registry import FACES
+from app.serving.answers import answer_of
+from app.serving.client import Ask, InferenceClient, Prediction
+from app.serving.errors import ServingError
 from app.serving.layout import Found
 
-# The least that every resize mode takes, and of four channels, which every model takes.
-_NOISE = (64, 64, 4)
+#: What keeps one file from being answered for.
+ASKING_ERRORS = (OSError, ImageError, GivenError, PictureError, ServingError)
 
 
-def ask_once(
-    client: InferenceClient, found: Found, sample: Path | None, limits: ImageLimits
-) -> Prediction:
-    """Return what a model finds on a sample, or else on noise.
+@dataclass(frozen=True, eq=False)
+class Asked:
+    """What a model was asked, and what came of it."""
 
-    Raises OSError, ImageError or ServingError.
+    face: Face
+    outcome: Outcome
+    prediction: Prediction
+    decode_ms: float
+
+    def answer(self, parameters: Parameters) -> dict[str, Any]:
+        """Return the answer that POST /predict gives."""
+        start = time.perf_counter()
+        members = self.face.members(self.outcome, parameters)
+        timing_ms = {
+            "decode": self.decode_ms,
+            "queue": self.prediction.queue_ms,
+            "inference": self.prediction.inference_ms,
+            "encode": (time.perf_counter() - start) * 1000,
+        }
+        return answer_of(self.prediction, new_id(), members, timing_ms)
+
+
+def reason_of(error: Exception) -> object:
+    """Return why a file is not answered for, without its path."""
+    return error.strerror if isinstance(error, OSError) else error
+
+
+def ask_file(
+    client: InferenceClient,
+    model: str | None,
+    version: int | None,
+    file: Path | None,
+    *,
+    limits: Limits,
+    told: Mapping[str, Any] | None = None,
+) -> Asked:
+    """Return what a model says of a file, or else of noise; raises ASKING_ERRORS.
+
+    `told` is what the face's `Parameters.asked` returned.
     """
-
-    def predict(image: NDArray[np.uint8]) -> Prediction:
-        return client.predict(image, model=found.name, version=found.version)
-
-    if sample:
-        return predict(decode(sample.read_bytes(), limits, keep_alpha=True))
-    return predict(np.random.default_rng(0).integers(0, 256, _NOISE, np.uint8))
-
-
-def as_answer(prediction: Prediction, decode_ms: float) -> PredictAnswer:
-    """Return the answer that POST /predict gives with masks=rle."""
+    target = client.target(model, version)
+    face = FACES[target.face]
     start = time.perf_counter()
-    instances = instances_as_json(prediction.instances, prediction.labels, "rle")
-    timing_ms = {
-        "decode": decode_ms,
-        "queue": prediction.queue_ms,
-        "inference": prediction.inference_ms,
-        "encode": (time.perf_counter() - start) * 1000,
-    }
-    return prediction_as_json(prediction, new_id(), instances, timing_ms)
+    if file is None:
+        inputs = face.noise(target.facts)
+    else:
+        (given,) = face.read([file.read_bytes()], ["image"], limits, ahead=False)
+        inputs = face.parse(given, target.facts, limits)
+    decode_ms = (time.perf_counter() - start) * 1000
+    prediction = client.predict(inputs, Ask(model, version), told)
+    return Asked(face, Outcome(inputs, prediction.result, target.facts), prediction, decode_ms)
+
+
+def ask_once(client: InferenceClient, found: Found, sample: Path | None, limits: Limits) -> Asked:
+    """Return what a version says of a sample, or else of noise; raises ASKING_ERRORS."""
+    return ask_file(client, found.name, found.version, sample, limits=limits)

@@ -17,13 +17,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from app import log
-from app.cli.asking import ask_once
+from app.cli.asking import ASKING_ERRORS, ask_once, reason_of
 from app.cli.folder import add_option, settings_with
 from app.cli.terminal import Columns, CommandError, counted, ending_at_once, shortened
-from app.images import ImageError, ImageLimits
-from app.serving.errors import ModelNotFound, ServingError
+from app.serving.errors import ModelNotFound
 from app.serving.layout import Found, find_models
 from app.serving.leftovers import find_versions
+from app.serving.limits import limits_of
 from app.serving.vacancy import check_folder, no_model
 from app.settings import Settings
 
@@ -136,18 +136,17 @@ def _outcome(settings: Settings, found: Found) -> _Outcome:
         sample = next(iter(found.samples()), None)
         what = f"samples/{sample.name}" if sample else "noise"
         try:
-            prediction = ask_once(client, found, sample, ImageLimits.of(settings))
-        except (OSError, ImageError, ServingError) as error:
-            reason = error.strerror if isinstance(error, OSError) else error
-            return _Outcome(found, f"{what}: {reason}", loaded_s=status.loaded_s)
-        goldens, count = status.description["goldens"], len(prediction.instances)
+            asked = ask_once(client, found, sample, limits_of(settings))
+        except ASKING_ERRORS as error:
+            return _Outcome(found, f"{what}: {reason_of(error)}", loaded_s=status.loaded_s)
+        goldens, told = status.description["goldens"], asked.face.summary(asked.outcome).found
         reproduced = f"{counted(goldens, 'golden')}, " if goldens else ""
         return _Outcome(
             found,
-            f"{reproduced}{counted(count, 'instance')} in {what}",
+            f"{reproduced}{told} in {what}",
             is_served=True,
             loaded_s=status.loaded_s,
-            predicted_ms=prediction.inference_ms,
+            predicted_ms=asked.prediction.inference_ms,
             memory_mib=_resident_mib(),
         )
 

@@ -1,4 +1,4 @@
-"""`slipway inspect FILE.h5`: what a Mask R-CNN weight file is, layer by layer. Opens no network."""
+"""`slipway inspect FILE`: what a model file is, part by part. Loads no model."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import argparse
 from pathlib import Path
 
 from app.cli.terminal import CommandError, megabytes, table
-from app.kinds.mask_rcnn import CHANNELS
+from app.kinds.kind import Inspection, ModelError
+from app.kinds.registry import KINDS
 from app.serving.strays import no_content
-from mrcnn.weights import WeightFile, WeightFileError
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -23,59 +23,26 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         if arguments.file.is_file() and (problem := no_content(arguments.file)):
             raise CommandError(problem)
-        file = WeightFile.open(arguments.file)
+        found = _inspected(arguments.file)
         size_bytes = arguments.file.stat().st_size
-    except WeightFileError as error:
+    except ModelError as error:
         raise CommandError(str(error)) from error
     except OSError as error:
         raise CommandError(f"{arguments.file}: cannot be read: {error.strerror}") from error
-    print(f"{arguments.file}, {megabytes(size_bytes)}: a Matterport Mask R-CNN\n")
-    print(table(_summary(file)))
-    print()
-    print(table(_layers(file), right="   >"))
+    print(f"{arguments.file}, {megabytes(size_bytes)}: {found.title}\n")
+    print(table(found.facts))
+    if found.parts:
+        print()
+        print(table(found.parts, right=found.right))
     return 0
 
 
-def _summary(file: WeightFile) -> list[tuple[str, str]]:
-    network = file.architecture
-    arrays = sum(len(found) for found in file.layers.values())
-    nested = f"in {', '.join(file.nested_in)}, as a wrapper for several GPUs saves it"
-    return [
-        *([("nested", nested)] if file.nested_in else []),
-        ("input", _input(network.input_channels)),
-        ("backbone", network.backbone),
-        ("classes", f"{network.num_classes}: the background and {network.num_classes - 1} more"),
-        ("pyramid", f"{network.pyramid_channels} channels"),
-        (
-            "proposals",
-            f"{network.rpn_channels} channels, {network.anchors_per_location} anchors a location",
-        ),
-        (
-            "classifier",
-            f"{network.classifier_units} units on {network.classifier_pool} x "
-            f"{network.classifier_pool} cells",
-        ),
-        ("masks", f"{network.mask_channels} channels"),
-        (
-            "parameters",
-            f"{file.parameter_count:,} in {arrays} arrays of {len(file.layers)} layers",
-        ),
-    ]
-
-
-def _input(channels: int) -> str:
-    text = "1 channel" if channels == 1 else f"{channels} channels"
-    if channels not in CHANNELS:
-        return f"{text}, which no picture that is sent has"
-    text += f" ({CHANNELS[channels]})"
-    return text if channels == 3 else f"{text}; model.yaml has to say MEAN_PIXEL"
-
-
-def _layers(file: WeightFile) -> list[tuple[str, str, str, str]]:
-    rows = [("layer", "array", "shape", "numbers")]
-    for layer, arrays in file.layers.items():
-        for array in arrays:
-            name = array.name.rpartition("/")[2].removesuffix(":0")
-            shape = " x ".join(map(str, array.shape))
-            rows.append((layer, name, f"{shape} {array.dtype}", f"{array.size:,}"))
-    return rows
+def _inspected(path: Path) -> Inspection:
+    """Ask the kind that recognises the file; raises ModelError, with every kind's reason."""
+    for kind in KINDS:
+        if kind.recognises(path):
+            return kind.inspect(path)
+    # Of one kind alone the error says more than that it does not recognise the file.
+    if len(KINDS) == 1:
+        return KINDS[0].inspect(path)
+    raise ModelError("; ".join(f"{kind.name}: {kind.refusal(path)}" for kind in KINDS))

@@ -7,26 +7,21 @@ import contextlib
 import io
 import json
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
 from app import log
-from app.api.rendering import label_of
-from app.cli.asking import as_answer
+from app.cli.asking import ASKING_ERRORS, Asked, ask_file, reason_of
 from app.cli.folder import add_option, settings_with
 from app.cli.terminal import CommandError, ending_at_once, table
-from app.images import ImageError, ImageLimits, decode
-from app.kinds.kind import Parameters
-from app.serving.client import InferenceClient, Prediction
+from app.kinds.face import Face, Limits, Parameters
+from app.kinds.registry import FACES
+from app.serving.client import InferenceClient
 from app.serving.entries import default_candidates, named
 from app.serving.errors import ServingError
+from app.serving.limits import limits_of
 from app.serving.vacancy import check_folder, no_model
 from app.settings import Settings
-from mrcnn.drawing import draw_instances
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -52,7 +47,7 @@ def run(arguments: argparse.Namespace) -> int:
     targets = _targets(arguments.files, arguments.render)
     settings = settings_with(arguments)
     check_folder(settings.model_repository)
-    limits = ImageLimits.of(settings)
+    limits = limits_of(settings)
     log.configure(settings.log_level, sys.stderr if arguments.verbose else io.StringIO())
     failures = 0
     with ending_at_once(), contextlib.closing(_load(settings, arguments.model)) as client:
@@ -61,9 +56,8 @@ def run(arguments: argparse.Namespace) -> int:
                 _predict(client, file, target, limits=limits, arguments=arguments)
             except BrokenPipeError:  # nobody reads on: that is no photo's fault
                 raise
-            except (OSError, ImageError, ServingError) as error:
-                reason = error.strerror if isinstance(error, OSError) else error
-                print(f"slipway: {file}: {reason}", file=sys.stderr)
+            except ASKING_ERRORS as error:
+                print(f"slipway: {file}: {reason_of(error)}", file=sys.stderr)
                 failures += 1
     return 1 if failures else 0
 
@@ -129,43 +123,44 @@ def _predict(
     file: Path,
     target: Path | None,
     *,
-    limits: ImageLimits,
+    limits: Limits,
     arguments: argparse.Namespace,
 ) -> None:
-    start = time.perf_counter()
-    image = decode(file.read_bytes(), limits, keep_alpha=True)
-    decode_ms = (time.perf_counter() - start) * 1000
-    prediction = client.predict(
-        image, model=arguments.model, parameters=Parameters(min_score=arguments.min_score)
-    )
+    face = FACES[client.target(arguments.model).face]
+    parameters = _parameters(face, arguments)
+    asked = ask_file(client, arguments.model, None, file, limits=limits, told=parameters.asked())
     if arguments.json:
-        print(json.dumps({"file": str(file), **as_answer(prediction, decode_ms)}))
+        print(json.dumps({"file": str(file), **asked.answer(parameters)}))
     else:
-        print("\n".join(_as_text(file, prediction)), flush=True)
+        print("\n".join(_as_text(file, asked)), flush=True)
     if target is not None:
-        _draw(image, prediction, target)
+        _draw(asked, target)
 
 
-def _as_text(file: Path, prediction: Prediction) -> Iterator[str]:
-    found = prediction.instances
-    height, width = found.image_size
-    count = f"{len(found)} instance{'' if len(found) == 1 else 's'}"
+def _parameters(face: Face, arguments: argparse.Namespace) -> Parameters:
+    """Return what is asked for; raises CommandError for what the model's kind does not know."""
+    given = {} if arguments.min_score is None else {"min_score": arguments.min_score}
+    if unknown := given.keys() - face.parameters.model_fields.keys():
+        (name,) = unknown
+        raise CommandError(f"--{name.replace('_', '-')}: this kind of model has no such thing", 2)
+    return face.parameters.model_validate(given)
+
+
+def _as_text(file: Path, asked: Asked) -> Iterator[str]:
+    told, prediction = asked.face.summary(asked.outcome), asked.prediction
     yield (
-        f"{file}: {count} on {width} x {height} pixels, "
+        f"{file}: {told.found} on {told.inputs}, "
         f"{prediction.model} version {prediction.version}, {prediction.inference_ms:.0f} ms"
     )
-    if not len(found):
-        return
-    rows: list[tuple[object, ...]] = [("label", "score", "x", "y", "width", "height")]
-    for class_id, score, box in zip(found.class_ids, found.scores, found.boxes_yxyx, strict=True):
-        y_min, x_min, y_max, x_max = (int(side) for side in box)
-        label = label_of(int(class_id), prediction.labels)
-        rows.append((label, f"{score:.3f}", x_min, y_min, x_max - x_min, y_max - y_min))
-    for line in table(rows, right=" >>>>>").splitlines():
-        yield f"  {line}"
+    if told.rows:
+        for line in table(told.rows, right=told.right).splitlines():
+            yield f"  {line}"
 
 
-def _draw(image: NDArray[np.uint8], prediction: Prediction, target: Path) -> None:
+def _draw(asked: Asked, target: Path) -> None:
+    drawing = asked.face.drawing(asked.outcome)
+    if drawing is None:
+        raise CommandError(f"--render {target}: what this kind of model says is no picture", 2)
     target.parent.mkdir(parents=True, exist_ok=True)
-    draw_instances(image, prediction.instances, prediction.labels).save(target)
+    drawing.save(target)
     print(f"drawn to {target}", file=sys.stderr)

@@ -26,15 +26,14 @@ from typing import Any
 import yaml
 
 from app import log
-from app.cli.asking import as_answer, ask_once
+from app.cli.asking import ASKING_ERRORS, ask_once, reason_of
 from app.cli.folder import add_option, settings_with
 from app.cli.ignored import ignore
 from app.cli.progress import Progress
 from app.cli.terminal import CommandError, counted, ending_at_once, megabytes
 from app.cli.uploading import upload
-from app.images import ImageError, ImageLimits
-from app.serving.errors import ServingError
 from app.serving.layout import SUFFIXES_TEXT, VERSION, Found, is_model_file
+from app.serving.limits import limits_of
 from app.serving.references import Source, SourceError, target_of
 from app.serving.stores import StoreError, store_of, words_of
 from app.serving.strays import no_content
@@ -209,7 +208,7 @@ def _answers(settings: Settings, found: Found, photos: Sequence[Path]) -> dict[P
     # Here: it brings HDF5, which a help text does without.
     from app.serving.local_client import LocalClient
 
-    limits, answers = ImageLimits.of(settings), dict[Path, str]()
+    limits, answers = limits_of(settings), dict[Path, str]()
     with contextlib.closing(LocalClient.start(settings, find=lambda _: [found])) as client:
         client.wait_until_loaded()
         (status,) = client.models()
@@ -218,12 +217,11 @@ def _answers(settings: Settings, found: Found, photos: Sequence[Path]) -> dict[P
         asked: Sequence[Path | None] = photos or (None,)
         for photo in asked:
             try:
-                prediction = ask_once(client, found, photo, limits)
-            except (OSError, ImageError, ServingError) as error:
-                reason = error.strerror if isinstance(error, OSError) else error
-                raise CommandError(f"{photo or 'noise'}: {reason}") from error
+                asked_one = ask_once(client, found, photo, limits)
+            except ASKING_ERRORS as error:
+                raise CommandError(f"{photo or 'noise'}: {reason_of(error)}") from error
             if photo:
-                answer = {**as_answer(prediction, 0)}
+                answer = asked_one.answer(asked_one.face.parameters())
                 # What is another in each run says nothing of the model.
                 del answer["timing_ms"], answer["prediction_id"]
                 answers[photo] = json.dumps(answer, indent=1) + "\n"

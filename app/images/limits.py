@@ -5,8 +5,6 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
-from app.settings import Settings
-
 
 class ImageError(Exception):
     """A picture that cannot be taken; its text is one sentence for the person who sent it."""
@@ -59,17 +57,6 @@ class ImageLimits:
     max_side: int = 30_000
     max_frames: int = 1000
     timeout_s: float = 10
-
-    @classmethod
-    def of(cls, settings: Settings) -> ImageLimits:
-        """Return the limits that the settings give."""
-        return cls(
-            max_bytes=settings.max_image_bytes,
-            max_pixels=settings.max_image_pixels,
-            max_side=settings.max_image_side,
-            max_frames=settings.max_image_frames,
-            timeout_s=settings.decode_timeout_s,
-        )
 
     def check_size(self, width: int, height: int) -> None:
         """Raise ImageTooLargeError for a picture of more pixels, or a longer side, than allowed."""

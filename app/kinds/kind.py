@@ -1,28 +1,28 @@
 """What a kind of model has to do to be served.
 
-The seam between the model repository and the frameworks: importing this module, or asking a kind
-about a file, imports no framework; only `Kind.load` does.
+The seam between the server and the frameworks. Importing this module, or a kind's, imports no
+framework and no reader of model files; `Kind.load` and, where they have to, `recognises`,
+`examine` and `inspect` do.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-
-from mrcnn.instances import Instances
+from app.kinds.face import Face
+from app.kinds.options import Options
+from app.kinds.tensors import Facts, Tensors
 
 
 class ModelError(Exception):
     """A model that cannot be loaded; its text is one line that names the cause."""
 
 
-class PictureError(Exception):
-    """A picture that a model cannot take, for a reason that lies in the picture.
+class InputError(Exception):
+    """An input that a model cannot take, for a reason that lies in the input.
 
     `unit`, `value` and `limit` say by what it is too large, where that is the reason.
     """
@@ -35,11 +35,21 @@ class PictureError(Exception):
 
 
 @dataclass(frozen=True)
-class Parameters:
-    """What one request asks for; None means the model's own default."""
+class Field:
+    """One input or output: `shape` has None where any size fits; text is an array of bytes."""
 
-    min_score: float | None = None
-    max_instances: int | None = None
+    name: str
+    dtype: str
+    shape: tuple[int | None, ...]
+    role: Literal["picture", "text", "number"] = "number"
+
+
+@dataclass(frozen=True)
+class Signature:
+    """What goes into a model, and what comes out."""
+
+    inputs: tuple[Field, ...]
+    outputs: tuple[Field, ...]
 
 
 @dataclass(frozen=True)
@@ -61,16 +71,29 @@ class ModelSource:
     max_molded_pixels: int = 4_194_304
 
 
+@dataclass(frozen=True)
+class Inspection:
+    """What a model file is, for a person: a title, facts about it, and a table of its parts.
+
+    The table's first row names its columns; `right` has `>` for each that is aligned to the right.
+    """
+
+    title: str
+    facts: Sequence[tuple[str, str]]
+    parts: Sequence[tuple[str, ...]] = ()
+    right: str = ""
+
+
 class LoadedModel(Protocol):
     """A model in memory. One thread at a time calls `predict`, with what `check` let pass."""
 
     @property
-    def kind(self) -> str:
-        """The kind's name."""
+    def signature(self) -> Signature:
+        """What goes in and what comes out."""
 
     @property
-    def labels(self) -> tuple[str, ...]:
-        """The class names; `labels[0]` belongs to class id 1."""
+    def facts(self) -> Facts:
+        """What its face has to know of it, such as the classes' names; plain JSON values."""
 
     def describe(self) -> dict[str, Any]:
         """Return what the file says the model is, as plain JSON values."""
@@ -78,16 +101,18 @@ class LoadedModel(Protocol):
     def warm_up(self) -> None:
         """Run once what is slow the first time."""
 
-    def check(self, image: NDArray[np.uint8]) -> None:
-        """Raise PictureError where `predict` cannot take the image; from any thread, and quick."""
+    def check(self, inputs: Tensors) -> None:
+        """Raise InputError where `predict` cannot take the inputs; from any thread, and quick."""
+
+    def together(self, inputs: Tensors, asked: Mapping[str, Any]) -> Hashable | None:
+        """Return a key: predictions with equal ones may share a pass. None: it goes alone."""
 
     def predict(
-        self, images: Sequence[NDArray[np.uint8]], parameters: Sequence[Parameters]
-    ) -> list[Instances]:
-        """Return what is on each image, by the parameters of each.
+        self, inputs: Sequence[Tensors], asked: Sequence[Mapping[str, Any]]
+    ) -> list[Tensors]:
+        """Return the outputs for each of the inputs, by what each request asked of the model.
 
-        An image is uint8 RGB [height, width, 3], or [height, width, 4] where the picture has a
-        fourth channel, transparency for one; a kind that has no use for it drops it.
+        What is asked are plain JSON values, those that the face's `Parameters.asked` returned.
         """
 
 
@@ -98,11 +123,22 @@ class Kind(Protocol):
     def name(self) -> str:
         """The name that `kind:` in `model.yaml` and `/v1/models` use."""
 
+    @property
+    def face(self) -> Face:
+        """How clients see its models."""
+
+    @property
+    def options(self) -> type[Options]:
+        """What a `model.yaml` of its models may hold."""
+
     def recognises(self, path: Path) -> bool:
         """Say by the file's content whether it is of this kind; never raises."""
 
     def refusal(self, path: Path) -> str:
         """Say in one line why the file is not recognised; never raises."""
+
+    def inspect(self, path: Path) -> Inspection:
+        """Return what the file is; raises ModelError, or OSError."""
 
     def examine(self, source: ModelSource) -> dict[str, Any]:
         """Return what is known of the model without a framework, as plain JSON values.

@@ -10,22 +10,50 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-import numpy as np
-from numpy.typing import NDArray
+from app.kinds.tensors import Facts, Tensors
 
-from app.kinds.kind import Parameters
-from mrcnn.instances import Instances
+#: Says whether whoever asked has hung up.
+IsGone = Callable[[], bool]
+
+
+@dataclass(frozen=True)
+class Ask:
+    """What a request wants of inference, beside its inputs.
+
+    Args:
+        model: its name; the default model unless told.
+        version: of the model; the highest unless told.
+        timeout_s: from now on, until the prediction is there; INFERENCE_TIMEOUT_S at most.
+        is_gone: asked while the request waits; one that nobody waits for is not predicted.
+    """
+
+    model: str | None = None
+    version: int | None = None
+    timeout_s: float | None = None
+    is_gone: IsGone | None = None
+
+
+#: The default model, as soon as may be.
+ANY = Ask()
+
+
+@dataclass(frozen=True)
+class Target:
+    """The ready model that a request means, as its face has to know it."""
+
+    model: str
+    version: int
+    face: str
+    facts: Facts
 
 
 @dataclass(frozen=True, eq=False)
 class Prediction:
-    """What one model found on one photo."""
+    """What came out of one model for one set of inputs."""
 
     model: str
     version: int
-    labels: tuple[str, ...]
-    """The class names; `labels[0]` belongs to class id 1."""
-    instances: Instances
+    result: Tensors
     queue_ms: float
     inference_ms: float
 
@@ -49,22 +77,13 @@ class ModelStatus:
     loaded_s: float | None = None
 
 
-#: Says whether whoever asked has hung up.
-IsGone = Callable[[], bool]
-
-
 class Turn(Protocol):
     """A place in the queue, given or to be taken, of the thread that entered; to be closed."""
 
-    def predict(
-        self,
-        image: NDArray[np.uint8],
-        parameters: Parameters = Parameters(),  # noqa: B008 - a frozen value
-    ) -> Prediction:
-        """Return what is on `image`, once; raises ServingError.
+    def predict(self, inputs: Tensors, asked: Mapping[str, Any] | None = None) -> Prediction:
+        """Return what comes out for the inputs, once; raises ServingError.
 
-        It is uint8 [height, width, 3] RGB, or [height, width, 4] where the picture has a fourth
-        channel.
+        `asked` is what the request asks of the model: plain JSON values that its kind knows.
         """
 
     def close(self) -> None:
@@ -74,24 +93,14 @@ class Turn(Protocol):
 class InferenceClient(Protocol):
     """Predictions and the state of the models. Safe to share between threads."""
 
-    def enter(
-        self,
-        *,
-        model: str | None = None,
-        version: int | None = None,
-        timeout_s: float | None = None,
-        is_gone: IsGone | None = None,
-        ahead: bool = True,
-    ) -> Turn:
-        """Take a place in the queue before the work of decoding a photo is done.
+    def target(self, model: str | None = None, version: int | None = None) -> Target:
+        """Return the ready model that a request means; raises ServingError."""
 
-        Args:
-            model: its name; the default model unless told.
-            version: of the model; the highest unless told.
-            timeout_s: from now on, until the prediction is there; INFERENCE_TIMEOUT_S at most.
-            is_gone: asked while the photo waits; one that nobody waits for is not predicted.
-            ahead: without it the place may as well be taken when the photo comes. That is quicker
-                where there is room, and `predict` may then raise what this would.
+    def enter(self, ask: Ask = ANY, *, ahead: bool = True) -> Turn:
+        """Take a place in the queue before the work of reading the inputs is done.
+
+        Without `ahead` the place may as well be taken when the inputs come. That is quicker where
+        there is room, and `predict` may then raise what this would.
 
         Raises:
             InferenceOverloaded: there is no place, or the wait would be longer than the time.
@@ -99,16 +108,11 @@ class InferenceClient(Protocol):
         """
 
     def predict(
-        self,
-        image: NDArray[np.uint8],
-        *,
-        model: str | None = None,
-        version: int | None = None,
-        parameters: Parameters = Parameters(),  # noqa: B008 - a frozen value
+        self, inputs: Tensors, ask: Ask = ANY, asked: Mapping[str, Any] | None = None
     ) -> Prediction:
-        """Enter and predict: return what is on `image`, as `Turn.predict` takes it."""
-        with contextlib.closing(self.enter(model=model, version=version)) as turn:
-            return turn.predict(image, parameters)
+        """Enter and predict."""
+        with contextlib.closing(self.enter(ask)) as turn:
+            return turn.predict(inputs, asked)
 
     def models(self) -> list[ModelStatus]:
         """Return every model of the repository; raises InferenceUnavailable."""

@@ -10,11 +10,13 @@ import select
 import socket
 
 from app import log
+from app.kinds.tensors import Tensors
 from app.serving import messages, wire
-from app.serving.client import InferenceClient, Turn
+from app.serving.buffers import BuffersError, mapped
+from app.serving.client import Ask, InferenceClient, Turn
 from app.serving.errors import InferenceFailed, ServingError
-from app.serving.messages import EnterRequest, PredictRequest
-from app.serving.pixels import PixelsError, map_pixels
+from app.serving.messages import EnterRequest, PredictRequest, TargetRequest
+from app.serving.packing import PackingError, unpack
 
 
 class Conversation:
@@ -42,6 +44,9 @@ class Conversation:
                 case "leave":
                     self.close()
                     return None
+                case "target":
+                    wanted = TargetRequest.parse(request.header)
+                    return messages.of_target(self._client.target(wanted.model, wanted.version))
                 case "models":
                     return messages.of_statuses(self._client.models())
                 case "readiness":
@@ -59,10 +64,7 @@ class Conversation:
     def _enter(self, request: EnterRequest) -> None:
         self.close()
         self._turn = self._client.enter(
-            model=request.model,
-            version=request.version,
-            timeout_s=request.timeout_s,
-            is_gone=self._is_gone,
+            Ask(request.model, request.version, request.timeout_s, self._is_gone)
         )
 
     def _predict(self, message: wire.Message) -> wire.Message:
@@ -71,17 +73,10 @@ class Conversation:
             self._enter(request.entry)
         if self._turn is None:
             raise wire.WireError("a request to predict came without a place in the queue")
-        if message.descriptor is None:
-            raise wire.WireError("a request to predict came without its pixels")
-        try:
-            image = map_pixels(
-                message.descriptor, request.height, request.width, channels=request.channels
-            )
-        except PixelsError as error:
-            raise wire.WireError(str(error)) from error
+        inputs = _inputs(message, request)
         with contextlib.closing(self._turn) as turn:
             self._turn = None
-            return messages.of_prediction(turn.predict(image, request.parameters))
+            return messages.of_prediction(turn.predict(inputs, request.asked))
 
     def _is_gone(self) -> bool:
         """Say whether the HTTP worker has hung up; the socket's own timeout is left alone."""
@@ -91,3 +86,15 @@ class Conversation:
         poll = select.poll()
         poll.register(descriptor, select.POLLRDHUP)
         return bool(poll.poll(0))
+
+
+def _inputs(message: wire.Message, request: PredictRequest) -> Tensors:
+    """Return what came with the message, or in the memory behind its descriptor."""
+    if request.layout is None:
+        return message.arrays
+    if message.descriptor is None:
+        raise wire.WireError("a request to predict came without its inputs")
+    try:
+        return unpack(request.layout, mapped(message.descriptor, request.layout))
+    except (BuffersError, PackingError) as error:
+        raise wire.WireError(str(error)) from error

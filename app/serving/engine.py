@@ -11,14 +11,14 @@ import statistics
 import threading
 import time
 from collections import deque
+from collections.abc import Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import Any
 
 from app import log
-from app.kinds.kind import LoadedModel, Parameters
+from app.kinds.kind import LoadedModel
+from app.kinds.tensors import Tensors
 from app.serving.client import IsGone
 from app.serving.errors import (
     CallerGone,
@@ -28,7 +28,6 @@ from app.serving.errors import (
     InferenceUnavailable,
     ServingError,
 )
-from mrcnn.instances import Instances
 
 RETRY_AFTER_S = 5.0
 
@@ -50,7 +49,7 @@ _FULL_SHARE, _LONGEST_FULL_S = 0.25, 0.02
 class Outcome:
     """What one prediction gave and what it took."""
 
-    instances: Instances
+    result: Tensors
     queue_ms: float
     inference_ms: float
 
@@ -60,8 +59,8 @@ class _Work:
     """One prediction to make, in its place's turn."""
 
     place: Place
-    image: NDArray[np.uint8]
-    parameters: Parameters
+    inputs: Tensors
+    asked: Mapping[str, Any]
     queued_at: float = field(default_factory=time.perf_counter)
     outcome: Future[Outcome] = field(default_factory=Future)
 
@@ -161,14 +160,14 @@ class Engine:
                 self._running, self._running_since = work.place, time.monotonic()
                 self._predict(work)
                 self._running, self._running_since = None, None
-            # While it waits for the next one, the last photo must not stay in memory.
+            # While it waits for the next one, the last inputs must not stay in memory.
             del work
 
     def _predict(self, work: _Work) -> None:
         started_at = time.perf_counter()
         title = work.place.title
         try:
-            (instances,) = work.place.model.predict([work.image], [work.parameters])
+            (result,) = work.place.model.predict([work.inputs], [work.asked])
         except BaseException as error:
             # BaseException: a SystemExit out of a framework must not end the only thread.
             log.event("prediction_failed", "ERROR", model=title, exception=True)
@@ -183,7 +182,7 @@ class Engine:
             self._took_s.setdefault(title, deque(maxlen=_REMEMBERED)).append(place_s)
             self._last_done_at = done_at
         queue_ms = 1000 * (started_at - work.queued_at)
-        work.outcome.set_result(Outcome(instances, queue_ms, 1000 * took_s))
+        work.outcome.set_result(Outcome(result, queue_ms, 1000 * took_s))
 
 
 class Place:
@@ -212,12 +211,12 @@ class Place:
         """Give the place away; may be called again."""
         self._engine.leave(self)
 
-    def run(self, image: NDArray[np.uint8], parameters: Parameters) -> Outcome:
+    def run(self, inputs: Tensors, asked: Mapping[str, Any]) -> Outcome:
         """Wait for the turn and the prediction.
 
         Raises InferenceTimeout, InferenceFailed, or CallerGone.
         """
-        work = _Work(self, image, parameters)
+        work = _Work(self, inputs, asked)
         self._engine.submit(work)
         try:
             while True:
@@ -231,9 +230,9 @@ class Place:
                     work.outcome.cancel()
                     raise error
         finally:
-            # An error's traceback holds this frame, and the work its error: without this the photo
+            # An error's traceback holds this frame, and the work its error: without this the inputs
             # would stay in memory until the next garbage collection.
-            del work, image
+            del work, inputs
 
     def _reason_to_give_up(self, left_s: float) -> ServingError | None:
         if self.is_gone():

@@ -27,6 +27,7 @@ class Entry:
     state: str = LOADING
     options: Mapping[str, Any] = field(default_factory=dict)
     kind: str | None = None
+    face: str = ""
     model: LoadedModel | None = None
     description: Mapping[str, Any] = field(default_factory=dict)
     error: str | None = None

@@ -88,8 +88,8 @@ class InferenceOverloaded(ServingError):
         return self.reason
 
 
-class PictureRefused(ServingError):
-    """The model cannot take this picture, whoever asks and however often.
+class InputRefused(ServingError):
+    """The model cannot take this input, whoever asks and however often.
 
     `unit`, `value` and `limit` say by what it is too large, where that is the reason.
     """

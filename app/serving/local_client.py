@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from app.kinds.kind import Kind, LoadedModel, Parameters, PictureError
-from app.serving.client import InferenceClient, IsGone, ModelStatus, Prediction
+from app.kinds.kind import InputError, Kind, LoadedModel
+from app.kinds.tensors import Tensors
+from app.serving.client import ANY, Ask, InferenceClient, ModelStatus, Prediction, Target
 from app.serving.engine import Engine, Place
 from app.serving.entries import Entry
-from app.serving.errors import PictureRefused
+from app.serving.errors import InputRefused
 from app.serving.layout import Find, find_models
-from app.serving.pixels import check_image
 from app.serving.repository import ModelRepository
+from app.serving.signatures import check_inputs
 from app.settings import Settings
 
 
@@ -50,19 +49,17 @@ class LocalClient(InferenceClient):
         self._loader.join(timeout_s)
         return not self._loader.is_alive()
 
-    def enter(
-        self,
-        *,
-        model: str | None = None,
-        version: int | None = None,
-        timeout_s: float | None = None,
-        is_gone: IsGone | None = None,
-        ahead: bool = True,
-    ) -> LocalTurn:
-        """Take a place in the queue; raises ServingError."""
+    def target(self, model: str | None = None, version: int | None = None) -> Target:
+        """Return the ready model that a request means; raises ServingError."""
         entry, loaded = self._repository.resolve(model, version)
-        given_s = self._timeout_s if timeout_s is None else min(timeout_s, self._timeout_s)
-        place = self._engine.enter(entry.title, loaded, timeout_s=given_s, is_gone=is_gone)
+        return Target(entry.name, entry.version, entry.face, loaded.facts)
+
+    def enter(self, ask: Ask = ANY, *, ahead: bool = True) -> LocalTurn:
+        """Take a place in the queue; raises ServingError."""
+        entry, loaded = self._repository.resolve(ask.model, ask.version)
+        longest_s = self._timeout_s
+        timeout_s = longest_s if ask.timeout_s is None else min(ask.timeout_s, longest_s)
+        place = self._engine.enter(entry.title, loaded, timeout_s=timeout_s, is_gone=ask.is_gone)
         return LocalTurn(entry, loaded, place)
 
     def running_s(self) -> float:
@@ -88,23 +85,18 @@ class LocalTurn:
     def __init__(self, entry: Entry, model: LoadedModel, place: Place) -> None:
         self._entry, self._model, self._place = entry, model, place
 
-    def predict(
-        self,
-        image: NDArray[np.uint8],
-        parameters: Parameters = Parameters(),  # noqa: B008 - a frozen value
-    ) -> Prediction:
-        """Return what is on the image, once; raises ServingError."""
-        check_image(image)
+    def predict(self, inputs: Tensors, asked: Mapping[str, Any] | None = None) -> Prediction:
+        """Return what comes out for the inputs, once; raises ServingError."""
         try:
-            self._model.check(image)
-        except PictureError as error:
-            raise PictureRefused(str(error), error.unit, error.value, error.limit) from error
-        outcome = self._place.run(image, parameters)
+            check_inputs(self._model.signature, inputs)
+            self._model.check(inputs)
+        except InputError as error:
+            raise InputRefused(str(error), error.unit, error.value, error.limit) from error
+        outcome = self._place.run(inputs, asked or {})
         return Prediction(
             model=self._entry.name,
             version=self._entry.version,
-            labels=self._model.labels,
-            instances=outcome.instances,
+            result=outcome.result,
             queue_ms=outcome.queue_ms,
             inference_ms=outcome.inference_ms,
         )

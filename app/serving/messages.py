@@ -6,11 +6,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from app.kinds.kind import Parameters
 from app.serving import errors
-from app.serving.client import ModelStatus, Prediction
+from app.serving.client import ModelStatus, Prediction, Target
+from app.serving.packing import Layout, PackingError, parse_layout
 from app.serving.wire import Message, WireError
-from mrcnn.instances import Instances
 
 ERRORS: Mapping[str, type[errors.ServingError]] = {
     error.__name__: error
@@ -21,13 +20,12 @@ ERRORS: Mapping[str, type[errors.ServingError]] = {
         errors.ModelNotReady,
         errors.InferenceUnavailable,
         errors.InferenceOverloaded,
-        errors.PictureRefused,
+        errors.InputRefused,
         errors.CallerGone,
         errors.InferenceFailed,
         errors.InferenceTimeout,
     )
 }
-_ARRAYS = ("boxes_yxyx", "class_ids", "scores", "masks")
 
 
 @dataclass(frozen=True)
@@ -56,37 +54,56 @@ class EnterRequest:
 
 
 @dataclass(frozen=True)
-class PredictRequest:
-    """A photo, for the place that was given before or for one that is asked for with it.
+class TargetRequest:
+    """The question which model a request means."""
 
-    Its pixels travel as a descriptor.
-    """
-
-    height: int
-    width: int
-    parameters: Parameters
-    entry: EnterRequest | None = None
-    channels: int = 3
+    model: str | None
+    version: int | None
 
     def header(self) -> dict[str, Any]:
         """Return the message's header."""
-        return {"op": "predict", **asdict(self)}
+        return {"op": "target", **asdict(self)}
+
+    @classmethod
+    def parse(cls, header: Mapping[str, Any]) -> TargetRequest:
+        """Read the header; raises WireError."""
+        try:
+            return cls(_optional(header["model"], str), _optional(header["version"], int))
+        except (KeyError, TypeError, ValueError) as error:
+            raise WireError(f"no request for a target: {type(error).__name__} {error}") from error
+
+
+@dataclass(frozen=True)
+class PredictRequest:
+    """Inputs, for the place that was given before or for one that is asked for with them.
+
+    They travel with the message, or where they are large in the memory behind a descriptor, as the
+    `layout` says.
+    """
+
+    asked: Mapping[str, Any]
+    entry: EnterRequest | None = None
+    layout: Layout | None = None
+
+    def header(self) -> dict[str, Any]:
+        """Return the message's header."""
+        return {
+            "op": "predict",
+            "asked": dict(self.asked),
+            "entry": None if self.entry is None else self.entry.header(),
+            "layout": self.layout,
+        }
 
     @classmethod
     def parse(cls, header: Mapping[str, Any]) -> PredictRequest:
         """Read the header; raises WireError."""
         try:
             return cls(
-                height=int(header["height"]),
-                width=int(header["width"]),
-                parameters=Parameters(
-                    min_score=_optional(header["parameters"]["min_score"], float),
-                    max_instances=_optional(header["parameters"]["max_instances"], int),
-                ),
+                asked=dict(header["asked"]),
                 entry=_optional(header["entry"], EnterRequest.parse),
-                channels=int(header["channels"]),
+                layout=_optional(header["layout"], parse_layout),
             )
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, PackingError) as error:
             raise WireError(f"no request to predict: {type(error).__name__} {error}") from error
 
 
@@ -105,35 +122,42 @@ def to_entry(message: Message) -> None:
         raise WireError("no place in the queue")
 
 
+def of_target(target: Target) -> Message:
+    """Return the message that says which model is meant."""
+    return Message({"target": asdict(target)})
+
+
+def to_target(message: Message) -> Target:
+    """Return the model in a message; raises the error in it, or WireError."""
+    try:
+        return Target(**_answer(message)["target"])
+    except (KeyError, TypeError) as error:
+        raise WireError(f"no target: {type(error).__name__} {error}") from error
+
+
 def of_prediction(prediction: Prediction) -> Message:
     """Return the message that carries a prediction."""
-    instances = prediction.instances
     header = {
         "model": prediction.model,
         "version": prediction.version,
-        "labels": prediction.labels,
-        "image_size": instances.image_size,
         "queue_ms": prediction.queue_ms,
         "inference_ms": prediction.inference_ms,
     }
-    return Message(header, {name: getattr(instances, name) for name in _ARRAYS})
+    return Message(header, prediction.result)
 
 
 def to_prediction(message: Message) -> Prediction:
     """Return the prediction in a message; raises the error in it, or WireError."""
     header = _answer(message)
     try:
-        height, width = header["image_size"]
-        arrays = {name: message.arrays[name] for name in _ARRAYS}
         return Prediction(
             model=header["model"],
             version=header["version"],
-            labels=tuple(header["labels"]),
-            instances=Instances((height, width), **arrays),
+            result=message.arrays,
             queue_ms=header["queue_ms"],
             inference_ms=header["inference_ms"],
         )
-    except (KeyError, TypeError, ValueError) as error:
+    except KeyError as error:
         raise WireError(f"no prediction: {type(error).__name__} {error}") from error
 
 

@@ -1,85 +1,45 @@
 """Reads `model.yaml` and `labels.txt`, and refuses what it does not know.
 
-A setting that is silently ignored gives wrong detections, so every refusal names the key, the value
-and what is allowed. What `config:` may hold is the kind's to say.
+A setting that is silently ignored gives wrong answers, so every refusal names the key, the value
+and what is allowed. What a kind's own keys may hold is the kind's to say.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from app.kinds import options
 from app.kinds.kind import ModelError
+from app.kinds.options import Options
 from app.serving.references import problem_of
 from app.serving.strays import is_pointer, pointer_text
 from app.serving.yaml_mapping import MappingError, read_mapping
 
 
-def _text(value: object) -> bool:
-    return isinstance(value, str) and bool(value.strip())
-
-
-def _texts(value: object) -> bool:
-    return isinstance(value, list) and bool(value) and all(_text(entry) for entry in value)
-
-
-def _fraction(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1
-
-
-def _fact(value: object) -> bool:
-    return isinstance(value, bool)
-
-
-def _mapping(value: object) -> bool:
-    return isinstance(value, dict) and all(_text(key) for key in value)
-
-
-def _goldens(value: object) -> bool:
-    return isinstance(value, list) and all(
-        isinstance(entry, dict)
-        and set(entry) == {"input", "output"}
-        and all(_text(path) for path in entry.values())
-        for entry in value
-    )
-
-
-#: What a `model.yaml` may hold: whether a value is allowed, and what is.
-ALLOWED: Mapping[str, tuple[Callable[[object], bool], str]] = {
-    "kind": (_text, "a kind of model"),
-    "labels": (_texts, "a list of names, one a class"),
-    "about": (_text, "a text"),
-    "min_score": (_fraction, "a number from 0 to 1"),
-    "allow_partial": (_fact, "true or false"),
-    "fallback": (_fact, "true or false"),
-    "config": (_mapping, "a mapping of setting names to values"),
-    "source": (_mapping, "a mapping of uri, sha256 and bytes"),
-    "golden": (_goldens, "a list of {input: FILE, output: FILE}"),
-}
-
-
 def read_options(path: Path | None) -> dict[str, Any]:
     """Return the options in a `model.yaml`; {} without a file or in an empty one.
 
-    Raises ModelError.
+    Those that every kind knows are checked, `check_options` does the others. Raises ModelError.
     """
     if path is None:
         return {}
     try:
-        options = read_mapping(path)
+        found = read_mapping(path)
     except MappingError as error:
         raise ModelError(str(error)) from error
-    for key, value in options.items():
-        if key not in ALLOWED:
-            known = ", ".join(ALLOWED)
-            raise ModelError(f"{path.name}: there is no key {key!r}; allowed are {known}")
-        is_allowed, allowed = ALLOWED[key]
-        if not is_allowed(value):
-            raise ModelError(f"{path.name}: {key} is {value!r}; it must be {allowed}")
-    if "source" in options and (problem := problem_of(options["source"])):
+    common = {key: value for key, value in found.items() if key in Options.model_fields}
+    check_options(path, common, Options)
+    if "source" in found and (problem := problem_of(found["source"])):
         raise ModelError(f"{path.name}: {problem}")
-    return options
+    return found
+
+
+def check_options(path: Path | None, found: Mapping[str, Any], allowed: type[Options]) -> None:
+    """Raise ModelError for an option that a kind does not know, or that does not fit."""
+    if path is not None and (problem := options.problem_of(found, allowed)):
+        raise ModelError(f"{path.name}: {problem}")
 
 
 def read_labels(path: Path | None) -> tuple[str, ...] | None:

@@ -23,7 +23,7 @@ from app.serving.entries import FAILED, READY, Entry, choose, default_entry, rea
 from app.serving.errors import ServingError
 from app.serving.goldens import GoldenError, check_goldens, reproduce_goldens
 from app.serving.layout import SUFFIXES_TEXT, Find, Found, find_models
-from app.serving.model_options import read_labels, read_options
+from app.serving.model_options import check_options, read_labels, read_options
 from app.serving.strays import no_content
 from app.serving.vacancy import no_model
 from app.settings import Settings
@@ -142,6 +142,7 @@ class ModelRepository:
         found = entry.found
         _check_size(path, entry.options)
         kind = self._kind_of(path, entry.options)
+        check_options(found.options_path, entry.options, kind.options)
         listed = entry.options.get("labels")
         source = ModelSource(
             name=found.name,
@@ -153,7 +154,7 @@ class ModelRepository:
             threads=self._settings.inference_threads or available_cores(),
             max_molded_pixels=self._settings.max_molded_pixels,
         )
-        check_goldens(source)
+        check_goldens(kind.face, source)
         return kind, source
 
     def _loaded(self, entry: Entry, path: Path) -> Entry:
@@ -166,11 +167,18 @@ class ModelRepository:
             **entry.description,
             "bytes": path.stat().st_size,
             **model.describe(),
-            "labels": list(model.labels),
+            **model.facts,
             "sha256": digest,
-            "goldens": reproduce_goldens(model, source),
+            "goldens": reproduce_goldens(kind.face, model, source),
         }
-        return replace(entry, state=READY, kind=model.kind, model=model, description=description)
+        return replace(
+            entry,
+            state=READY,
+            kind=kind.name,
+            face=kind.face.name,
+            model=model,
+            description=description,
+        )
 
     def _kind_of(self, path: Path, options: Any) -> Kind:
         """Return the kind that `model.yaml` names, or that recognises the file."""

@@ -12,20 +12,27 @@ import socket
 import struct
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
-import numpy as np
-from numpy.typing import NDArray
-
-from app.kinds.kind import Parameters
+from app.kinds.tensors import Tensors
 from app.serving import messages, wire
-from app.serving.client import InferenceClient, IsGone, ModelStatus, Prediction
-from app.serving.errors import CallerGone, InferenceTimeout, InferenceUnavailable, ServingError
-from app.serving.messages import EnterRequest, PredictRequest
-from app.serving.pixels import PixelBuffers, check_image
+from app.serving.buffers import Buffers
+from app.serving.client import ANY, Ask, InferenceClient, IsGone, ModelStatus, Prediction, Target
+from app.serving.errors import (
+    CallerGone,
+    InferenceTimeout,
+    InferenceUnavailable,
+    ModelAmbiguous,
+    ModelNotFound,
+    ModelNotReady,
+    ServingError,
+    VersionNotFound,
+)
+from app.serving.messages import EnterRequest, PredictRequest, TargetRequest
+from app.serving.packing import pack, size_of
 
 Answer = TypeVar("Answer")
 
@@ -35,6 +42,10 @@ STATUS_TIMEOUT_S = 5.0
 
 # How often a caller that waits is looked after.
 _POLL_S = 0.25
+# What was known of a model holds no more.
+_TARGET_GONE = (ModelNotFound, VersionNotFound, ModelAmbiguous, ModelNotReady)
+# Inputs up to here travel with the message: to share memory would take longer.
+_WITH_THE_MESSAGE = 16 << 10
 
 _CREDENTIALS = struct.Struct("3i")  # process, user and group of the peer
 
@@ -46,21 +57,27 @@ class SocketClient(InferenceClient):
         self.path = path
         self._timeout_s = timeout_s
         self._thread = threading.local()
-        self._buffers = PixelBuffers()
+        self._buffers = Buffers()
+        self._targets: dict[tuple[str | None, int | None], Target] = {}
 
-    def enter(
-        self,
-        *,
-        model: str | None = None,
-        version: int | None = None,
-        timeout_s: float | None = None,
-        is_gone: IsGone | None = None,
-        ahead: bool = True,
-    ) -> SocketTurn:
-        """Take a place in the queue, or not `ahead` but with the photo; raises ServingError."""
-        given_s = self._timeout_s if timeout_s is None else min(timeout_s, self._timeout_s)
-        deadline = Deadline(given_s, is_gone)
-        entry = EnterRequest(model, version, given_s)
+    def target(self, model: str | None = None, version: int | None = None) -> Target:
+        """Return the ready model that a request means; raises ServingError.
+
+        It is asked for once, until something goes wrong.
+        """
+        known = self._targets.get((model, version))
+        if known is None:
+            request = wire.Message(TargetRequest(model, version).header())
+            known = self._ask(request, messages.to_target, Deadline(STATUS_TIMEOUT_S))
+            self._targets[model, version] = known
+        return known
+
+    def enter(self, ask: Ask = ANY, *, ahead: bool = True) -> SocketTurn:
+        """Take a place in the queue, or not `ahead` but with the inputs; raises ServingError."""
+        longest_s = self._timeout_s
+        timeout_s = longest_s if ask.timeout_s is None else min(ask.timeout_s, longest_s)
+        deadline = Deadline(timeout_s, ask.is_gone)
+        entry = EnterRequest(ask.model, ask.version, timeout_s)
         if not ahead:
             return SocketTurn(self, deadline, entry)
         self._ask(wire.Message(entry.header()), messages.to_entry, deadline)
@@ -87,18 +104,27 @@ class SocketClient(InferenceClient):
         self._thread.__dict__.pop("connection", None)
 
     def predict_in_turn(
-        self, request: PredictRequest, image: NDArray[np.uint8], deadline: Deadline
+        self,
+        inputs: Tensors,
+        asked: Mapping[str, Any],
+        entry: EnterRequest | None,
+        deadline: Deadline,
     ) -> Prediction:
-        """Send the photo for the place that this thread has or asks for; return its prediction."""
-        pixels = self._buffers.fill(image)
-        message = wire.Message(request.header(), descriptor=pixels)
+        """Send the inputs for the place that this thread has or asks for; return what came out."""
+        layout, parts = pack(inputs)
+        if size_of(layout) <= _WITH_THE_MESSAGE:
+            message = wire.Message(PredictRequest(asked, entry).header(), inputs)
+            return self._ask(message, messages.to_prediction, deadline)
+        memory = self._buffers.fill(layout, parts)
+        request = PredictRequest(asked, entry, layout)
         try:
+            message = wire.Message(request.header(), descriptor=memory)
             prediction = self._ask(message, messages.to_prediction, deadline)
         except BaseException:
-            # What was given up may still be read: this memory is for no other photo.
-            os.close(pixels)
+            # What was given up may still be read: this memory is for no other inputs.
+            os.close(memory)
             raise
-        self._buffers.keep(pixels)
+        self._buffers.keep(memory)
         return prediction
 
     def leave(self) -> None:
@@ -128,12 +154,16 @@ class SocketClient(InferenceClient):
             # Its answer may still come: on this connection it would answer the next request.
             self.close()
             raise InferenceTimeout(deadline.timeout_s) from None
+        except _TARGET_GONE:
+            self._targets.clear()
+            raise
         except CallerGone:
             # That the connection ends tells the other side not to predict.
             self.close()
             raise
         except (OSError, wire.WireError) as error:
             self.close()
+            self._targets.clear()
             reason = error.strerror if isinstance(error, OSError) else str(error)
             raise InferenceUnavailable(
                 f"the inference process is not available: {reason}", RETRY_AFTER_S
@@ -144,6 +174,7 @@ class SocketClient(InferenceClient):
         connection: _Connection | None = getattr(self._thread, "connection", None)
         if connection is None or not connection.is_usable():
             self.close()
+            self._targets.clear()
             connection = _Connection(self.path, deadline)
             self._thread.connection = connection
         return connection.socket
@@ -152,7 +183,7 @@ class SocketClient(InferenceClient):
 class SocketTurn:
     """A place in the inference process's queue, held by this thread's connection.
 
-    With an `entry` it is asked for when the photo is there.
+    With an `entry` it is asked for when the inputs are there.
     """
 
     def __init__(
@@ -161,18 +192,11 @@ class SocketTurn:
         self._client, self._deadline, self._entry = client, deadline, entry
         self._is_used = False
 
-    def predict(
-        self,
-        image: NDArray[np.uint8],
-        parameters: Parameters = Parameters(),  # noqa: B008 - a frozen value
-    ) -> Prediction:
-        """Return what is on the image, once; raises ServingError."""
-        check_image(image)
+    def predict(self, inputs: Tensors, asked: Mapping[str, Any] | None = None) -> Prediction:
+        """Return what comes out for the inputs, once; raises ServingError."""
         self._is_used = True
-        height, width, channels = image.shape
         entry = self._entry and replace(self._entry, timeout_s=self._deadline.left_s)
-        request = PredictRequest(height, width, parameters, entry, channels)
-        return self._client.predict_in_turn(request, image, self._deadline)
+        return self._client.predict_in_turn(inputs, asked or {}, entry, self._deadline)
 
     def close(self) -> None:
         """Give the place away, unless the answer has done that; may be called again."""

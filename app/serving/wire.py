@@ -1,4 +1,4 @@
-"""Messages on the inference socket: a length-prefixed JSON header, raw arrays, and one descriptor.
+"""Messages on the inference socket: a length-prefixed JSON header, tensors, and one descriptor.
 
 No pickle: what arrives can be wrong, but it cannot run. Lengths are checked before they are
 believed.
@@ -7,7 +7,6 @@ believed.
 from __future__ import annotations
 
 import json
-import math
 import os
 import socket
 import struct
@@ -16,8 +15,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
+from app.kinds.tensors import Tensors
+from app.serving.packing import PackingError, joined, pack, parse_layout, size_of, unpack
 
 MAX_HEADER_BYTES = 8 << 20
 MAX_BODY_BYTES = 256 << 20
@@ -25,7 +24,6 @@ MAX_BODY_BYTES = 256 << 20
 _MAGIC = b"SLW1"
 _PREFIX = struct.Struct("!4sIQ")  # magic, bytes of the header, bytes of the body
 _DESCRIPTOR = struct.Struct("i")
-_DTYPES = ("int32", "float32")
 
 
 class WireError(Exception):
@@ -37,7 +35,7 @@ class Message:
     """One message. Whoever receives it owns `descriptor` and closes it."""
 
     header: Mapping[str, Any]
-    arrays: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    arrays: Tensors = field(default_factory=dict)
     descriptor: int | None = None
 
     def close(self) -> None:
@@ -48,11 +46,13 @@ class Message:
 
 
 def send(connection: socket.socket, message: Message, deadline: float | None = None) -> None:
-    """Send one message until `deadline` (time.monotonic); raises OSError, TimeoutError too."""
-    arrays = {name: np.ascontiguousarray(array) for name, array in message.arrays.items()}
-    layout = [[name, str(array.dtype), list(array.shape)] for name, array in arrays.items()]
+    """Send one message until `deadline` (time.monotonic).
+
+    Raises OSError, TimeoutError too, or PackingError for arrays that cannot be sent.
+    """
+    layout, parts = pack(message.arrays)
     header = json.dumps({**message.header, "arrays": layout}).encode()
-    body = b"".join(array.tobytes() for array in arrays.values())
+    body = joined(parts)
     data = memoryview(_PREFIX.pack(_MAGIC, len(header), len(body)) + header + body)
     descriptors = [] if message.descriptor is None else [message.descriptor]
     _set_deadline(connection, deadline)
@@ -132,25 +132,14 @@ def _parse_header(data: bytearray) -> Mapping[str, Any]:
     return header
 
 
-def _arrays(layout: object, body: bytearray) -> dict[str, NDArray[Any]]:
+def _arrays(layout: object, body: bytearray) -> Tensors:
     """Return the arrays that the header announces, as views of the body."""
-    arrays: dict[str, NDArray[Any]] = {}
-    offset = 0
-    if not isinstance(layout, list):
-        raise WireError("the header announces no list of arrays")
-    for entry in layout:
-        match entry:
-            case [str(name), str(dtype), [*shape]] if dtype in _DTYPES and all(
-                type(side) is int and side >= 0 for side in shape
-            ):
-                count = math.prod(shape)
-            case _:
-                raise WireError(f"the header announces {entry!r}, which is no array")
-        end = offset + count * np.dtype(dtype).itemsize
-        if end > len(body):
-            raise WireError("the arrays announced are longer than the body")
-        arrays[name] = np.frombuffer(body, dtype, count, offset).reshape(shape)
-        offset = end
-    if offset != len(body):
-        raise WireError(f"the body has {len(body) - offset} bytes more than the arrays announced")
-    return arrays
+    try:
+        announced = parse_layout(layout)
+        if size_of(announced) != len(body):
+            raise PackingError(
+                f"the body has {len(body)} bytes; {size_of(announced)} are announced"
+            )
+        return unpack(announced, body)
+    except PackingError as error:
+        raise WireError(str(error)) from error

@@ -24,9 +24,9 @@ from app.api.contract.operations import (
 )
 from app.api.contract.refusals import refusal
 from app.api.contract.snippets import snippets
-from app.api.fields import ContractSchema, schema_of
 from app.api.headers import REQUEST_TIMEOUT
 from app.api.problems import PASSING, PROBLEMS
+from app.kinds.fields import ContractSchema, schema_of
 from app.settings import Settings
 
 OPENAPI = "3.1.1"

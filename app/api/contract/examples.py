@@ -2,91 +2,54 @@
 
 from __future__ import annotations
 
-import base64
-import io
+import json
+from typing import Any
 
-import numpy as np
-from PIL import Image, ImageDraw
-
-from app.api.answers import (
-    CocoResult,
-    Models,
-    ModelStatus,
-    ModelVersions,
-    PredictAnswer,
-    PredictAnswers,
-    Samples,
-)
-from app.api.rendering import coco_results as render_coco
-from app.api.rendering import instances_as_json, prediction_as_json
+from app.api.answers import Models, ModelStatus, ModelVersions, Samples
+from app.kinds.face import Face
+from app.serving.answers import answer_of
 from app.serving.client import Prediction
-from mrcnn.instances import Instances
 
 PREDICTION_ID = "01JD6Z8M3V5W0Q4T2R9XK7B1NC"
 
 
-def _prediction() -> Prediction:
-    """Return what might be found on a small picture."""
-    y, x = np.mgrid[-1:1:28j, -1:1:28j]
-    disc = ((x**2 + y**2) < 1).astype(np.float32)
-    found = Instances(
-        (48, 64),
-        np.array([[6, 8, 42, 28], [30, 34, 44, 60]], np.int32),
-        np.array([1, 3], np.int32),
-        np.array([0.998, 0.871], np.float32),
-        np.stack([disc, disc]),
-    )
-    labels = ("person", "bicycle", "car")
-    return Prediction(
-        model="street",
-        version=3,
-        labels=labels,
-        instances=found,
-        queue_ms=0.3,
-        inference_ms=812.04,
-    )
-
-
-def predict_answer() -> PredictAnswer:
-    """Return the answer for one picture."""
-    prediction = _prediction()
-    instances = instances_as_json(prediction.instances, prediction.labels, "rle")
+def predict_answer(face: Face) -> dict[str, Any]:
+    """Return the answer for one input."""
+    outcome = face.example().outcome
+    prediction = Prediction("street", 3, outcome.result, queue_ms=0.3, inference_ms=812.04)
     timing_ms = {"decode": 4.1, "queue": 0.3, "inference": 812.04, "encode": 2.2}
-    return prediction_as_json(prediction, PREDICTION_ID, instances, timing_ms)
+    members = face.members(outcome, face.parameters())
+    return answer_of(prediction, PREDICTION_ID, members, timing_ms)
 
 
-def predict_answers() -> PredictAnswers:
-    """Return the answer for a list of one picture."""
-    return {"predictions": [predict_answer()]}
+def predict_answers(face: Face) -> dict[str, Any]:
+    """Return the answer for a list of one input."""
+    return {"predictions": [predict_answer(face)]}
 
 
-def coco_results() -> list[CocoResult]:
-    """Return the same as COCO results."""
-    return render_coco(_prediction().instances, image_id=1)
+def in_form(face: Face, name: str) -> Any:
+    """Return the same in another form, one that is JSON too."""
+    form = face.forms[name]
+    part = form.part(face.example().outcome, face.parameters(), 0)
+    return json.loads(form.whole([part]))
 
 
-def _picture() -> dict[str, str]:
-    """Return a small picture as JSON holds it."""
-    image = Image.new("RGB", (32, 24))
-    ImageDraw.Draw(image).rectangle((6, 4, 18, 18), fill=(250, 0, 0))
-    buffer = io.BytesIO()
-    image.save(buffer, "PNG")
-    return {"b64": base64.b64encode(buffer.getvalue()).decode("ascii")}
+def one_input(face: Face) -> dict[str, object]:
+    """Return a JSON body with one input."""
+    example = face.example()
+    return {"image": example.given, **example.asked}
 
 
-def one_picture() -> dict[str, object]:
-    """Return a JSON body with one picture."""
-    return {"image": _picture(), "min_score": 0.5}
+def several_inputs(face: Face) -> dict[str, object]:
+    """Return a JSON body with several inputs."""
+    example = face.example()
+    return {"instances": [example.given, example.given], **example.asked_otherwise}
 
 
-def several_pictures() -> dict[str, object]:
-    """Return a JSON body with several pictures."""
-    return {"instances": [_picture(), _picture()], "masks": "polygon"}
-
-
-def pictures_and_parameters() -> dict[str, object]:
-    """Return a JSON body with several pictures and an object of parameters."""
-    return {"instances": [_picture(), _picture()], "parameters": {"min_score": 0.5}}
+def inputs_and_parameters(face: Face) -> dict[str, object]:
+    """Return a JSON body with several inputs and an object of parameters."""
+    example = face.example()
+    return {"instances": [example.given, example.given], "parameters": {**example.asked}}
 
 
 def _model() -> ModelStatus:

@@ -6,22 +6,23 @@ has that route's.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from functools import partial
+from typing import Any, Union
 
 from prometheus_client import CONTENT_TYPE_LATEST
 from pydantic import BaseModel
+from typing_extensions import TypedDict
 
 from app.api import answers
 from app.api.bodies import OnePicture, PictureForm, Pictures, SeveralPictures
 from app.api.contract import examples
 from app.api.headers import PredictHeaders
-from app.api.negotiation import MEDIA_TYPES
+from app.api.negotiation import JSON
 from app.api.parameters import PredictParameters
 from app.api.problems import PROBLEMS
-
-JSON = "application/json"
+from app.kinds.registry import FACES
 
 #: The static files are the pages', not the contract's.
 NOT_IN_THE_CONTRACT = frozenset({"static"})
@@ -84,6 +85,22 @@ UNSENT = frozenset({"client-gone"})
 #: Problems of one route alone; all others are a prediction's.
 _OF_OTHER_ROUTES = frozenset({"not-ready", "problem-not-found", "sample-not-found"})
 
+PredictAnswer: Any = Union[tuple(face.answer for face in FACES.values())]  # noqa: UP007 - of any number
+PredictAnswers: Any = TypedDict("PredictAnswers", {"predictions": list[PredictAnswer]})
+PredictAnswers.__doc__ = "What is on each of `instances`, in their order."
+#: The face whose examples are shown.
+_SHOWN = next(iter(FACES.values()))
+
+
+def _forms() -> Iterator[Content]:
+    """Yield the forms of every face's answers, other than JSON."""
+    for face in FACES.values():
+        for name, form in face.forms.items():
+            examples_of = {"results": partial(examples.in_form, face, name)}
+            is_json = form.type is not bytes
+            yield Content(form.media_type, form.type, examples_of if is_json else {})
+
+
 _PREDICT = Operation(
     tag="Predictions",
     description=_PICTURE,
@@ -97,21 +114,23 @@ _PREDICT = Operation(
             JSON,
             OnePicture | SeveralPictures | Pictures,
             {
-                "one": examples.one_picture,
-                "several": examples.several_pictures,
-                "parameters": examples.pictures_and_parameters,
+                "one": partial(examples.one_input, _SHOWN),
+                "several": partial(examples.several_inputs, _SHOWN),
+                "parameters": partial(examples.inputs_and_parameters, _SHOWN),
             },
         ),
     ),
     answer="What was found.",
     contents=(
         Content(
-            MEDIA_TYPES["json"],
-            answers.PredictAnswer | answers.PredictAnswers,
-            {"one": examples.predict_answer, "several": examples.predict_answers},
+            JSON,
+            PredictAnswer | PredictAnswers,
+            {
+                "one": partial(examples.predict_answer, _SHOWN),
+                "several": partial(examples.predict_answers, _SHOWN),
+            },
         ),
-        Content(MEDIA_TYPES["png"], bytes),
-        Content(MEDIA_TYPES["coco"], list[answers.CocoResult], {"results": examples.coco_results}),
+        *_forms(),
     ),
     answer_headers=("X-Prediction-ID", "Vary"),
     problems=tuple(slug for slug in PROBLEMS if slug not in _OF_OTHER_ROUTES | UNSENT),

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from app.api.answers import Problem
-from app.api.negotiation import answer_format
-from app.api.parameters import PredictParameters, parse
+from app.api.negotiation import answer_form
+from app.api.parameters import parse
 from app.api.problems import RETRY_AFTER_S, ProblemError, of_dead_worker, of_image, of_serving
 from app.images import (
     ImageFramesError,
@@ -15,6 +15,8 @@ from app.images import (
     ImageUnreadableError,
     ImageUnrecognisedError,
 )
+from app.kinds.face import Parameters
+from app.kinds.registry import FACES
 from app.serving import errors
 
 _REQUEST_ID = "01JD6Z8M1T7C4N9E5H3YVQ0KSA"
@@ -37,11 +39,12 @@ def _raised(work: Callable[[], object]) -> ProblemError:
 
 
 def _invalid_parameter() -> ProblemError:
-    return _raised(lambda: parse([("min_score", "1.5")]))
+    return _raised(lambda: parse(Parameters, [("version", "latest")]))
 
 
 def _not_acceptable() -> ProblemError:
-    return _raised(lambda: answer_format(PredictParameters(), "text/csv", is_list=False))
+    face = next(iter(FACES.values()))
+    return _raised(lambda: answer_form(face, face.parameters(), "text/csv", is_list=False))
 
 
 def _body_too_large() -> ProblemError:
@@ -111,7 +114,7 @@ REFUSALS: dict[str, Callable[[], ProblemError]] = {
         ImageUnreadableError("the PNG picture is damaged: image file is truncated")
     ),
     "image-not-accepted": lambda: of_serving(
-        errors.PictureRefused(
+        errors.InputRefused(
             "the photo is 300 x 237 pixels; resize mode 'none' needs sides that are multiples of 64"
         )
     ),

@@ -19,7 +19,8 @@ import pytest
 from PIL import Image
 
 from app.api.contract.operations import OPERATIONS
-from app.api.negotiation import MEDIA_TYPES
+from app.api.negotiation import media_types
+from app.kinds.mask_rcnn.face import INSTANCES
 from tests.app.api.contract import contract
 from tests.app.api.server import Server
 from tests.app.serving.model_folder import Models
@@ -72,4 +73,4 @@ def check_reach(seen: list[dict[str, str]]) -> None:
         assert answered["POST /predict", status] >= 5, (status, answered)
     predictions = [one for one in seen if one["operation"] == "POST /predict"]
     types = {one["type"] for one in predictions if one["status"] == 200}
-    assert types == set(MEDIA_TYPES.values())
+    assert types == set(media_types(INSTANCES).values())

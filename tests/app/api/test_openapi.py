@@ -17,8 +17,11 @@ from app.api.contract.refusals import REFUSALS, refusal
 from app.api.headers import PredictHeaders
 from app.api.parameters import PredictParameters, parse
 from app.api.problems import PROBLEMS, ProblemError
+from app.kinds.mask_rcnn.face import INSTANCES, InstanceParameters
 from tests.app.api.contract import contract, faults
 
+#: What models that find instances take.
+PARAMETERS = InstanceParameters
 PREDICT = contract()["paths"]["/predict"]["post"]
 SCHEMAS = contract()["components"]["schemas"]
 
@@ -136,21 +139,21 @@ def values_of(schema: dict[str, Any]) -> tuple[list[object], list[object]]:
     return good, bad + ([low + 0.5] if schema["type"] == "integer" else [])
 
 
-@pytest.mark.parametrize("name", list(PredictParameters.model_fields))
+@pytest.mark.parametrize("name", list(PARAMETERS.model_fields))
 def test_the_limits_that_the_contract_tells_are_those_that_hold(name: str):
     schema = parameters("query")[name]["schema"]
     good, bad = values_of(schema)
     for value in good:
-        assert getattr(parse([(name, value)]), name) is not None
+        assert getattr(parse(PARAMETERS, [(name, value)]), name) is not None
     for value in bad:
         with pytest.raises(ProblemError, match=name):
-            parse([(name, value)])
+            parse(PARAMETERS, [(name, value)])
 
 
-@pytest.mark.parametrize("name", list(PredictParameters.model_fields))
+@pytest.mark.parametrize("name", list(PARAMETERS.model_fields))
 def test_the_defaults_that_the_contract_tells_are_those_that_hold(name: str):
     schema = parameters("query")[name]["schema"]
-    assert getattr(parse([]), name) == schema.get("default")
+    assert getattr(parse(PARAMETERS, []), name) == schema.get("default")
 
 
 def described_examples() -> Iterator[Any]:
@@ -171,7 +174,9 @@ def test_examples_fit_their_schemas(example: object, schema: dict[str, Any]):
     assert faults(example, schema) == []
 
 
-@pytest.mark.parametrize("body", [examples.one_picture(), examples.several_pictures()])
+@pytest.mark.parametrize(
+    "body", [examples.one_input(INSTANCES), examples.several_inputs(INSTANCES)]
+)
 def test_example_bodies_are_answered(client: FlaskClient, body: dict[str, object]):
     answer = client.post("/predict", json=body).get_json()
     for one in answer.get("predictions", [answer]):
@@ -190,12 +195,12 @@ ANSWER = {"$ref": "#/components/schemas/PredictAnswer"}
     ],
 )
 def test_what_the_contract_does_not_say_is_noticed(change: dict[str, object], fault: str):
-    assert faults(examples.predict_answer(), ANSWER) == []
-    (found, *_) = faults(examples.predict_answer() | change, ANSWER)
+    assert faults(examples.predict_answer(INSTANCES), ANSWER) == []
+    (found, *_) = faults(examples.predict_answer(INSTANCES) | change, ANSWER)
     assert fault in found
 
 
 def test_a_mask_of_one_format_is_not_taken_for_another():
-    answer: Any = examples.predict_answer()
+    answer: Any = examples.predict_answer(INSTANCES)
     answer["instances"][0]["mask"]["format"] = "polygon"
     assert faults(answer, ANSWER)

@@ -279,7 +279,7 @@ class _BrokenClient:
     def enter(self, *_: object, **__: object) -> None:
         raise self._error
 
-    models = enter
+    models = target = enter
 
 
 @pytest.mark.parametrize(

@@ -240,7 +240,7 @@ sys.exit(main(sys.argv[2:]))
         pytest.param("models", "app.kinds.registry", id="models"),
         pytest.param("check", "app.cli.check", id="check"),
         pytest.param("predict", "PIL.Image", id="predict"),
-        pytest.param("inspect", "h5py", id="inspect"),
+        pytest.param("inspect", "app.cli.inspection", id="inspect"),
         pytest.param("serve", "app.cli.serve", id="serve"),
     ],
 )

@@ -9,9 +9,11 @@ import h5py
 import numpy as np
 import pytest
 
-from app.kinds.coco import COCO_LABELS
-from app.kinds.kind import ModelError, ModelSource, Parameters
-from app.kinds.mask_rcnn import MaskRcnn, labels_for
+from app.kinds.kind import ModelError, ModelSource
+from app.kinds.mask_rcnn import MaskRcnn
+from app.kinds.mask_rcnn.coco import COCO_LABELS
+from app.kinds.mask_rcnn.model import labels_for
+from app.kinds.mask_rcnn.tensors import PICTURE
 from app.kinds.registry import KINDS
 
 SMALL = {"IMAGE_MIN_DIM": 64, "IMAGE_MAX_DIM": 128, "RPN_ANCHOR_SCALES": [8, 16, 32, 64, 128]}
@@ -104,7 +106,7 @@ def test_other_files_are_refused_in_one_line(weights: Path, tmp_path: Path):
 
 def test_a_loaded_model_says_what_the_file_holds(weights: Path):
     model = MaskRcnn().load(source(weights, ("BG", "a", "b", "c"), min_score=0.25))
-    assert (model.kind, model.labels) == ("mask_rcnn", ("a", "b", "c"))
+    assert model.facts == {"labels": ["a", "b", "c"]}
     description = model.describe()
     assert (description["backbone"], description["num_classes"]) == ("resnet26_narrow", 4)
     assert description["min_score"] == 0.25
@@ -117,12 +119,13 @@ def test_each_image_of_a_batch_is_asked_by_its_own_parameters(weights: Path):
     model = MaskRcnn().load(source(weights, min_score=1.0))
     model.warm_up()
     image = np.random.default_rng(1).integers(0, 256, (90, 120, 3), np.uint8)
-    wanted = [Parameters(), Parameters(min_score=0.0), Parameters(min_score=0.0, max_instances=2)]
-    none, all_found, two = model.predict([image] * 3, wanted)
+    wanted = [{}, {"min_score": 0.0}, {"min_score": 0.0, "max_instances": 2}]
+    none, all_found, two = (
+        result["boxes_yxyx"] for result in model.predict([{PICTURE: image}] * 3, wanted)
+    )
     assert len(none) == 0
     assert len(all_found) > 2
-    assert len(two) == 2
-    np.testing.assert_array_equal(two.boxes_yxyx, all_found.boxes_yxyx[:2])
+    np.testing.assert_array_equal(two, all_found[:2])
     assert model.predict([], []) == []
 
 

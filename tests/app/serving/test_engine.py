@@ -5,13 +5,15 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
 
 import numpy as np
 import pytest
 
-from app.kinds.kind import Parameters
+from app.kinds.kind import Signature
+from app.kinds.tensors import Tensors
 from app.serving.client import IsGone
 from app.serving.engine import Engine, Outcome
 from app.serving.errors import (
@@ -21,21 +23,20 @@ from app.serving.errors import (
     InferenceTimeout,
     InferenceUnavailable,
 )
-from mrcnn.instances import Instances
 from tests.app.serving.inference_process import wait_for
 
-IMAGE = np.zeros((4, 5, 3), np.uint8)
+INPUTS = {"x": np.zeros(4, np.float32)}
 
 
 class Gate:
     """A model that answers when its gate is open, and remembers what it was asked."""
 
-    kind = "gate"
-    labels = ("a",)
+    signature = Signature((), ())
+    facts: dict[str, object] = {}  # noqa: RUF012 - read alone
 
     def __init__(self) -> None:
         self.is_open = threading.Event()
-        self.asked: list[float | None] = []
+        self.asked: list[float] = []
         self.error: BaseException | None = None
         self.delay_s = 0.0
 
@@ -45,15 +46,21 @@ class Gate:
     def warm_up(self) -> None:
         pass
 
+    def check(self, inputs: Tensors) -> None:
+        pass
+
+    def together(self, inputs: Tensors, asked: Mapping[str, Any]) -> None:
+        pass
+
     def predict(
-        self, images: Sequence[np.ndarray], parameters: Sequence[Parameters]
-    ) -> list[Instances]:
-        self.asked += [one.min_score for one in parameters]
+        self, inputs: Sequence[Tensors], asked: Sequence[Mapping[str, Any]]
+    ) -> list[Tensors]:
+        self.asked += [one["number"] for one in asked]
         assert self.is_open.wait(10)
         time.sleep(self.delay_s)
         if self.error:
             raise self.error
-        return [Instances.empty(image.shape[:2]) for image in images]
+        return [{"y": one["x"] + 1} for one in inputs]
 
 
 @pytest.fixture
@@ -76,7 +83,7 @@ def predict(engine: Engine, gate: Gate) -> Callable[..., Outcome]:
     def predict(number: float = 0, *, timeout_s: float = 10, is_gone: IsGone | None = None):
         place = engine.enter("gate version 1", gate, timeout_s=timeout_s, is_gone=is_gone)
         with contextlib.closing(place):
-            return place.run(IMAGE, Parameters(min_score=number))
+            return place.run(INPUTS, {"number": number})
 
     return predict
 
@@ -91,7 +98,7 @@ def background() -> Iterator[Callable]:
 def test_a_prediction_tells_what_it_took(predict, gate: Gate):
     gate.is_open.set()
     outcome = predict(timeout_s=5)
-    assert outcome.instances.image_size == (4, 5)
+    assert outcome.result["y"].tolist() == [1, 1, 1, 1]
     assert outcome.queue_ms >= 0
     assert outcome.inference_ms >= 0
 
@@ -216,7 +223,7 @@ def test_a_model_that_raises_fails_one_prediction(gate: Gate, predict, error):
     with pytest.raises(InferenceFailed, match=f"gate version 1: {type(error).__name__}"):
         predict()
     gate.error = None
-    assert len(predict().instances) == 0
+    assert predict().result["y"][0] == 1
 
 
 def test_a_closed_engine_refuses(gate: Gate):

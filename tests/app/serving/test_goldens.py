@@ -11,15 +11,16 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from app.serving.client import ModelStatus, Prediction
+from app.serving.client import ModelStatus
 from app.serving.local_client import LocalClient
+from mrcnn.instances import Instances
 from mrcnn.masks import encode_rle
 from tests.app.serving.model_folder import Models
+from tests.app.serving.pictures import find
 
 
-def as_answer(prediction: Prediction) -> dict[str, Any]:
+def as_answer(found: Instances) -> dict[str, Any]:
     """Return the JSON of `POST /predict` with masks=rle, as far as a golden reads it."""
-    found = prediction.instances
     return {
         "instances": [
             {
@@ -39,7 +40,7 @@ def answer(
 ) -> dict[str, Any]:
     """Put a model with one golden there, and return the golden answer, still to be written."""
     models.add("colours/1/colours.h5")
-    answer = as_answer(local_client().predict(photo))
+    answer = as_answer(find(local_client(), photo))
     Image.fromarray(photo).save(models.write("colours/1/samples/a.png", b""))
     models.write("colours/1/model.yaml", "golden: [{input: samples/a.png, output: golden/a.json}]")
     return answer
@@ -69,7 +70,7 @@ def test_a_golden_of_four_channels_is_read_with_its_fourth(
 ):
     models.add("colours/1/colours.h5", first_channel=1)
     behind = np.dstack([photo[..., [1, 1, 2]], photo[..., 0]])
-    golden = as_answer(local_client().predict(behind))
+    golden = as_answer(find(local_client(), behind))
     assert [instance["class_id"] for instance in golden["instances"]] == [3, 2]
     Image.fromarray(behind).save(models.write("colours/1/samples/a.png", b""))
     models.write("colours/1/model.yaml", "golden: [{input: samples/a.png, output: golden/a.json}]")

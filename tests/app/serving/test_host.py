@@ -17,8 +17,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from app.kinds.kind import Parameters
+from app.kinds.mask_rcnn.tensors import PICTURE
 from app.serving import wire
+from app.serving.buffers import Buffers
+from app.serving.client import Ask
 from app.serving.connect import connect
 from app.serving.errors import (
     InferenceFailed,
@@ -29,11 +31,12 @@ from app.serving.errors import (
 )
 from app.serving.local_client import LocalClient
 from app.serving.messages import EnterRequest
-from app.serving.pixels import PixelBuffers
+from app.serving.packing import pack
 from app.serving.socket_client import SocketClient
 from app.settings import Settings
 from tests.app.serving.inference_process import wait_for
 from tests.app.serving.model_folder import Models
+from tests.app.serving.pictures import ask, find, find_in_turn
 from tests.app.serving.thresholding import Thresholding
 
 
@@ -55,7 +58,7 @@ def client(models: Models, host):
 def test_a_fourth_channel_comes_to_the_process(client: SocketClient, photo: np.ndarray):
     with_fourth = np.dstack([photo, photo[..., 0]])
     with_fourth[..., 0] = 0
-    found = client.predict(with_fourth, model="last").instances
+    found = find(client, with_fourth, model="last")
     assert found.class_ids.tolist() == [3, 2]
     np.testing.assert_array_equal(found.boxes_yxyx, [[10, 20, 38, 48], [40, 50, 55, 70]])
 
@@ -63,48 +66,50 @@ def test_a_fourth_channel_comes_to_the_process(client: SocketClient, photo: np.n
 def test_a_prediction_is_the_same_from_the_process_as_from_inside(
     client: SocketClient, local_client, photo: np.ndarray
 ):
-    here, there = local_client(DEFAULT_MODEL="colours").predict(photo), client.predict(photo)
-    assert (there.model, there.version, there.labels) == ("colours", 1, ("red", "green", "blue"))
-    assert there.instances.image_size == (60, 80)
-    np.testing.assert_array_equal(there.instances.boxes_yxyx, [[10, 20, 38, 48], [40, 50, 55, 70]])
-    for name in ("boxes_yxyx", "class_ids", "scores", "masks"):
-        np.testing.assert_array_equal(
-            getattr(there.instances, name), getattr(here.instances, name), strict=True
-        )
+    inside = local_client(DEFAULT_MODEL="colours")
+    here, there = ask(inside, photo), ask(client, photo)
+    assert (there.model, there.version) == ("colours", 1)
+    assert there.result["image_size"].tolist() == [60, 80]
+    boxes = there.result["boxes_yxyx"]
+    np.testing.assert_array_equal(boxes, [[10, 20, 38, 48], [40, 50, 55, 70]])
+    assert there.result.keys() == here.result.keys()
+    for name, array in here.result.items():
+        np.testing.assert_array_equal(there.result[name], array, strict=True)
+    target = client.target()
+    assert target == inside.target()
+    assert (target.model, target.facts) == ("colours", {"labels": ["red", "green", "blue"]})
 
 
 def test_a_request_chooses_model_and_parameters(client: SocketClient, photo: np.ndarray):
-    prediction = client.predict(
-        photo, model="slow", version=1, parameters=Parameters(min_score=0.9, max_instances=5)
-    )
-    assert (prediction.model, prediction.instances.class_ids.tolist()) == ("slow", [1])
+    prediction = ask(client, photo, "slow", 1, min_score=0.9, max_instances=5)
+    assert (prediction.model, prediction.result["class_ids"].tolist()) == ("slow", [1])
     assert prediction.inference_ms >= 800
 
 
 def test_a_photo_without_anything_gives_no_instances(client: SocketClient):
-    prediction = client.predict(np.zeros((1, 1, 3), np.uint8))
-    assert prediction.instances.masks.shape == (0, 28, 28)
+    prediction = ask(client, np.zeros((1, 1, 3), np.uint8))
+    assert prediction.result["masks"].shape == (0, 28, 28)
 
 
 def test_a_photo_of_12_megapixels_passes(client: SocketClient):
     image = np.zeros((3000, 4000, 3), np.uint8)
     image[2000:2900, 3000:3900, 1] = 200
-    assert client.predict(image).instances.boxes_yxyx.tolist() == [[2000, 3000, 2900, 3900]]
+    assert find(client, image).boxes_yxyx.tolist() == [[2000, 3000, 2900, 3900]]
 
 
 def test_errors_come_back_as_they_were_raised(client: SocketClient, photo: np.ndarray):
     with pytest.raises(ModelNotFound, match="there is broken, colours, last, slow"):
-        client.predict(photo, model="nobody")
+        ask(client, photo, model="nobody")
     with pytest.raises(InferenceFailed, match="broken version 1: RuntimeError"):
-        client.predict(photo, model="broken")
-    assert len(client.predict(photo).instances) == 2
+        ask(client, photo, model="broken")
+    assert len(find(client, photo)) == 2
 
 
 def test_the_state_of_the_models_does_not_wait_behind_a_prediction(
     client: SocketClient, photo: np.ndarray
 ):
     with ThreadPoolExecutor(1) as pool:
-        running = pool.submit(client.predict, photo, model="slow")
+        running = pool.submit(ask, client, photo, model="slow")
         time.sleep(0.1)
         assert [model.name for model in client.models()] == ["broken", "colours", "last", "slow"]
         assert client.is_ready()
@@ -116,7 +121,7 @@ def test_threads_share_a_client(client: SocketClient):
     def predict(number: int) -> int:
         image = np.zeros((20, 300, 3), np.uint8)
         image[5:10, number : number + 5, 0] = 255
-        return int(client.predict(image).instances.boxes_yxyx[0, 1])
+        return int(find(client, image).boxes_yxyx[0, 1])
 
     with ThreadPoolExecutor(8) as pool:
         assert list(pool.map(predict, range(200))) == list(range(200))
@@ -124,14 +129,14 @@ def test_threads_share_a_client(client: SocketClient):
 
 def test_requests_leave_no_descriptor_and_no_memory_behind(client: SocketClient, photo: np.ndarray):
     host = client_process(client)
-    client.predict(photo)
+    ask(client, photo)
     before = descriptors("self"), descriptors(host)
     for _ in range(50):
-        client.predict(photo)
+        ask(client, photo)
         with pytest.raises(ModelNotFound):
-            client.predict(photo, model="nobody")
+            ask(client, photo, model="nobody")
         with pytest.raises(InferenceFailed):
-            client.predict(photo, model="broken")
+            ask(client, photo, model="broken")
     assert descriptors("self") <= before[0]
     # The process lets go right after it has answered.
     wait_for(lambda: descriptors(host) <= before[1], "the process holds no more than before", 2)
@@ -169,7 +174,12 @@ def test_a_bad_message_ends_its_connection_alone(
         connection.settimeout(5)
         with contextlib.suppress(ConnectionResetError):
             assert connection.recv(1) == b""
-    assert len(client.predict(photo).instances) == 2
+    assert len(find(client, photo)) == 2
+
+
+def layout(height: int, width: int) -> list[object]:
+    """Return how a picture of a size is announced."""
+    return [[PICTURE, "uint8", [height, width, 3], 3 * height * width]]
 
 
 @pytest.mark.parametrize(
@@ -178,9 +188,9 @@ def test_a_bad_message_ends_its_connection_alone(
         pytest.param({"op": "dance"}, False, False, id="unknown operation"),
         pytest.param({"op": "enter"}, False, False, id="no model"),
         pytest.param({"op": "predict"}, True, True, id="no fields"),
-        pytest.param({"height": 60, "width": 80}, True, False, id="no place"),
-        pytest.param({"height": 60, "width": 80}, False, True, id="no pixels"),
-        pytest.param({"height": 6100, "width": 8000}, True, True, id="another size"),
+        pytest.param({"layout": layout(60, 80)}, True, False, id="no place"),
+        pytest.param({"layout": layout(60, 80)}, False, True, id="no pixels"),
+        pytest.param({"layout": layout(6100, 8000)}, True, True, id="another size"),
     ],
 )
 def test_a_bad_request_ends_its_connection_alone(
@@ -190,10 +200,10 @@ def test_a_bad_request_ends_its_connection_alone(
     has_pixels: bool,
     enters: bool,
 ):
-    if "height" in header:
-        parameters = {"min_score": None, "max_instances": None}
-        header |= {"op": "predict", "parameters": parameters, "entry": None}
-    message = wire.Message(header, descriptor=PixelBuffers().fill(photo) if has_pixels else None)
+    if "layout" in header:
+        header = {"op": "predict", "asked": {}, "entry": None, **header}
+    memory = Buffers().fill(*pack({PICTURE: photo})) if has_pixels else None
+    message = wire.Message(header, descriptor=memory)
     with socket.socket(socket.AF_UNIX) as connection:
         connection.connect(str(client.path))
         if enters:
@@ -202,19 +212,19 @@ def test_a_bad_request_ends_its_connection_alone(
         wire.send(connection, message)
         message.close()
         assert wire.receive(connection, time.monotonic() + 5) is None
-    assert len(client.predict(photo).instances) == 2
+    assert len(find(client, photo)) == 2
 
 
 def test_a_photo_may_ask_for_its_place_itself(client: SocketClient, photo: np.ndarray):
-    with contextlib.closing(client.enter(ahead=False)) as turn:
-        assert len(turn.predict(photo).instances) == 2
+    with contextlib.closing(client.enter(Ask(), ahead=False)) as turn:
+        assert len(find_in_turn(turn, photo)) == 2
     with (
-        contextlib.closing(client.enter(model="nobody", ahead=False)) as turn,
+        contextlib.closing(client.enter(Ask("nobody"), ahead=False)) as turn,
         pytest.raises(ModelNotFound),
     ):
-        turn.predict(photo)
-    client.enter(ahead=False).close()
-    assert len(client.predict(photo).instances) == 2
+        find_in_turn(turn, photo)
+    client.enter(Ask(), ahead=False).close()
+    assert len(find(client, photo)) == 2
 
 
 def test_the_socket_is_for_its_user_alone(client: SocketClient):
@@ -230,9 +240,9 @@ def test_after_a_timeout_the_next_request_gets_its_own_answer(
     process = host(INFERENCE_TIMEOUT_S="0.5")
     process.wait_until_ready()
     with pytest.raises(InferenceTimeout, match=r"within 0.5 s"):
-        process.client.predict(photo, model="slow")
+        ask(process.client, photo, model="slow")
     time.sleep(1)
-    assert process.client.predict(photo, model="colours").model == "colours"
+    assert ask(process.client, photo, model="colours").model == "colours"
 
 
 def test_models_that_load_are_seen_loading_and_asked_for_are_not_ready(
@@ -244,7 +254,7 @@ def test_models_that_load_are_seen_loading_and_asked_for_are_not_ready(
     assert status.state == "loading"
     assert process.client.readiness() == (False, "large version 1 is loading")
     with pytest.raises(ModelNotReady, match="large version 1 is loading"):
-        process.client.predict(photo)
+        ask(process.client, photo)
     process.wait_until_ready()
 
 
@@ -258,7 +268,7 @@ def _models(client: SocketClient):
 def test_without_a_process_inference_is_unavailable(settings: Settings, photo: np.ndarray):
     client = connect(settings)
     with pytest.raises(InferenceUnavailable, match="No such file") as refusal:
-        client.predict(photo)
+        ask(client, photo)
     assert refusal.value.retry_after_s > 0
     with pytest.raises(InferenceUnavailable):
         client.models()
@@ -273,10 +283,10 @@ def test_a_process_that_is_told_to_end_answers_first(models: Models, host, photo
     process = host()
     process.wait_until_ready()
     with ThreadPoolExecutor(2) as pool:
-        answers = [pool.submit(process.client.predict, photo) for _ in range(2)]
+        answers = [pool.submit(ask, process.client, photo) for _ in range(2)]
         time.sleep(0.2)
         process.process.send_signal(signal.SIGTERM)
-        assert [len(answer.result(10).instances) for answer in answers] == [2, 2]
+        assert [len(answer.result(10).result["scores"]) for answer in answers] == [2, 2]
     assert process.process.wait(5) == 0
     assert process.events("inference_stopped")[0]["is_drained"]
     assert not process.client.path.exists()
@@ -346,13 +356,13 @@ def test_an_orphan_ends(models: Models, environment, root: Path):
 
 @pytest.mark.filterwarnings("ignore:This process.*multi-threaded:DeprecationWarning")
 def test_a_fork_does_not_share_its_parents_connection(client: SocketClient, photo: np.ndarray):
-    client.predict(photo)
+    ask(client, photo)
     child = os.fork()
     if not child:
-        found = len(client.predict(photo).instances) if client.is_ready() else 0
+        found = len(find(client, photo)) if client.is_ready() else 0
         os._exit(found)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 2
-    assert len(client.predict(photo).instances) == 2
+    assert len(find(client, photo)) == 2
 
 
 def test_settings_choose_where_models_run(environment, models: Models, photo: np.ndarray):
@@ -362,7 +372,7 @@ def test_settings_choose_where_models_run(environment, models: Models, photo: np
     assert isinstance(client, LocalClient)
     assert client.wait_until_loaded(10)
     assert client.is_ready()
-    assert len(client.predict(photo).instances) == 2
+    assert len(find(client, photo)) == 2
     client.close()
 
 

@@ -22,7 +22,7 @@ FRAMEWORKS = ("tensorflow", "keras", "h5py", "flask")
             id="connect",
         ),
         pytest.param("import app.serving.host", ("tensorflow", "keras", "flask"), id="host"),
-        pytest.param("import app.kinds.registry", ("tensorflow", "keras"), id="kinds"),
+        pytest.param("import app.kinds.registry", FRAMEWORKS, id="kinds"),
         pytest.param("import app.serving.supervisor", (*FRAMEWORKS, "numpy"), id="supervisor"),
     ],
 )

@@ -7,12 +7,10 @@ import json
 import numpy as np
 import pytest
 
-from app.kinds.kind import Parameters
 from app.serving import errors, messages
-from app.serving.client import ModelStatus, Prediction
-from app.serving.messages import EnterRequest, PredictRequest
+from app.serving.client import ModelStatus, Prediction, Target
+from app.serving.messages import EnterRequest, PredictRequest, TargetRequest
 from app.serving.wire import Message, WireError
-from mrcnn.instances import Instances
 
 
 def crossed(message: Message) -> Message:
@@ -21,19 +19,17 @@ def crossed(message: Message) -> Message:
 
 
 def test_a_prediction_comes_out_equal():
-    instances = Instances(
-        (60, 80),
-        np.array([[1, 2, 3, 4]], np.int32),
-        np.array([7], np.int32),
-        np.array([0.9], np.float32),
-        np.ones((1, 28, 28), np.float32),
-    )
-    sent = Prediction("street", 3, ("a", "b"), instances, queue_ms=0.5, inference_ms=12.0)
+    scores = np.array([0.9, 0.1], np.float32)
+    sent = Prediction("street", 3, {"scores": scores}, queue_ms=0.5, inference_ms=12.0)
     came = messages.to_prediction(crossed(messages.of_prediction(sent)))
-    assert (came.model, came.version, came.labels) == ("street", 3, ("a", "b"))
+    assert (came.model, came.version) == ("street", 3)
     assert (came.queue_ms, came.inference_ms) == (0.5, 12.0)
-    assert came.instances.image_size == (60, 80)
-    np.testing.assert_array_equal(came.instances.masks, instances.masks)
+    assert came.result["scores"] is scores
+
+
+def test_a_target_comes_out_equal():
+    sent = Target("street", 3, "instances", {"labels": ["a", "b"]})
+    assert messages.to_target(crossed(messages.of_target(sent))) == sent
 
 
 def test_the_models_states_come_out_equal():
@@ -75,14 +71,15 @@ def test_every_error_of_serving_is_known_to_the_messages():
     "request_",
     [
         pytest.param(EnterRequest("street", None, 2.5), id="enter"),
-        pytest.param(PredictRequest(60, 80, Parameters(0.5, 3)), id="predict"),
+        pytest.param(TargetRequest("street", 3), id="target"),
+        pytest.param(PredictRequest({"min_score": 0.5}), id="predict"),
         pytest.param(
-            PredictRequest(60, 80, Parameters(), EnterRequest("street", 2, 1.5), 4),
+            PredictRequest({}, EnterRequest("street", 2, 1.5), [("image", "uint8", [2, 3, 3], 18)]),
             id="predict with its entry",
         ),
     ],
 )
-def test_a_request_comes_out_equal(request_: EnterRequest | PredictRequest):
+def test_a_request_comes_out_equal(request_: EnterRequest | PredictRequest | TargetRequest):
     assert type(request_).parse(json.loads(json.dumps(request_.header()))) == request_
 
 
@@ -90,8 +87,8 @@ def test_a_request_comes_out_equal(request_: EnterRequest | PredictRequest):
     "header",
     [
         pytest.param({}, id="empty"),
-        pytest.param({"height": "x", "width": 1, "parameters": {}}, id="height"),
-        pytest.param({"height": 1, "width": 1, "parameters": None}, id="none"),
+        pytest.param({"asked": 1, "entry": None, "layout": None}, id="asked"),
+        pytest.param({"asked": {}, "entry": None, "layout": [["image"]]}, id="layout"),
     ],
 )
 def test_what_is_no_request_to_predict_is_refused(header: dict[str, object]):
@@ -118,7 +115,7 @@ def test_what_is_no_request_to_enter_is_refused(header: dict[str, object]):
         pytest.param({}, id="empty"),
         pytest.param({"error": {"type": "SystemExit", "args": [1]}}, id="unknown error"),
         pytest.param({"error": "x"}, id="error of no shape"),
-        pytest.param({"model": "a", "version": 1, "image_size": [1]}, id="size"),
+        pytest.param({"model": "a", "version": 1, "queue_ms": 1}, id="no time"),
     ],
 )
 def test_what_is_no_answer_is_refused(header: dict[str, object]):

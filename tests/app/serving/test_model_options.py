@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from app.kinds.kind import ModelError
-from app.serving.model_options import read_labels, read_options
+from app.kinds.mask_rcnn import MaskRcnnOptions
+from app.serving.model_options import check_options, read_labels, read_options
 from tests.app.serving.model_folder import POINTER
 
 
@@ -32,7 +33,9 @@ def test_every_option_is_read(written):
     config: {IMAGE_MIN_DIM: 256, RPN_ANCHOR_SCALES: [16, 32]}
     golden: [{input: samples/a.png, output: golden/a.json}]
     """
-    options = read_options(written("model.yaml", text))
+    path = written("model.yaml", text)
+    options = read_options(path)
+    check_options(path, options, MaskRcnnOptions)
     assert options["config"] == {"IMAGE_MIN_DIM": 256, "RPN_ANCHOR_SCALES": [16, 32]}
     assert options["golden"] == [{"input": "samples/a.png", "output": "golden/a.json"}]
 
@@ -47,8 +50,8 @@ def test_no_file_and_an_empty_file_say_nothing(written):
     [
         pytest.param(
             "min_scor: 0.5",
-            "there is no key 'min_scor'; allowed are kind, labels, about, min_score, "
-            "allow_partial, fallback, config, source, golden",
+            "there is no key 'min_scor'; allowed are kind, labels, about, fallback, source, "
+            "golden, min_score, allow_partial, config",
             id="unknown key",
         ),
         pytest.param(
@@ -76,8 +79,9 @@ def test_no_file_and_an_empty_file_say_nothing(written):
     ],
 )
 def test_what_is_not_allowed_is_named(written, text: str | bytes, error: str):
+    path = written("model.yaml", text)
     with pytest.raises(ModelError) as refusal:
-        read_options(written("model.yaml", text))
+        check_options(path, read_options(path), MaskRcnnOptions)
     assert str(refusal.value).startswith("model.yaml: ")
     assert error in str(refusal.value)
     assert "\n" not in str(refusal.value)

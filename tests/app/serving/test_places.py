@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from app.serving import wire
+from app.serving.client import Ask
 from app.serving.errors import (
     CallerGone,
     InferenceOverloaded,
@@ -23,6 +24,7 @@ from app.serving.messages import EnterRequest
 from app.serving.socket_client import SocketClient
 from tests.app.serving.inference_process import wait_for
 from tests.app.serving.model_folder import Models
+from tests.app.serving.pictures import find, find_in_turn
 
 
 @pytest.fixture
@@ -51,7 +53,7 @@ def test_a_place_that_is_given_away_is_free_again(narrow: SocketClient, photo: n
         turn.close()
         turn.close()
     for _ in range(2):
-        assert len(narrow.predict(photo).instances) == 2
+        assert len(find(narrow, photo)) == 2
 
 
 def test_places_of_an_http_worker_that_dies_are_free_again(narrow: SocketClient):
@@ -69,11 +71,11 @@ def test_a_photo_that_asks_for_its_place_itself_is_refused_where_there_is_none(
     late = narrow.enter(ahead=False)
     turns = [SocketClient(narrow.path).enter() for _ in range(2)]
     with contextlib.closing(late), pytest.raises(InferenceOverloaded, match="2 requests"):
-        late.predict(photo)
+        find_in_turn(late, photo)
     for turn in turns:
         turn.close()
     wait_for(lambda: _entered(narrow), "a place is free")
-    assert len(narrow.predict(photo).instances) == 2
+    assert len(find(narrow, photo)) == 2
 
 
 def _entered(client: SocketClient) -> bool:
@@ -90,24 +92,24 @@ def test_what_a_caller_who_hung_up_asked_for_is_not_predicted(
     process.wait_until_ready()
     client = process.client
     with ThreadPoolExecutor(1) as pool:
-        running = pool.submit(client.predict, photo)
+        running = pool.submit(find, client, photo)
         time.sleep(0.2)
-        turn = client.enter(is_gone=lambda: True)
+        turn = client.enter(Ask(is_gone=lambda: True))
         started_at = time.monotonic()
         with pytest.raises(CallerGone):
-            turn.predict(photo)
+            find_in_turn(turn, photo)
         running.result(20)
-        assert len(client.predict(photo).instances) == 2
+        assert len(find(client, photo)) == 2
     # Three were asked for, and two took their second.
     assert time.monotonic() - started_at < 2.9
 
 
 def test_a_deadline_of_its_own_is_held(narrow: SocketClient, photo: np.ndarray):
     with (
-        contextlib.closing(narrow.enter(timeout_s=0.3)) as turn,
+        contextlib.closing(narrow.enter(Ask(timeout_s=0.3))) as turn,
         pytest.raises(InferenceTimeout, match=r"within 0.3 s"),
     ):
-        turn.predict(photo)
+        find_in_turn(turn, photo)
 
 
 def test_a_prediction_that_never_ends_ends_the_process(
@@ -124,7 +126,7 @@ def test_a_prediction_that_never_ends_ends_the_process(
     process = start_process(str(script), INFERENCE_TIMEOUT_S="0.5")
     process.wait_until_ready()
     with pytest.raises((InferenceTimeout, InferenceUnavailable)):
-        process.client.predict(photo)
+        find(process.client, photo)
     assert process.process.wait(20) == EXIT_HANGS
     (event,) = process.events("inference_hangs")
     assert event["running_s"] >= 1

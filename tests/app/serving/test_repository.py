@@ -18,6 +18,7 @@ from app import log
 from app.serving.client import ModelStatus
 from app.serving.local_client import LocalClient
 from tests.app.serving.model_folder import POINTER, Models
+from tests.app.serving.pictures import find
 
 
 @pytest.fixture
@@ -128,7 +129,7 @@ def test_one_that_fails_says_why_and_the_others_serve(
     assert (bad.name, bad.state, good.state) == ("bad", "failed", "ready")
     assert error in str(bad.error)
     assert client.readiness() == (True, "ready")
-    assert len(client.predict(photo).instances) == 2
+    assert len(find(client, photo)) == 2
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from app.serving.errors import InferenceUnavailable
 from app.serving.supervisor import BackOff
 from tests.app.serving.inference_process import InferenceProcess, wait_for
 from tests.app.serving.model_folder import Models
+from tests.app.serving.pictures import find
 
 
 @pytest.fixture
@@ -52,7 +53,7 @@ def test_a_process_killed_in_mid_request_answers_at_once_and_comes_back(
     process.wait_until_ready()
     victim = child(process)
     with ThreadPoolExecutor(2) as pool:
-        running = [pool.submit(process.client.predict, photo, model="slow") for _ in range(2)]
+        running = [pool.submit(find, process.client, photo, model="slow") for _ in range(2)]
         time.sleep(0.3)
         os.kill(victim, signal.SIGKILL)
         for request in running:
@@ -61,7 +62,7 @@ def test_a_process_killed_in_mid_request_answers_at_once_and_comes_back(
             assert refusal.value.retry_after_s > 0
     assert not process.client.is_ready()
     process.wait_until_ready()
-    assert len(process.client.predict(photo).instances) == 2
+    assert len(find(process.client, photo)) == 2
     assert child(process) != victim
     assert not Path(f"/proc/{victim}").exists(), "a zombie is left"
     (death,) = process.events("inference_died")
@@ -74,11 +75,11 @@ def test_a_connection_that_went_stale_between_requests_is_made_anew(
     models.add("colours.h5")
     process = supervisor()
     process.wait_until_ready()
-    process.client.predict(photo)
+    find(process.client, photo)
     os.kill(child(process), signal.SIGKILL)
     wait_for(lambda: len(process.events("inference_started")) == 2, "it is started again")
     process.wait_until_ready()
-    assert len(process.client.predict(photo).instances) == 2
+    assert len(find(process.client, photo)) == 2
 
 
 def test_a_process_whose_threads_all_hang_is_killed_and_started_again(
@@ -136,7 +137,7 @@ def test_a_supervisor_that_is_told_to_end_lets_the_process_answer_first(
     process = supervisor()
     process.wait_until_ready()
     with ThreadPoolExecutor(1) as pool:
-        running = pool.submit(process.client.predict, photo)
+        running = pool.submit(find, process.client, photo)
         time.sleep(0.2)
         process.process.terminate()
         assert len(running.result(5).instances) == 2

@@ -41,6 +41,10 @@ def test_a_header_arrays_and_a_descriptor_arrive(pair):
         "boxes": np.arange(8, dtype=np.int32).reshape(2, 4),
         "none": np.zeros((0, 28, 28), np.float32),
         "scores": np.array([0.5, 0.25], np.float32)[::-1],
+        "texts": np.array([[b"a\0", b""], [b"gr\xc3\xb6\xc3\x9fe", b"\0"]], object),
+        "one": np.array(7, np.int64),
+        "half": np.array([0.5], np.float16),
+        "facts": np.array([True, False]),
     }
     descriptor = os.memfd_create("test")
     os.write(descriptor, b"pixels")
@@ -91,19 +95,31 @@ def layout(*arrays: object) -> bytes:
         pytest.param(PREFIX.pack(b"SLW1", 2, 1 << 60), "more than allowed", id="absurd body"),
         pytest.param(b"SLW1\0", "in the middle", id="cut prefix"),
         pytest.param(frame(b'{"arrays": []}')[:-3], "in the middle", id="cut header"),
-        pytest.param(frame(layout(["a", "int32", [4]]), b"1234" * 4)[:-1], "middle", id="cut body"),
+        pytest.param(
+            frame(layout(["a", "int32", [4], 16]), b"1234" * 4)[:-1], "middle", id="cut body"
+        ),
         pytest.param(frame(b"\xff\xfe"), "not JSON", id="no text"),
         pytest.param(frame(b"{"), "not JSON", id="no json"),
         pytest.param(frame(b"[]"), "not a JSON object", id="no object"),
         pytest.param(frame(b"[" * 100_000), "not JSON", id="deep"),
         pytest.param(frame(b"{}"), "no list of arrays", id="no arrays"),
         pytest.param(frame(layout("a")), "is no array", id="no layout"),
-        pytest.param(frame(layout(["a", "object", [1]]), b"12345678"), "is no array", id="object"),
-        pytest.param(frame(layout(["a", "int32", [-1, -1]]), b"1234"), "is no array", id="minus"),
-        pytest.param(frame(layout(["a", "int32", [True]]), b"1234"), "is no array", id="true"),
-        pytest.param(frame(layout(["a", "int32", [2]]), b"1234"), "longer than the body", id="+"),
-        pytest.param(frame(layout(["a", "int32", [10**9] * 9])), "longer than the", id="++"),
-        pytest.param(frame(layout(), b"1234"), "4 bytes more than the arrays", id="rest"),
+        pytest.param(frame(layout(["a", "object", [1], 8]), bytes(8)), "is no array", id="object"),
+        pytest.param(frame(layout(["a", "int32", [-1, -1], 4]), b"1234"), "is no array", id="-1"),
+        pytest.param(frame(layout(["a", "int32", [True], 4]), b"1234"), "is no array", id="true"),
+        pytest.param(frame(layout(["a", "int32", [2], 4]), b"1234"), "is no array", id="count"),
+        pytest.param(frame(layout(["a", "int32", [2], 8]), b"1234"), "8 are announced", id="+"),
+        pytest.param(frame(layout(["a", "int32", [10**9] * 9, 4])), "is no array", id="++"),
+        pytest.param(frame(layout(), b"1234"), "4 bytes; 0 are announced", id="rest"),
+        pytest.param(frame(layout(["a", "bytes", [2], 4]), b"1234"), "is no array", id="text"),
+        pytest.param(
+            frame(layout(["a", "bytes", [1], 5]), b"\2\0\0\0x"), "other lengths", id="long text"
+        ),
+        pytest.param(
+            frame(layout(["a", "bytes", [2], 8]), b"\xff\xff\xff\xff\1\0\0\0"),
+            "other lengths",
+            id="text of a negative length",
+        ),
     ],
 )
 def test_what_is_no_message_is_refused_and_leaks_no_descriptor(pair, data: bytes, error: str):

@@ -10,13 +10,17 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from app.kinds.kind import ModelError, ModelSource, Parameters, PictureError
+from app.kinds.kind import InputError, Inspection, ModelError, ModelSource
+from app.kinds.mask_rcnn import MaskRcnnOptions
+from app.kinds.mask_rcnn.face import INSTANCES
+from app.kinds.mask_rcnn.tensors import PICTURE, SIGNATURE, tensors_of
+from app.kinds.tensors import Tensors
 from app.serving import host
 from mrcnn.instances import Instances
 
@@ -27,6 +31,8 @@ class Thresholding:
     """Loads `{"threshold": LEVEL}`, perhaps with `delay_s`, `load_s` and `bytes_per_pixel`."""
 
     name = "thresholding"
+    face = INSTANCES
+    options = MaskRcnnOptions
 
     def recognises(self, path: Path) -> bool:
         try:
@@ -36,6 +42,9 @@ class Thresholding:
 
     def refusal(self, path: Path) -> str:
         return f"{path.name} holds no threshold"
+
+    def inspect(self, path: Path) -> Inspection:
+        return Inspection("a threshold", [("threshold", str(json.loads(path.read_bytes())))])
 
     def examine(self, source: ModelSource) -> dict[str, Any]:
         values = json.loads(source.path.read_bytes())
@@ -55,12 +64,12 @@ class Thresholding:
 
 
 class LoadedThresholding:
-    kind = Thresholding.name
+    signature = SIGNATURE
 
     def __init__(
         self, level: int, labels: Sequence[str], values: dict[str, Any], min_score: float
     ) -> None:
-        self.labels = tuple(labels)
+        self.facts = {"labels": list(labels)}
         self._level = level
         self._values = values
         self._min_score = min_score
@@ -72,16 +81,21 @@ class LoadedThresholding:
     def warm_up(self) -> None:
         self._is_warm = True
 
-    def check(self, image: np.ndarray) -> None:
+    def check(self, inputs: Tensors) -> None:
+        image = inputs[PICTURE]
         largest = self._values.get("max_molded_pixels")
         pixels = image.shape[0] * image.shape[1]
         if largest is not None and pixels > largest:
             reason = f"{pixels} pixels are more than {largest}"
-            raise PictureError(reason, unit="molded pixels", value=pixels, limit=largest)
+            raise InputError(reason, unit="molded pixels", value=pixels, limit=largest)
+
+    def together(self, inputs: Tensors, asked: Mapping[str, Any]) -> tuple[int, ...]:
+        return inputs[PICTURE].shape
 
     def predict(
-        self, images: Sequence[np.ndarray], parameters: Sequence[Parameters]
-    ) -> list[Instances]:
+        self, inputs: Sequence[Tensors], asked: Sequence[Mapping[str, Any]]
+    ) -> list[Tensors]:
+        images = [one[PICTURE] for one in inputs]
         assert self._is_warm, "asked before it was warm"
         time.sleep(self._values.get("delay_s", 0))
         # Written to, so that it takes memory and not only addresses.
@@ -92,9 +106,9 @@ class LoadedThresholding:
         del work
         if self._values.get("fails"):
             raise RuntimeError("this model always fails")
-        return [self._find(*work) for work in zip(images, parameters, strict=True)]
+        return [tensors_of(self._find(*work)) for work in zip(images, asked, strict=True)]
 
-    def _find(self, image: np.ndarray, parameters: Parameters) -> Instances:
+    def _find(self, image: np.ndarray, asked: Mapping[str, Any]) -> Instances:
         found = []
         first = self._values.get("first_channel", 0)
         image = image[..., first : first + 3]
@@ -112,8 +126,9 @@ class LoadedThresholding:
             np.array(scores, np.float32),
             np.array(masks, np.float32).reshape(-1, 28, 28),
         )
-        least = self._min_score if parameters.min_score is None else parameters.min_score
-        return instances.above(least)[: parameters.max_instances]
+        asked_least = asked.get("min_score")
+        least = self._min_score if asked_least is None else asked_least
+        return instances.above(least)[: asked.get("max_instances")]
 
 
 def _outline(pixels: np.ndarray) -> tuple[list[int], np.ndarray]:

@@ -1,11 +1,8 @@
-"""The kind `mask_rcnn`: a Matterport Mask R-CNN `.h5`, recognised by its layer names.
-
-TensorFlow is imported by `load` alone, so that listing a repository costs nothing.
-"""
+"""A Matterport Mask R-CNN `.h5`: examined, and loaded. TensorFlow is imported by `load` alone."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,13 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from app.kinds.coco import COCO_LABELS
-from app.kinds.kind import LoadedModel, ModelError, ModelSource, Parameters, PictureError
+from app.kinds.kind import InputError, ModelError, ModelSource
+from app.kinds.mask_rcnn.coco import COCO_LABELS
+from app.kinds.mask_rcnn.tensors import PICTURE, SIGNATURE, tensors_of
+from app.kinds.tensors import Tensors
 from mrcnn.config import Config, ConfigError
 from mrcnn.instances import Instances
 from mrcnn.molding import PhotoError
 from mrcnn.settings import settings_for
-from mrcnn.weights import WeightFile, WeightFileError, looks_like_mask_rcnn
+from mrcnn.weights import WeightFile, WeightFileError
 
 if TYPE_CHECKING:
     from mrcnn.detector import Detector
@@ -50,62 +49,55 @@ _INFERENCE_SETTINGS = (
 )
 
 
-class MaskRcnn:
-    """Loads Matterport Mask R-CNN weight files."""
+def refusal(path: Path) -> str:
+    """Say in one line what the file lacks."""
+    try:
+        WeightFile.open(path)
+    except (WeightFileError, OSError) as error:
+        return str(error)
+    return f"{path.name}: its layer names are not a Mask R-CNN's"
 
-    name = "mask_rcnn"
 
-    def recognises(self, path: Path) -> bool:
-        """Say whether the file has a Mask R-CNN's layer names."""
-        return looks_like_mask_rcnn(path)
+def examine(source: ModelSource) -> dict[str, Any]:
+    """Return backbone and class count with background; raises ModelError.
 
-    def refusal(self, path: Path) -> str:
-        """Say in one line what the file lacks."""
-        try:
-            WeightFile.open(path)
-        except (WeightFileError, OSError) as error:
-            return str(error)
-        return f"{path.name}: its layer names are not a Mask R-CNN's"
+    Every number is read, since a training that had diverged leaves NaN. With `allow_partial`
+    which layers count is known only when the network is there.
+    """
+    file = _examined(source)
+    try:
+        with file.reading() as read:
+            for layer in () if source.options.get("allow_partial") else file.layers:
+                read(layer)
+    except (WeightFileError, OSError) as error:
+        raise ModelError(str(error)) from error
+    network = file.architecture
+    return {"backbone": network.backbone, "num_classes": network.num_classes}
 
-    def examine(self, source: ModelSource) -> dict[str, Any]:
-        """Return backbone and class count with background; raises ModelError.
 
-        Every number is read, since a training that had diverged leaves NaN. With `allow_partial`
-        which layers count is known only when the network is there.
-        """
-        file = _examined(source)
-        try:
-            with file.reading() as read:
-                for layer in () if source.options.get("allow_partial") else file.layers:
-                    read(layer)
-        except (WeightFileError, OSError) as error:
-            raise ModelError(str(error)) from error
-        network = file.architecture
-        return {"backbone": network.backbone, "num_classes": network.num_classes}
+def load(source: ModelSource) -> LoadedMaskRcnn:
+    """Build the network that the file asks for; raises ModelError."""
+    file = _examined(source)
+    # The first import of TensorFlow.
+    from mrcnn.detector import Detector
 
-    def load(self, source: ModelSource) -> LoadedModel:
-        """Build the network that the file asks for; raises ModelError."""
-        file = _examined(source)
-        # The first import of TensorFlow.
-        from mrcnn.detector import Detector
-
-        try:
-            detector = Detector.load(
-                source.path,
-                source.options.get("config", {}),
-                allow_partial=source.options.get("allow_partial", False),
-                threads=source.threads or None,
-            )
-        except (WeightFileError, ConfigError, OSError) as error:
-            raise ModelError(str(error)) from error
-        labels = labels_for(file.architecture.num_classes, source.labels)
-        return LoadedMaskRcnn(detector, labels, source, nested_in=file.nested_in)
+    try:
+        detector = Detector.load(
+            source.path,
+            source.options.get("config", {}),
+            allow_partial=source.options.get("allow_partial", False),
+            threads=source.threads or None,
+        )
+    except (WeightFileError, ConfigError, OSError) as error:
+        raise ModelError(str(error)) from error
+    labels = labels_for(file.architecture.num_classes, source.labels)
+    return LoadedMaskRcnn(detector, labels, source, nested_in=file.nested_in)
 
 
 class LoadedMaskRcnn:
     """A Mask R-CNN in memory."""
 
-    kind = MaskRcnn.name
+    signature = SIGNATURE
 
     def __init__(
         self,
@@ -115,7 +107,7 @@ class LoadedMaskRcnn:
         *,
         nested_in: tuple[str, ...] = (),
     ) -> None:
-        self.labels = labels
+        self.facts = {"labels": list(labels)}
         self._detector = detector
         self._channels = detector.architecture.input_channels
         self._nested_in = nested_in
@@ -143,21 +135,21 @@ class LoadedMaskRcnn:
         """Build the graph before the first request does."""
         self._detector.warm_up()
 
-    def check(self, image: NDArray[np.uint8]) -> None:
-        """Raise PictureError where the network cannot take the image, or memory would not do."""
-        height, width, channels = image.shape
+    def check(self, inputs: Tensors) -> None:
+        """Raise InputError where the network cannot take the picture, or memory would not do."""
+        height, width, channels = inputs[PICTURE].shape
         if channels < self._channels:
-            raise PictureError(
+            raise InputError(
                 f"the picture has no fourth channel; this model takes pictures of "
                 f"{self._channels}, such as a PNG with RGBA"
             )
         try:
             rows, columns = self._detector.molded_size(height, width)
         except PhotoError as error:
-            raise PictureError(str(error)) from error
+            raise InputError(str(error)) from error
         pixels, limit = rows * columns, self._max_molded_pixels
         if pixels > limit:
-            raise PictureError(
+            raise InputError(
                 f"the picture of {width:,} x {height:,} pixels becomes {columns:,} x {rows:,} "
                 f"pixels for the network (resize mode {self._detector.config.IMAGE_RESIZE_MODE!r})"
                 f"; at most {limit:,} pixels are accepted there",
@@ -166,26 +158,32 @@ class LoadedMaskRcnn:
                 limit=limit,
             )
 
+    def together(self, inputs: Tensors, asked: Mapping[str, Any]) -> Hashable | None:
+        """Return what pictures have in common that the network can take in one pass."""
+        height, width, _ = inputs[PICTURE].shape
+        return (*self._detector.molded_size(height, width), *sorted(asked.items()))
+
     def predict(
-        self, images: Sequence[NDArray[np.uint8]], parameters: Sequence[Parameters]
-    ) -> list[Instances]:
-        """Detect on all images at once, then choose by the parameters of each."""
-        found: list[Instances] = []
-        if len(set(parameters)) <= 1:
-            found = self._detect(images, parameters[0]) if images else []
+        self, inputs: Sequence[Tensors], asked: Sequence[Mapping[str, Any]]
+    ) -> list[Tensors]:
+        """Detect on all pictures at once, then choose by what each request asked."""
+        pictures = [one[PICTURE] for one in inputs]
+        if asked and all(one == asked[0] for one in asked):
+            found = self._detect(pictures, asked[0])
         else:
-            for image, wanted in zip(images, parameters, strict=True):
-                found += self._detect([image], wanted)
-        return found
+            found = []
+            for picture, wanted in zip(pictures, asked, strict=True):
+                found += self._detect([picture], wanted)
+        return [tensors_of(instances) for instances in found]
 
     def _detect(
-        self, images: Sequence[NDArray[np.uint8]], parameters: Parameters
+        self, pictures: Sequence[NDArray[np.uint8]], asked: Mapping[str, Any]
     ) -> list[Instances]:
-        asked = parameters.min_score
+        min_score = asked.get("min_score")
         found: list[Instances] = self._detector.detect(
-            [_in_channels(image, self._channels) for image in images],
-            min_score=self._min_score if asked is None else asked,
-            max_instances=parameters.max_instances,
+            [_in_channels(picture, self._channels) for picture in pictures],
+            min_score=self._min_score if min_score is None else min_score,
+            max_instances=asked.get("max_instances"),
         )
         return found
 

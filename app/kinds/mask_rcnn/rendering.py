@@ -1,29 +1,19 @@
-"""A prediction becomes its answer: JSON, or a picture with the instances drawn on it.
+"""Instances become an answer: JSON, COCO results, or a PNG.
 
-Frames: pixels of the upright photo, x to the right, y down; `x_max` and `y_max` are exclusive.
-Masks are encoded one at a time in box coordinates. No Flask in here: the command line uses it too.
+Frames: pixels of the upright picture, x to the right, y down; `x_max` and `y_max` are exclusive.
+Masks are encoded one at a time in box coordinates.
 """
 
 from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
-from app.api.answers import (
-    CocoResult,
-    Instance,
-    MaskFormat,
-    PredictAnswer,
-    RunLengthCode,
-    Timing,
-)
-from app.serving.client import Prediction
-from mrcnn.drawing import draw_instances
+from app.kinds.mask_rcnn.answers import CocoResult, Instance, MaskFormat, RunLengthCode
 from mrcnn.instances import Instances
 from mrcnn.masks import encode_rle, mask_area, paste, polygons, rle_area
 
@@ -36,34 +26,6 @@ def instances_as_json(
         _instance_as_json(instances, index, labels=labels, masks=masks)
         for index in range(len(instances))
     ]
-
-
-def prediction_as_json(
-    prediction: Prediction,
-    prediction_id: str,
-    instances: list[Instance],
-    timing_ms: Mapping[str, float],
-) -> PredictAnswer:
-    """Return the answer of POST /predict for one picture."""
-    height, width = prediction.instances.image_size
-    return {
-        "prediction_id": prediction_id,
-        "model": prediction.model,
-        "version": prediction.version,
-        "image": {"width": width, "height": height},
-        "instances": instances,
-        "timing_ms": _rounded(timing_ms),
-    }
-
-
-def _rounded(timing_ms: Mapping[str, float]) -> Timing:
-    """Return the times as people read them."""
-    return {
-        "decode": round(timing_ms["decode"], 1),
-        "queue": round(timing_ms["queue"], 1),
-        "inference": round(timing_ms["inference"], 1),
-        "encode": round(timing_ms["encode"], 1),
-    }
 
 
 def coco_results(
@@ -83,12 +45,6 @@ def coco_results(
             result["segmentation"] = _rle(instances, index, box)
         results.append(result)
     return results
-
-
-def overlay_png(image: NDArray[np.uint8], prediction: Prediction) -> bytes:
-    """Return the photo with masks, boxes, labels and scores drawn on it, as PNG."""
-    drawn = draw_instances(image, prediction.instances, prediction.labels)
-    return _png(drawn)
 
 
 def label_of(class_id: int, labels: Sequence[str]) -> str:
@@ -119,7 +75,7 @@ def _instance_as_json(
         document["mask"] = {"format": "polygon", "coordinates": polygons(mask, box)}
     elif masks == "png":
         bitmap = Image.fromarray(paste(mask, box).astype(np.uint8) * 255)
-        data = base64.b64encode(_png(bitmap)).decode("ascii")
+        data = base64.b64encode(png(bitmap)).decode("ascii")
         document["mask"] = {"format": "png", "data": data}
     return document
 
@@ -138,7 +94,8 @@ def _rle(instances: Instances, index: int, box: tuple[int, int, int, int]) -> Ru
     return {"size": rle["size"], "counts": rle["counts"]}
 
 
-def _png(image: Image.Image) -> bytes:
+def png(image: Image.Image) -> bytes:
+    """Return the picture as a PNG file."""
     buffer = io.BytesIO()
     # Level 3 takes a third of the time of Pillow's 6 for a few percent more bytes.
     image.save(buffer, "PNG", compress_level=3)

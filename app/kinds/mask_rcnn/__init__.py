@@ -1,0 +1,61 @@
+"""The kind `mask_rcnn`: a Matterport Mask R-CNN `.h5`, recognised by its layer names.
+
+Importing this imports no reader of files and no framework: `model` and `inspection` do.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field
+
+from app.kinds.kind import Inspection, LoadedModel, ModelSource
+from app.kinds.mask_rcnn.face import INSTANCES
+from app.kinds.options import Options, Text
+
+
+class MaskRcnnOptions(Options):
+    """What a `model.yaml` may say of a Mask R-CNN."""
+
+    min_score: float = Field(0.0, ge=0, le=1, description="a number from 0 to 1")
+    allow_partial: bool = Field(False, description="true or false")
+    config: dict[Text, Any] = Field({}, description="a mapping of setting names to values")
+
+
+class MaskRcnn:
+    """Loads Matterport Mask R-CNN weight files."""
+
+    name = "mask_rcnn"
+    face = INSTANCES
+    options = MaskRcnnOptions
+
+    def recognises(self, path: Path) -> bool:
+        """Say whether the file has a Mask R-CNN's layer names."""
+        from mrcnn.weights import looks_like_mask_rcnn
+
+        return looks_like_mask_rcnn(path)
+
+    def refusal(self, path: Path) -> str:
+        """Say in one line what the file lacks."""
+        from app.kinds.mask_rcnn import model
+
+        return model.refusal(path)
+
+    def inspect(self, path: Path) -> Inspection:
+        """Return the network's sizes and its layers; raises ModelError, or OSError."""
+        from app.kinds.mask_rcnn.inspection import inspect
+
+        return inspect(path)
+
+    def examine(self, source: ModelSource) -> dict[str, Any]:
+        """Return backbone and class count with background; raises ModelError."""
+        from app.kinds.mask_rcnn import model
+
+        return model.examine(source)
+
+    def load(self, source: ModelSource) -> LoadedModel:
+        """Build the network that the file asks for; raises ModelError."""
+        from app.kinds.mask_rcnn import model
+
+        return model.load(source)

@@ -1,0 +1,101 @@
+"""Whether instances are those of a golden answer: the JSON that POST /predict gave with masks=rle.
+
+Tolerances are wide enough for another processor, too narrow for another setting.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from pycocotools import mask as coco
+
+from mrcnn.instances import Instances
+from mrcnn.masks import encode_rle
+
+BOX_TOLERANCE_PX = 1
+SCORE_TOLERANCE = 1e-2
+MASK_IOU_AT_LEAST = 0.99
+
+
+@dataclass(frozen=True)
+class Golden:
+    """One instance of a golden answer."""
+
+    class_id: int
+    score: float
+    box_yxyx: Sequence[int]
+    rle: Mapping[str, Any]
+
+
+def read_golden(document: Any) -> list[Golden]:
+    """Return the instances that an answer tells of; raises ValueError."""
+    try:
+        return [_golden(instance) for instance in document["instances"]]
+    except (KeyError, TypeError, ValueError) as error:
+        problem = f"{type(error).__name__}: {error}"
+        raise ValueError(f"no answer of POST /predict with masks=rle ({problem})") from error
+
+
+def _golden(instance: Mapping[str, Any]) -> Golden:
+    box = instance["box"]
+    mask = instance["mask"]
+    height, width = (int(side) for side in mask["size"])
+    counts = mask["counts"]
+    if not isinstance(counts, str):
+        raise ValueError(f"counts is {counts!r:.40}, and no text")
+    return Golden(
+        int(instance["class_id"]),
+        float(instance["score"]),
+        [int(box[side]) for side in ("y_min", "x_min", "y_max", "x_max")],
+        {"size": [height, width], "counts": counts},
+    )
+
+
+def difference(expected: list[Golden], actual: Instances) -> str | None:
+    """Say in which way the answer is not the golden one; None where it is."""
+    if len(expected) != len(actual):
+        return f"{len(actual)} instances instead of {len(expected)}"
+    counts = Counter(int(class_id) for class_id in actual.class_ids)
+    expected_counts = Counter(golden.class_id for golden in expected)
+    if counts != expected_counts:
+        return f"classes (id: count) {_text(counts)} instead of {_text(expected_counts)}"
+    free = list(range(len(actual)))
+    for number, golden in enumerate(expected, start=1):
+        candidates = [index for index in free if actual.class_ids[index] == golden.class_id]
+        # Nearest box first: instances of nearly equal score may have swapped places.
+        candidates.sort(key=lambda index: _box_distance_px(golden, actual, index))
+        index = candidates[0]
+        problem = _instance_difference(golden, actual, index)
+        if problem:
+            return f"instance {number} (class {golden.class_id}): {problem}"
+        free.remove(index)
+    return None
+
+
+def _text(counts: Counter[int]) -> str:
+    return ", ".join(f"{class_id}: {counts[class_id]}" for class_id in sorted(counts))
+
+
+def _box_distance_px(golden: Golden, actual: Instances, index: int) -> int:
+    return int(np.abs(actual.boxes_yxyx[index] - np.asarray(golden.box_yxyx)).max())
+
+
+def _instance_difference(golden: Golden, actual: Instances, index: int) -> str | None:
+    box = [int(side) for side in actual.boxes_yxyx[index]]
+    if _box_distance_px(golden, actual, index) > BOX_TOLERANCE_PX:
+        return f"box (y x y x) {box} instead of {list(golden.box_yxyx)}"
+    score = float(actual.scores[index])
+    if not abs(score - golden.score) <= SCORE_TOLERANCE:
+        return f"score {score:.4f} instead of {golden.score:.4f}"
+    rle = encode_rle(actual.masks[index], box, actual.image_size)
+    if rle["size"] != golden.rle["size"]:
+        return f"photo of {rle['size']} instead of {golden.rle['size']} (height, width)"
+    iou = float(coco.iou([rle], [golden.rle], [0])[0][0])
+    empty = not coco.area(rle) and not coco.area(golden.rle)
+    if not (iou >= MASK_IOU_AT_LEAST or empty):
+        return f"mask IoU {iou:.3f}, less than {MASK_IOU_AT_LEAST}"
+    return None

@@ -1,0 +1,107 @@
+"""How faces read pictures: a file's bytes, or base64 of them in JSON."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from app.images import ImageError, decode, measure
+from app.kinds.face import GivenError, Limits
+
+MAX_PICTURES = 64
+
+_BASE64 = "^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$"
+# The least that every model takes, and of four channels, which every one takes.
+_NOISE = (64, 64, 4)
+
+
+class PictureError(Exception):
+    """A picture of a request's that cannot be taken; `field` says which."""
+
+    def __init__(self, field: str, error: ImageError) -> None:
+        super().__init__(str(error))
+        self.field, self.error = field, error
+
+
+class Picture(BaseModel):
+    """A picture in JSON."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    b64: str = Field(
+        description="base64 of the picture's file.",
+        # Told, not checked here: the decoder does it, several times faster than a pattern.
+        json_schema_extra={"contentEncoding": "base64", "pattern": _BASE64},
+    )
+
+
+def files_of(given: Sequence[object], fields: Sequence[str]) -> list[bytes]:
+    """Return the files of one request's pictures; raises GivenError for what is no base64."""
+    return [
+        one if isinstance(one, bytes) else _base64(one, field)
+        for one, field in zip(given, fields, strict=True)
+    ]
+
+
+def check_sizes(files: Sequence[bytes], fields: Sequence[str], limits: Limits) -> None:
+    """Refuse a list with a picture whose header is bad, or with too many pixels in all of them.
+
+    They are decoded one by one, so that this is about the work, not about memory. Raises
+    PictureError, or GivenError.
+    """
+    limit, pixels = limits.request_pixels, 0
+    for file, field in zip(files, fields, strict=True):
+        try:
+            width, height = measure(file, limits.picture)
+        except ImageError as error:
+            raise PictureError(field, error) from error
+        pixels += width * height
+        if pixels > limit:
+            reason = (
+                f"the pictures up to `{field}` have {pixels:,} pixels together; "
+                f"at most {limit:,} are accepted in one request"
+            )
+            members: dict[str, Any] = {"unit": "pixels", "value": pixels, "limit": limit}
+            raise GivenError("image-too-large", reason, field=field, **members)
+
+
+def pixels_of(file: bytes, limits: Limits) -> NDArray[np.uint8]:
+    """Return the picture as uint8 [height, width, 3], or 4 where it has a fourth channel.
+
+    Which of them counts is the model's to say. Raises ImageError.
+    """
+    return decode(file, limits.picture, keep_alpha=True)
+
+
+def noise() -> NDArray[np.uint8]:
+    """Return a small picture of nothing."""
+    return np.random.default_rng(0).integers(0, 256, _NOISE, np.uint8)
+
+
+def example() -> dict[str, str]:
+    """Return a small picture as JSON holds it."""
+    image = Image.new("RGB", (32, 24))
+    ImageDraw.Draw(image).rectangle((6, 4, 18, 18), fill=(250, 0, 0))
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG")
+    return {"b64": base64.b64encode(buffer.getvalue()).decode("ascii")}
+
+
+def _base64(given: object, field: str) -> bytes:
+    try:
+        picture = Picture.model_validate(given)
+    except ValidationError:
+        reason = f'`{field}` has to be {{"b64": "<base64 of it>"}}'
+        raise GivenError("missing-image", reason, field=field) from None
+    try:
+        return base64.b64decode(picture.b64, validate=True)
+    except ValueError as error:
+        reason = f"`{field}.b64` is not base64: {error}"
+        raise GivenError("invalid-base64", reason, field=f"{field}.b64") from error

@@ -1,0 +1,35 @@
+"""Whether inputs are what a model's signature says."""
+
+from __future__ import annotations
+
+from app.kinds.kind import Field, InputError, Signature
+from app.kinds.tensors import Tensors
+
+_TEXT = "bytes"
+
+
+def check_inputs(signature: Signature, inputs: Tensors) -> None:
+    """Raise InputError unless there is each input, no other, of its type and shape."""
+    for field in signature.inputs:
+        if field.name not in inputs:
+            raise InputError(f"the input {field.name!r} is not there")
+        _check(field, inputs)
+    known = {field.name for field in signature.inputs}
+    if unknown := next((name for name in inputs if name not in known), None):
+        raise InputError(f"there is no input {unknown!r}; there are {', '.join(sorted(known))}")
+
+
+def _check(field: Field, inputs: Tensors) -> None:
+    array = inputs[field.name]
+    dtype = _TEXT if array.dtype == object else array.dtype.name
+    if dtype != field.dtype:
+        raise InputError(f"the input {field.name!r} is of {dtype}; {field.dtype} is expected")
+    fits = len(array.shape) == len(field.shape) and all(
+        wanted in (None, side) for side, wanted in zip(array.shape, field.shape, strict=True)
+    )
+    if not fits or not array.size:
+        expected = " x ".join("any" if side is None else str(side) for side in field.shape)
+        given = " x ".join(map(str, array.shape)) or "a scalar"
+        raise InputError(
+            f"the input {field.name!r} is {given}; {expected or 'a scalar'} is expected"
+        )
