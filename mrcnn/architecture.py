@@ -59,5 +59,5 @@ class Architecture:
         return BACKBONES[self.backbone]
 
     def describe(self) -> dict[str, Any]:
-        """The sizes as plain values, for `/v1/models` and `slipway inspect`."""
+        """The sizes as plain values, for `/models` and `slipway inspect`."""
         return asdict(self)

@@ -79,7 +79,7 @@ def client(tmp_path: Path):
 def test_a_file_that_is_no_model(client, shown):
     expected = shown("A file in `models/` that is no model")
     assert expected.fullmatch(client.get("/readyz").get_json()["detail"])
-    (version,) = client.get("/v1/models/street").get_json()["versions"]
+    (version,) = client.get("/models/street").get_json()["versions"]
     assert expected.fullmatch(f"street version 1 failed: {version['error']}")
 
 

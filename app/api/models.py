@@ -1,4 +1,4 @@
-"""GET /v1/models: what is served, what it is, and what failed and why."""
+"""GET /models: what is served, what it is, and what failed and why."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from app.api.services import services
 from app.serving import client
 from app.serving.errors import ModelNotFound
 
-blueprint = Blueprint("models", __name__, url_prefix="/v1/models")
+blueprint = Blueprint("models", __name__, url_prefix="/models")
 
 # Where a model lies on the server's disk is nobody's business outside.
 _PRIVATE = frozenset({"folder", "path"})

@@ -69,7 +69,7 @@ def wanted_model(given: Given) -> Parameters:
 
 def _expected(model: type[Parameters], name: str) -> str:
     if name == "model":
-        return "the name of a model is expected (GET /v1/models lists them)"
+        return "the name of a model is expected (GET /models lists them)"
     return allowed(model, name)
 
 

@@ -100,7 +100,7 @@ def _news(url: str) -> str | None:
     states = readiness.get("models")
     if not is_ready and (states is None or "loading" in [model["state"] for model in states]):
         return None
-    models = (_get(f"{url}/v1/models") or {}).get("models", [])
+    models = (_get(f"{url}/models") or {}).get("models", [])
     failures = [_failure(model) for model in models if model["error"]]
     if is_ready:
         count = sum(model["state"] == "ready" for model in models)

@@ -30,7 +30,7 @@ _HIGHEST_OWN_ERROR = 500
 _OWN = re.compile(r"(?:[\d/]+ [\d:]+ \[(?!notice)\w+\] [\d#]+: |nginx: )(.*?)(?:, client: .*)?")
 _REFUSED = "too-many-requests"
 # Others are not told apart: each would be a metric of its own.
-_ROUTES = frozenset({"/", "/docs", "/healthz", "/metrics", "/predict", "/readyz", "/v1/models"})
+_ROUTES = frozenset({"/", "/docs", "/healthz", "/metrics", "/models", "/predict", "/readyz"})
 _LOGGED_EACH_S = 1.0
 
 

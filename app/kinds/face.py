@@ -58,7 +58,7 @@ class Parameters(BaseModel):
 
     model: _Name | None = Field(
         default=None,
-        description="The model that answers, by its name in `/v1/models`. Without it: the default "
+        description="The model that answers, by its name in `/models`. Without it: the default "
         "model.",
     )
     version: _Version | None = Field(

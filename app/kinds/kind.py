@@ -121,7 +121,7 @@ class Kind(Protocol):
 
     @property
     def name(self) -> str:
-        """The name that `kind:` in `model.yaml` and `/v1/models` use."""
+        """The name that `kind:` in `model.yaml` and `/models` use."""
 
     @property
     def face(self) -> Face:

@@ -157,7 +157,7 @@ def test_lists_that_are_none_leave_a_page_that_works(
     open_page: Callable[..., Page], server: Server, discs: Path, answer: dict[str, Any]
 ):
     def answer_so(page: Page) -> None:
-        for path in ("**/v1/models", "**/samples"):
+        for path in ("**/models", "**/samples"):
             page.route(path, lambda route: route.fulfill(**answer))
 
     page = open_page(server.url, before=answer_so)

@@ -62,8 +62,8 @@ def test_a_long_reason_is_shortened_and_leads_to_all_of_it(page: Page, told: Ser
     assert text.endswith("…")
     assert len(text) < 300
     link = fault.locator("a")
-    assert link.get_attribute("href") == "/v1/models/verbose"
-    (version,) = told.ask("/v1/models/verbose").json()["versions"]
+    assert link.get_attribute("href") == "/models/verbose"
+    (version,) = told.ask("/models/verbose").json()["versions"]
     assert "it must be one of" in version["error"]
 
 

@@ -21,7 +21,7 @@ export function showFaults(faults) {
 /** @param {Fault} fault */
 function item({ name, title, reason }) {
   const link = document.createElement("a");
-  link.href = `/v1/models/${encodeURIComponent(name)}`;
+  link.href = `/models/${encodeURIComponent(name)}`;
   link.textContent = title;
   const line = document.createElement("li");
   line.append(link, `: ${shortened(reason, LONGEST_REASON)}`);

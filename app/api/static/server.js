@@ -55,7 +55,7 @@ export class Problem extends Error {
  * @returns {Promise<Model[]>}
  */
 export function models() {
-  return listed("/v1/models", "models");
+  return listed("/models", "models");
 }
 
 /**

@@ -118,7 +118,7 @@ def assert_alike(one: list[dict[str, Any]], other: list[dict[str, Any]]) -> None
 
 
 def state(client: FlaskClient, name: str) -> dict[str, Any]:
-    (version,) = client.get(f"/v1/models/{name}").json["versions"]
+    (version,) = client.get(f"/models/{name}").json["versions"]
     return version
 
 

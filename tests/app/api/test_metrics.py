@@ -28,7 +28,7 @@ def scrape(client: FlaskClient) -> dict[tuple, float]:
 def test_requests_are_counted_by_route_and_status(client: FlaskClient, photo: bytes):
     client.post("/predict", data=photo)
     client.post("/predict", data=b"text")
-    client.get("/v1/models/street")
+    client.get("/models/street")
     client.get("/a/path/that/is/made/up")
     client.open("/predict", method="INVENTED")
     client.get("/static/page.css")
@@ -41,7 +41,7 @@ def test_requests_are_counted_by_route_and_status(client: FlaskClient, photo: by
 
     assert count("POST", "/predict", "200") == 1
     assert count("POST", "/predict", "415") == 1
-    assert count("GET", "/v1/models/<name>", "200") == 1
+    assert count("GET", "/models/<name>", "200") == 1
     assert count("GET", "none", "404") == 1
     assert count("other", "none", "405") == 1
     assert count("GET", "/static/<path:filename>", "200") == 1

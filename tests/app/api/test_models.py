@@ -1,4 +1,4 @@
-"""GET /v1/models and the health paths: what is served, and whether it is."""
+"""GET /models and the health paths: what is served, and whether it is."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.app.serving.model_folder import Models
 
 
 def test_models_tell_what_they_are_and_which_is_the_default(client: FlaskClient):
-    (model,) = client.get("/v1/models").get_json()["models"]
+    (model,) = client.get("/models").get_json()["models"]
     expected = {
         "name": "street",
         "version": 1,
@@ -28,7 +28,7 @@ def test_models_tell_what_they_are_and_which_is_the_default(client: FlaskClient)
 def test_a_model_that_failed_says_why_and_the_others_serve(start_app, models: Models):
     models.write("broken.h5", "no model")
     client = start_app().test_client()
-    broken = client.get("/v1/models/broken").get_json()["versions"][0]
+    broken = client.get("/models/broken").get_json()["versions"][0]
     assert broken["state"] == "failed"
     assert "no kind of model recognises" in broken["error"]
     assert client.get("/readyz").status_code == 200
@@ -56,15 +56,15 @@ def test_where_all_are_to_serve_one_that_failed_keeps_the_server_unready(start_a
 def test_a_model_says_what_its_owner_wrote_about_it(start_app, models: Models):
     models.write("street/1/model.yaml", "about: Knows red, green and blue.")
     client = start_app().test_client()
-    assert client.get("/v1/models").get_json()["models"][0]["about"] == "Knows red, green and blue."
+    assert client.get("/models").get_json()["models"][0]["about"] == "Knows red, green and blue."
 
 
 def test_where_models_lie_on_the_disk_is_not_told(client: FlaskClient, models: Models):
-    assert str(models.folder) not in client.get("/v1/models").text
+    assert str(models.folder) not in client.get("/models").text
 
 
 def test_one_model_is_shown_with_its_versions(client: FlaskClient):
-    answer = client.get("/v1/models/street").get_json()
+    answer = client.get("/models/street").get_json()
     assert answer["name"] == "street"
     assert [version["version"] for version in answer["versions"]] == [1]
 

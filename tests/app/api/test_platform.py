@@ -134,7 +134,7 @@ def test_one_path_may_be_for_both(start_app: Callable[..., Flask], photo: bytes)
     assert {"GET", "POST"} <= set(refused.headers["Allow"].split(", "))
 
 
-@pytest.mark.parametrize("path", ["/healthz", "/", "/v1/models", "/v1/models/street", "/docs"])
+@pytest.mark.parametrize("path", ["/healthz", "/", "/models", "/models/street", "/docs"])
 def test_a_path_of_the_servers_own_is_the_platforms_where_it_asks_for_it(
     start_app: Callable[..., Flask], models: Models, path: str
 ):
@@ -173,7 +173,7 @@ def test_without_the_settings_the_paths_are_not_there(start_app: Callable[..., F
     [
         pytest.param("/ping", "/invocations", id="SageMaker"),
         pytest.param(VERTEX, VERTEX, id="Vertex AI's default"),
-        pytest.param("/healthz", "/v1/models", id="paths of the server's own"),
+        pytest.param("/healthz", "/models", id="paths of the server's own"),
     ],
 )
 def test_with_the_settings_they_are_in_the_contract(

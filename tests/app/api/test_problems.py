@@ -49,7 +49,7 @@ def check(response, status: int, slug: str) -> dict:
         pytest.param({"image_id": "1_0"}, "whole number", id="a number of Python's alone"),
         pytest.param({"render": "png", "format": "coco"}, "contradict", id="two formats"),
         pytest.param({"format": "coco", "masks": "png"}, "rle, none", id="masks of COCO results"),
-        pytest.param({"model": ""}, "/v1/models", id="model"),
+        pytest.param({"model": ""}, "/models", id="model"),
         pytest.param({"min_scor": "0.5"}, "min_score", id="unknown name"),
         pytest.param({"min_score": ["0.5", "0.6"]}, "more than once", id="twice"),
     ],
@@ -308,7 +308,7 @@ def test_every_failure_of_the_server_is_a_problem(
         pytest.param("GET", "/nowhere", 404, "not-found", id="no such path"),
         pytest.param("GET", "/predict", 405, "method-not-allowed", id="method"),
         pytest.param("GET", "/static/nothing.js", 404, "not-found", id="static file"),
-        pytest.param("GET", "/v1/models/nobody", 404, "model-not-found", id="model"),
+        pytest.param("GET", "/models/nobody", 404, "model-not-found", id="model"),
         pytest.param("GET", "/samples/street/../../x", 404, "not-found", id="outside"),
     ],
 )
@@ -323,7 +323,7 @@ def test_what_flask_refuses_is_a_problem_too(client: FlaskClient, method, path, 
     [
         pytest.param("GET", "/predict", ["OPTIONS", "POST"], id="page opened"),
         pytest.param("PUT", "/predict", ["OPTIONS", "POST"], id="curl -T"),
-        pytest.param("POST", "/v1/models", ["GET", "HEAD", "OPTIONS"], id="read only"),
+        pytest.param("POST", "/models", ["GET", "HEAD", "OPTIONS"], id="read only"),
     ],
 )
 def test_a_method_that_does_not_fit_is_told_which_do(client: FlaskClient, method, path, allowed):
@@ -333,7 +333,7 @@ def test_a_method_that_does_not_fit_is_told_which_do(client: FlaskClient, method
     assert problem["allowed"] == allowed
 
 
-@pytest.mark.parametrize("path", ["/predictt", "/v1/models/", "/static/nothing.js", "/a'ö"])
+@pytest.mark.parametrize("path", ["/predictt", "/models/", "/static/nothing.js", "/a'ö"])
 def test_a_path_that_is_not_there_is_named(client: FlaskClient, path: str):
     problem = check(client.get(path), 404, "not-found")
     assert problem["detail"] == f"there is nothing at {path!r}; /docs lists what there is"

@@ -21,8 +21,8 @@ from tests.app.serving.model_folder import Models
 ASKED = [
     pytest.param("GET", "/", id="page"),
     pytest.param("GET", "/docs", id="contract"),
-    pytest.param("GET", "/v1/models", id="models"),
-    pytest.param("GET", "/v1/models/nobody", id="no model"),
+    pytest.param("GET", "/models", id="models"),
+    pytest.param("GET", "/models/nobody", id="no model"),
     pytest.param("GET", "/nowhere", id="nowhere"),
     pytest.param("GET", "/static/../../etc/passwd", id="outside"),
     pytest.param("DELETE", "/predict", id="method"),
@@ -62,7 +62,7 @@ def test_a_repository_that_cannot_be_read_is_told_without_its_folder(
 ):
     (tmp_path / "file").touch()
     client = start_app(MODEL_REPOSITORY=str(tmp_path / path)).test_client()
-    for asked in ("/readyz", "/v1/models", "/metrics"):
+    for asked in ("/readyz", "/models", "/metrics"):
         assert str(tmp_path) not in client.get(asked).text
     assert "model repository" in client.get("/readyz").get_json()["detail"]
 

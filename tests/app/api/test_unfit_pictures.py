@@ -103,7 +103,7 @@ def test_picture_too_large_for_the_network_is_refused_at_once(
     assert (answer.json["value"], answer.json["limit"]) == (molded, 262_144)
     assert f"becomes {frame} pixels for the network" in answer.json["detail"]
     assert predict(client, png(128, 64)).status_code == 200
-    (model,) = client.get("/v1/models").json["models"]
+    (model,) = client.get("/models").json["models"]
     assert model["limits"] == {"molded_pixels": 262_144}
 
 
@@ -155,6 +155,6 @@ def test_a_list_names_the_picture_that_does_not_fit(served):
 def test_settings_that_no_picture_could_satisfy_are_refused_at_load(
     served, config: dict[str, object], told: str
 ):
-    (model,) = served(**config).get("/v1/models").json["models"]
+    (model,) = served(**config).get("/models").json["models"]
     assert model["state"] == "failed"
     assert told in model["error"]

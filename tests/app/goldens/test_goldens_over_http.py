@@ -96,7 +96,7 @@ def test_a_file_of_another_seed_and_class_count_is_served_as_its_network_says(
     subprocess.run(command, check=True, capture_output=True)
     drop(weights, tmp_path / "models", settings)
     server = serve(tmp_path / "models")
-    (model,) = server.ask("/v1/models").json()["models"]
+    (model,) = server.ask("/models").json()["models"]
     assert (model["backbone"], model["num_classes"]) == ("resnet50", 7)
     photo = goldens / "photos" / Golden(RESNET101[0], goldens).info["photo"]
     boxes, class_ids, scores = arrays(server.predict(photo.read_bytes()).json()["instances"])

@@ -67,7 +67,7 @@ REQUESTS = {
 
 
 PATHS = (
-    *(b"/", b"/predict", b"/v1/models/street", b"/v1/models/%ff%00", b"/problems/invalid-form"),
+    *(b"/", b"/predict", b"/models/street", b"/models/%ff%00", b"/problems/invalid-form"),
     *(b"/static/page.js", b"/static/..%2f..%2fetc", b"/samples/street/1.png", b"/docs"),
     *(b"/openapi.json", b"/metrics", b"/healthz", b"/readyz", b"/favicon.ico"),
 )
