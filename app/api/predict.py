@@ -24,9 +24,12 @@ from app.kinds.face import Face, Form, Outcome, Parameters
 from app.kinds.registry import FACES
 from app.serving.answers import answer_of
 from app.serving.client import Ask, Prediction, Target
-from app.serving.errors import InferenceOverloaded, InferenceTimeout, InputRefused
+from app.serving.errors import InferenceOverloaded, InferenceTimeout, InputRefused, ModelChanged
 
 blueprint = Blueprint("predict", __name__)
+
+# A model that is replaced under way has the request read again, for the new one.
+_TRIES = 3
 
 
 @blueprint.post("/predict")
@@ -34,7 +37,16 @@ def predict() -> Response:
     """Find the instances on the picture, or on each of `instances`."""
     sent = inputs.read(request)
     wanted = wanted_model(sent.parameters)
-    target = services().client.target(wanted.model, wanted.version)
+    client = services().client
+    for _ in range(_TRIES):
+        try:
+            return _answer_of(client.target(wanted.model, wanted.version), sent)
+        except ModelChanged:
+            g.when_sent.clear()
+    raise ModelChanged
+
+
+def _answer_of(target: Target, sent: inputs.Sent) -> Response:
     face = FACES[target.face]
     asked = parse(face.parameters, sent.parameters)
     accept = request.headers.get("Accept", "")
@@ -87,7 +99,8 @@ def _found(work: _Work) -> Iterator[_Found]:
         try:
             # Where there may be no place an input is not even read before there is.
             turn = services().client.enter(
-                Ask(*wanted, left_s, is_gone), ahead=not admission.expects_place(wanted)
+                Ask(*wanted, left_s, is_gone, work.target.loaded),
+                ahead=not admission.expects_place(wanted),
             )
             with contextlib.closing(turn):
                 start = time.perf_counter()

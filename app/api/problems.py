@@ -199,6 +199,8 @@ def of_serving(error: errors.ServingError, field: str = "image") -> ProblemError
         case errors.InferenceUnavailable():
             wait_s = error.retry_after_s
             return ProblemError("inference-unavailable", detail, retry_after_s=wait_s)
+        case errors.ModelChanged():
+            return ProblemError("inference-unavailable", detail, retry_after_s=1)
         case errors.InferenceTimeout():
             return ProblemError("inference-timeout", detail, retry_after_s=RETRY_AFTER_S)
         case _:

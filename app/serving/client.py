@@ -25,12 +25,14 @@ class Ask:
         version: of the model; the highest unless told.
         timeout_s: from now on, until the prediction is there; INFERENCE_TIMEOUT_S at most.
         is_gone: asked while the request waits; one that nobody waits for is not predicted.
+        loaded: of the `Target` that the inputs are read for; no other may answer.
     """
 
     model: str | None = None
     version: int | None = None
     timeout_s: float | None = None
     is_gone: IsGone | None = None
+    loaded: str | None = None
 
 
 #: The default model, as soon as may be.
@@ -45,6 +47,8 @@ class Target:
     version: int
     face: str
     facts: Facts
+    loaded: str = ""
+    """What tells it from the same version loaded before or after."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,6 +108,7 @@ class InferenceClient(Protocol):
 
         Raises:
             InferenceOverloaded: there is no place, or the wait would be longer than the time.
+            ModelChanged: it is not the target any more that `ask` names.
             ServingError: there is no such model, it is not ready, nothing runs.
         """
 

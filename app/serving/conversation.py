@@ -64,7 +64,7 @@ class Conversation:
     def _enter(self, request: EnterRequest) -> None:
         self.close()
         self._turn = self._client.enter(
-            Ask(request.model, request.version, request.timeout_s, self._is_gone)
+            Ask(request.model, request.version, request.timeout_s, self._is_gone, request.loaded)
         )
 
     def _predict(self, message: wire.Message) -> wire.Message:

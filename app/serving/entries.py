@@ -28,6 +28,7 @@ class Entry:
     options: Mapping[str, Any] = field(default_factory=dict)
     kind: str | None = None
     face: str = ""
+    loaded: str = ""
     model: LoadedModel | None = None
     description: Mapping[str, Any] = field(default_factory=dict)
     error: str | None = None

@@ -60,6 +60,16 @@ class ModelNotReady(ServingError):
         self.reason = reason
 
 
+class ModelChanged(ServingError):
+    """The model was loaded anew since its face was asked for: the request has to be read again."""
+
+    def __init__(self) -> None:
+        super().__init__()
+
+    def __str__(self) -> str:
+        return "the model was replaced while the request was on its way"
+
+
 class InferenceUnavailable(ServingError):
     """The inference process is not there, or went away."""
 

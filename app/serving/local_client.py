@@ -11,7 +11,7 @@ from app.kinds.tensors import Tensors
 from app.serving.client import ANY, Ask, InferenceClient, ModelStatus, Prediction, Target
 from app.serving.engine import Engine, Place
 from app.serving.entries import Entry
-from app.serving.errors import InputRefused
+from app.serving.errors import InputRefused, ModelChanged
 from app.serving.layout import Find, find_models
 from app.serving.repository import ModelRepository
 from app.serving.signatures import check_inputs
@@ -52,11 +52,13 @@ class LocalClient(InferenceClient):
     def target(self, model: str | None = None, version: int | None = None) -> Target:
         """Return the ready model that a request means; raises ServingError."""
         entry, loaded = self._repository.resolve(model, version)
-        return Target(entry.name, entry.version, entry.face, loaded.facts)
+        return Target(entry.name, entry.version, entry.face, loaded.facts, entry.loaded)
 
     def enter(self, ask: Ask = ANY, *, ahead: bool = True) -> LocalTurn:
         """Take a place in the queue; raises ServingError."""
         entry, loaded = self._repository.resolve(ask.model, ask.version)
+        if ask.loaded not in (None, entry.loaded):
+            raise ModelChanged
         longest_s = self._timeout_s
         timeout_s = longest_s if ask.timeout_s is None else min(ask.timeout_s, longest_s)
         place = self._engine.enter(entry.title, loaded, timeout_s=timeout_s, is_gone=ask.is_gone)

@@ -18,6 +18,7 @@ ERRORS: Mapping[str, type[errors.ServingError]] = {
         errors.VersionNotFound,
         errors.ModelAmbiguous,
         errors.ModelNotReady,
+        errors.ModelChanged,
         errors.InferenceUnavailable,
         errors.InferenceOverloaded,
         errors.InputRefused,
@@ -35,6 +36,7 @@ class EnterRequest:
     model: str | None
     version: int | None
     timeout_s: float | None
+    loaded: str | None = None
 
     def header(self) -> dict[str, Any]:
         """Return the message's header."""
@@ -48,6 +50,7 @@ class EnterRequest:
                 model=_optional(header["model"], str),
                 version=_optional(header["version"], int),
                 timeout_s=_optional(header["timeout_s"], float),
+                loaded=_optional(header["loaded"], str),
             )
         except (KeyError, TypeError, ValueError) as error:
             raise WireError(f"no request to enter: {type(error).__name__} {error}") from error

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from app import log
+from app.ids import new_id
 from app.kinds.kind import Kind, LoadedModel, ModelError, ModelSource
 from app.serving.client import ModelStatus
 from app.serving.cores import available_cores
@@ -176,6 +177,7 @@ class ModelRepository:
             state=READY,
             kind=kind.name,
             face=kind.face.name,
+            loaded=new_id(),
             model=model,
             description=description,
         )

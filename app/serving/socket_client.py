@@ -26,6 +26,7 @@ from app.serving.errors import (
     InferenceTimeout,
     InferenceUnavailable,
     ModelAmbiguous,
+    ModelChanged,
     ModelNotFound,
     ModelNotReady,
     ServingError,
@@ -43,7 +44,7 @@ STATUS_TIMEOUT_S = 5.0
 # How often a caller that waits is looked after.
 _POLL_S = 0.25
 # What was known of a model holds no more.
-_TARGET_GONE = (ModelNotFound, VersionNotFound, ModelAmbiguous, ModelNotReady)
+_TARGET_GONE = (ModelNotFound, VersionNotFound, ModelAmbiguous, ModelNotReady, ModelChanged)
 # Inputs up to here travel with the message: to share memory would take longer.
 _WITH_THE_MESSAGE = 16 << 10
 
@@ -77,7 +78,7 @@ class SocketClient(InferenceClient):
         longest_s = self._timeout_s
         timeout_s = longest_s if ask.timeout_s is None else min(ask.timeout_s, longest_s)
         deadline = Deadline(timeout_s, ask.is_gone)
-        entry = EnterRequest(ask.model, ask.version, timeout_s)
+        entry = EnterRequest(ask.model, ask.version, timeout_s, ask.loaded)
         if not ahead:
             return SocketTurn(self, deadline, entry)
         self._ask(wire.Message(entry.header()), messages.to_entry, deadline)

@@ -13,10 +13,11 @@ from pydantic import Field
 from app.kinds import pictures
 from app.kinds.face import Example, Form, GivenError, Limits, Outcome, Parameters, Summary
 from app.kinds.fields import LARGEST_EXACT, NUMBER, WHOLE_NUMBER
-from app.kinds.mask_rcnn import rendering
+from app.kinds.mask_rcnn import goldens, rendering
 from app.kinds.mask_rcnn.answers import CocoResult, MaskFormat, PredictAnswer
 from app.kinds.mask_rcnn.tensors import PICTURE, instances_of, tensors_of
 from app.kinds.tensors import Facts, Tensors
+from mrcnn.drawing import draw_instances
 from mrcnn.instances import Instances
 
 MAX_INSTANCES = 1000
@@ -169,24 +170,16 @@ class InstancesFace:
 
     def drawing(self, outcome: Outcome) -> Image.Image:
         """Return the picture with masks, boxes, labels and scores drawn on it."""
-        # Here: it brings contours and fonts, and few answers are drawn.
-        from mrcnn.drawing import draw_instances
-
         instances = instances_of(outcome.result)
         return draw_instances(outcome.inputs[PICTURE], instances, outcome.facts["labels"])
 
     def golden(self, document: Any) -> Any:
         """Return the instances that an answer with masks=rle tells of; raises ValueError."""
-        # Here: it brings pycocotools, which an HTTP worker does without.
-        from app.kinds.mask_rcnn.goldens import read_golden
-
-        return read_golden(document)
+        return goldens.read_golden(document)
 
     def difference(self, golden: Any, outcome: Outcome) -> str | None:
         """Say in one line in which way the instances are not the golden ones."""
-        from app.kinds.mask_rcnn.goldens import difference
-
-        return difference(golden, instances_of(outcome.result))
+        return goldens.difference(golden, instances_of(outcome.result))
 
     def _png(self, outcome: Outcome, parameters: InstanceParameters, index: int) -> bytes:
         return rendering.png(self.drawing(outcome))

@@ -58,6 +58,23 @@ def test_a_prediction_that_finds_no_memory_is_a_problem_and_the_next_one_is_made
     assert server.inference_process() == inference
 
 
+def test_a_model_that_comes_back_with_other_labels_answers_with_them(
+    start_server: Callable[..., Server], models: Models, photo: bytes
+):
+    """HTTP workers remember what they were told of a model, and no longer than it holds."""
+    server = start_server(HTTP_PROCESSES="1")
+
+    def labels() -> list[str] | None:
+        answer = server.predict(photo)
+        instances = answer.json().get("instances", [])
+        return [instance["label"] for instance in instances] if answer.status == 200 else None
+
+    assert labels() == ["red", "blue"]
+    models.write("street/1/labels.txt", "rouge\nvert\nbleu\n")
+    os.kill(server.inference_process(), signal.SIGKILL)
+    assert wait_for(labels, "it is there again") == ["rouge", "bleu"]
+
+
 @dataclass(frozen=True)
 class Processes:
     """The processes that speak HTTP, seen from outside."""

@@ -163,6 +163,23 @@ def test_a_body_that_is_too_large_is_named_with_its_size_and_the_limit(server: S
     assert "value" not in told
 
 
+@pytest.mark.parametrize("is_chunked", [False, True])
+@pytest.mark.parametrize(
+    ("size", "slug"),
+    [
+        pytest.param(LARGEST, "image-too-large", id="the limit"),
+        pytest.param(LARGEST + 1, "body-too-large", id="one more"),
+    ],
+)
+def test_a_body_of_the_limit_comes_to_the_application_and_of_a_byte_more_does_not(
+    server: Server, size: int, slug: str, is_chunked: bool
+):
+    length = b"Transfer-Encoding: chunked" if is_chunked else b"Content-Length: %d" % size
+    head = request_of("POST", "/predict", b"Content-Type: image/png", length)
+    parts = [*chunks(size, 1), b"0\r\n\r\n"] if is_chunked else [bytes(size)]
+    assert said(server, head, *parts).problem()["type"] == f"/problems/{slug}"
+
+
 def test_an_upload_of_200_megabytes_gets_to_read_its_refusal(server: Server):
     head = request_of("POST", "/predict", b"Content-Length: 209715200")
     assert said(server, head, *[bytes(1 << 20)] * 200).status == 413

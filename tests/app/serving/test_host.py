@@ -26,6 +26,7 @@ from app.serving.errors import (
     InferenceFailed,
     InferenceTimeout,
     InferenceUnavailable,
+    ModelChanged,
     ModelNotFound,
     ModelNotReady,
 )
@@ -76,7 +77,7 @@ def test_a_prediction_is_the_same_from_the_process_as_from_inside(
     for name, array in here.result.items():
         np.testing.assert_array_equal(there.result[name], array, strict=True)
     target = client.target()
-    assert target == inside.target()
+    assert (target.model, target.face) == ("colours", inside.target().face)
     assert (target.model, target.facts) == ("colours", {"labels": ["red", "green", "blue"]})
 
 
@@ -213,6 +214,18 @@ def test_a_bad_request_ends_its_connection_alone(
         message.close()
         assert wire.receive(connection, time.monotonic() + 5) is None
     assert len(find(client, photo)) == 2
+
+
+@pytest.mark.parametrize("ahead", [True, False])
+def test_a_request_that_was_read_for_another_model_is_told(
+    client: SocketClient, photo: np.ndarray, ahead: bool
+):
+    loaded = client.target().loaded
+    with contextlib.closing(client.enter(Ask(loaded=loaded), ahead=ahead)) as turn:
+        assert len(find_in_turn(turn, photo)) == 2
+    before = Ask(loaded="one of before")
+    with pytest.raises(ModelChanged), contextlib.closing(client.enter(before, ahead=ahead)) as turn:
+        find_in_turn(turn, photo)
 
 
 def test_a_photo_may_ask_for_its_place_itself(client: SocketClient, photo: np.ndarray):
