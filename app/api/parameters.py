@@ -15,7 +15,7 @@ from pydantic import ConfigDict, ValidationError, create_model
 from app.api.problems import ProblemError
 from app.kinds.face import Parameters
 from app.kinds.fields import allowed
-from app.kinds.registry import FACES
+from app.kinds.registry import faces
 
 Given = Sequence[tuple[str, object]]
 Asked = TypeVar("Asked", bound=Parameters)
@@ -24,7 +24,7 @@ Asked = TypeVar("Asked", bound=Parameters)
 def _of_all_faces() -> Any:
     """Return a model with the parameters of every face, for the contract."""
     fields: dict[str, Any] = {}
-    for face in FACES.values():
+    for face in faces().values():
         for name, field in face.parameters.model_fields.items():
             fields.setdefault(name, (field.annotation, field))
     config = ConfigDict(frozen=True, extra="forbid")

@@ -21,7 +21,7 @@ from app.api.services import services
 from app.ids import new_id
 from app.images import ImageError
 from app.kinds.face import Face, Form, Outcome, Parameters
-from app.kinds.registry import FACES
+from app.kinds.registry import faces
 from app.serving.answers import answer_of
 from app.serving.client import Ask, Prediction, Target
 from app.serving.errors import InferenceOverloaded, InferenceTimeout, InputRefused, ModelChanged
@@ -47,7 +47,7 @@ def predict() -> Response:
 
 
 def _answer_of(target: Target, sent: inputs.Sent) -> Response:
-    face = FACES[target.face]
+    face = faces()[target.face]
     asked = parse(face.parameters, sent.parameters)
     accept = request.headers.get("Accept", "")
     form = answer_form(face, asked, accept, is_list=sent.is_list)

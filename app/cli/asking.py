@@ -12,7 +12,7 @@ from app.ids import new_id
 from app.images import ImageError
 from app.kinds.face import Face, GivenError, Limits, Outcome, Parameters
 from app.kinds.pictures import PictureError
-from app.kinds.registry import FACES
+from app.kinds.registry import faces
 from app.serving.answers import answer_of
 from app.serving.client import Ask, InferenceClient, Prediction
 from app.serving.errors import ServingError
@@ -63,7 +63,7 @@ def ask_file(
     `told` is what the face's `Parameters.asked` returned.
     """
     target = client.target(model, version)
-    face = FACES[target.face]
+    face = faces()[target.face]
     start = time.perf_counter()
     if file is None:
         inputs = face.noise(target.facts)

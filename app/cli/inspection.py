@@ -7,7 +7,7 @@ from pathlib import Path
 
 from app.cli.terminal import CommandError, megabytes, table
 from app.kinds.kind import Inspection, ModelError
-from app.kinds.registry import KINDS
+from app.kinds.registry import kinds
 from app.serving.strays import no_content
 
 
@@ -39,10 +39,10 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _inspected(path: Path) -> Inspection:
     """Ask the kind that recognises the file; raises ModelError, with every kind's reason."""
-    for kind in KINDS:
+    for kind in kinds():
         if kind.recognises(path):
             return kind.inspect(path)
     # Of one kind alone the error says more than that it does not recognise the file.
-    if len(KINDS) == 1:
-        return KINDS[0].inspect(path)
-    raise ModelError("; ".join(f"{kind.name}: {kind.refusal(path)}" for kind in KINDS))
+    if len(kinds()) == 1:
+        return kinds()[0].inspect(path)
+    raise ModelError("; ".join(f"{kind.name}: {kind.refusal(path)}" for kind in kinds()))

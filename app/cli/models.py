@@ -12,7 +12,7 @@ from pathlib import Path
 
 from app.cli.folder import add_option, settings_with
 from app.cli.terminal import CommandError, megabytes, printable, table
-from app.kinds.registry import KINDS
+from app.kinds.registry import kinds
 from app.serving.entries import Entry, default_entry
 from app.serving.errors import ServingError
 from app.serving.layout import Found, find_models, order
@@ -38,7 +38,7 @@ def run(arguments: argparse.Namespace) -> int:
     settings = settings_with(arguments)
     folder = settings.model_repository
     check_folder(folder)
-    repository = ModelRepository(settings, KINDS, _found)
+    repository = ModelRepository(settings, kinds(), _found)
     repository.examine()
     entries = repository.entries
     if not entries:

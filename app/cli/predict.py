@@ -15,7 +15,7 @@ from app.cli.asking import ASKING_ERRORS, Asked, ask_file, reason_of
 from app.cli.folder import add_option, settings_with
 from app.cli.terminal import CommandError, ending_at_once, table
 from app.kinds.face import Face, Limits, Parameters
-from app.kinds.registry import FACES
+from app.kinds.registry import faces
 from app.serving.client import InferenceClient
 from app.serving.entries import default_candidates, named
 from app.serving.errors import ServingError
@@ -96,12 +96,12 @@ def _load(settings: Settings, name: str | None) -> InferenceClient:
     before one can.
     """
     # Here: they bring HDF5, which a help text does without.
-    from app.kinds.registry import KINDS
+    from app.kinds.registry import kinds
     from app.serving.local_client import LocalClient
     from app.serving.repository import ModelRepository
 
     folder = settings.model_repository
-    repository = ModelRepository(settings, KINDS)
+    repository = ModelRepository(settings, kinds())
     if not repository.entries:
         raise CommandError(no_model(folder) or repository.readiness()[1])
     wanted = name or settings.default_model
@@ -126,7 +126,7 @@ def _predict(
     limits: Limits,
     arguments: argparse.Namespace,
 ) -> None:
-    face = FACES[client.target(arguments.model).face]
+    face = faces()[client.target(arguments.model).face]
     parameters = _parameters(face, arguments)
     asked = ask_file(client, arguments.model, None, file, limits=limits, told=parameters.asked())
     if arguments.json:

@@ -1,12 +1,42 @@
-"""The list of kinds, asked in this order whether they recognise a file."""
+"""The list of kinds, asked in this order whether they recognise a file.
+
+Nothing is imported until it is asked for: where models are only found or fetched, none is run.
+"""
 
 from __future__ import annotations
 
-from app.kinds.face import Face
-from app.kinds.kind import Kind
-from app.kinds.mask_rcnn import MaskRcnn
+from functools import cache
+from importlib import import_module
+from typing import TYPE_CHECKING
 
-KINDS: tuple[Kind, ...] = (MaskRcnn(),)
+if TYPE_CHECKING:
+    from app.kinds.face import Face
+    from app.kinds.kind import Kind
 
-#: What clients may meet, by its name.
-FACES: dict[str, Face] = {kind.face.name: kind.face for kind in KINDS}
+#: Where each kind is, and what the names of its files end in.
+LISTED = {
+    "app.kinds.mask_rcnn:MaskRcnn": (".h5", ".hdf5"),
+}
+
+
+@cache
+def kinds() -> tuple[Kind, ...]:
+    """Return every kind."""
+    return tuple(_kind(place) for place in LISTED)
+
+
+@cache
+def faces() -> dict[str, Face]:
+    """Return what clients may meet, by its name."""
+    return {kind.face.name: kind.face for kind in kinds()}
+
+
+def suffixes() -> tuple[str, ...]:
+    """Return what the names of model files end in."""
+    return tuple(dict.fromkeys(suffix for those in LISTED.values() for suffix in those))
+
+
+def _kind(place: str) -> Kind:
+    module, _, name = place.partition(":")
+    kind: Kind = getattr(import_module(module), name)()
+    return kind

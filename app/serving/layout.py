@@ -13,10 +13,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from app.kinds.registry import suffixes
 from app.serving import strays
 from app.serving.references import absence, is_reference
 
-MODEL_SUFFIXES = (".h5", ".hdf5")
+MODEL_SUFFIXES = suffixes()
 SUFFIXES_TEXT = " or ".join(f"*{suffix}" for suffix in MODEL_SUFFIXES)
 SAMPLE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
 

@@ -39,9 +39,9 @@ class LocalClient(InferenceClient):
     ) -> LocalClient:
         """Begin to load the models that `find` finds, and return at once."""
         # Here: what recognises files reads HDF5, which the HTTP workers do without.
-        from app.kinds.registry import KINDS
+        from app.kinds.registry import kinds as known_kinds
 
-        repository = ModelRepository(settings, KINDS if kinds is None else kinds, find)
+        repository = ModelRepository(settings, known_kinds() if kinds is None else kinds, find)
         return cls(repository, Engine(settings.queue_limit), timeout_s=settings.inference_timeout_s)
 
     def wait_until_loaded(self, timeout_s: float | None = None) -> bool:

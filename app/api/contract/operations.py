@@ -22,7 +22,7 @@ from app.api.headers import PredictHeaders
 from app.api.negotiation import JSON
 from app.api.parameters import PredictParameters
 from app.api.problems import PROBLEMS
-from app.kinds.registry import FACES
+from app.kinds.registry import faces
 
 #: The static files are the pages', not the contract's.
 NOT_IN_THE_CONTRACT = frozenset({"static"})
@@ -85,16 +85,16 @@ UNSENT = frozenset({"client-gone"})
 #: Problems of one route alone; all others are a prediction's.
 _OF_OTHER_ROUTES = frozenset({"not-ready", "problem-not-found", "sample-not-found"})
 
-PredictAnswer: Any = Union[tuple(face.answer for face in FACES.values())]  # noqa: UP007 - of any number
+PredictAnswer: Any = Union[tuple(face.answer for face in faces().values())]  # noqa: UP007 - of any number
 PredictAnswers: Any = TypedDict("PredictAnswers", {"predictions": list[PredictAnswer]})
 PredictAnswers.__doc__ = "What is on each of `instances`, in their order."
 #: The face whose examples are shown.
-_SHOWN = next(iter(FACES.values()))
+_SHOWN = next(iter(faces().values()))
 
 
 def _forms() -> Iterator[Content]:
     """Yield the forms of every face's answers, other than JSON."""
-    for face in FACES.values():
+    for face in faces().values():
         for name, form in face.forms.items():
             examples_of = {"results": partial(examples.in_form, face, name)}
             is_json = form.type is not bytes

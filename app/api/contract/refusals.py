@@ -16,7 +16,7 @@ from app.images import (
     ImageUnrecognisedError,
 )
 from app.kinds.face import Parameters
-from app.kinds.registry import FACES
+from app.kinds.registry import faces
 from app.serving import errors
 
 _REQUEST_ID = "01JD6Z8M1T7C4N9E5H3YVQ0KSA"
@@ -43,7 +43,7 @@ def _invalid_parameter() -> ProblemError:
 
 
 def _not_acceptable() -> ProblemError:
-    face = next(iter(FACES.values()))
+    face = next(iter(faces().values()))
     return _raised(lambda: answer_form(face, face.parameters(), "text/csv", is_list=False))
 
 

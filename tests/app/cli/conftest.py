@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import h5py
@@ -11,7 +11,6 @@ import pytest
 from PIL import Image
 
 from app.cli import main
-from app.cli import models as models_command
 from app.kinds import registry
 from tests.app.serving.model_folder import Models
 from tests.app.serving.thresholding import Thresholding
@@ -20,14 +19,16 @@ Run = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
-def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Models:
+def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Models]:
     """Return a repository with the model `street`, and the kind that reads it."""
     models = Models(tmp_path / "models")
     models.add("street/1/street.h5")
     monkeypatch.setenv("MODEL_REPOSITORY", str(models.folder))
-    for module in (registry, models_command):
-        monkeypatch.setattr(module, "KINDS", (Thresholding(),))
-    return models
+    listed = {f"{Thresholding.__module__}:Thresholding": (".h5", ".hdf5")}
+    monkeypatch.setattr(registry, "LISTED", listed)
+    registry.kinds.cache_clear()
+    yield models
+    registry.kinds.cache_clear()
 
 
 @pytest.fixture

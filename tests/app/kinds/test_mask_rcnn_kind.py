@@ -14,7 +14,7 @@ from app.kinds.mask_rcnn import MaskRcnn
 from app.kinds.mask_rcnn.coco import COCO_LABELS
 from app.kinds.mask_rcnn.model import labels_for
 from app.kinds.mask_rcnn.tensors import PICTURE
-from app.kinds.registry import KINDS
+from app.kinds.registry import kinds
 
 SMALL = {"IMAGE_MIN_DIM": 64, "IMAGE_MAX_DIM": 128, "RPN_ANCHOR_SCALES": [8, 16, 32, 64, 128]}
 
@@ -86,7 +86,7 @@ def source(path: Path, labels: tuple[str, ...] | None = None, **options: Any) ->
 def test_a_file_is_recognised_by_its_layer_names_not_its_own(weights: Path, tmp_path: Path):
     renamed = tmp_path / "model.hdf5"
     renamed.write_bytes(weights.read_bytes())
-    assert [kind.name for kind in KINDS if kind.recognises(renamed)] == ["mask_rcnn"]
+    assert [kind.name for kind in kinds() if kind.recognises(renamed)] == ["mask_rcnn"]
 
 
 def test_other_files_are_refused_in_one_line(weights: Path, tmp_path: Path):

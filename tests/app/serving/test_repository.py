@@ -253,11 +253,11 @@ def test_every_outcome_is_one_event_of_the_log(models: Models, status, monkeypat
 
 
 def test_a_matterport_file_beside_other_networks_is_told_apart(tmp_path):
-    from app.kinds.registry import KINDS
+    from app.kinds.registry import kinds
 
     with h5py.File(tmp_path / "other.h5", "w") as file:
         file.attrs["layer_names"] = [b"dense"]
         file.create_group("dense").attrs["weight_names"] = np.array([], "S1")
-    (kind,) = KINDS
+    (kind,) = kinds()
     assert not kind.recognises(tmp_path / "other.h5")
     assert "not a Matterport Mask R-CNN" in kind.refusal(tmp_path / "other.h5")
