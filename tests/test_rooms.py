@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -34,6 +35,18 @@ def _functions(source: Path) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]
     for node in ast.walk(ast.parse(source.read_text())):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             yield node
+
+
+def test_the_server_knows_no_kind_of_model_by_its_name():
+    own = ROOT / "app" / "kinds" / "mask_rcnn"
+    listed = {ROOT / "app" / "kinds" / "registry.py"}
+    name = re.compile(r"mask.?r.?cnn|matterport", re.IGNORECASE)
+    sources = [
+        path for kind in ("py", "js", "html", "css") for path in (ROOT / "app").rglob(f"*.{kind}")
+    ]
+    others = [path for path in sources if own not in path.parents and path not in listed]
+    assert len(others) > 100
+    assert [path for path in others if name.search(path.read_text())] == []
 
 
 @pytest.mark.parametrize("room", _rooms())
