@@ -15,9 +15,10 @@ from typing import Any
 import requests
 import schemathesis
 
-from app.api.contract.examples import one_picture
+from app.api.contract.examples import one_input
+from app.kinds.mask_rcnn.face import INSTANCES
 
-_B64: str = one_picture()["image"]["b64"]  # type: ignore[index]
+_B64: str = one_input(INSTANCES)["image"]["b64"]  # type: ignore[index]
 _PICTURE = base64.b64decode(_B64)
 
 
