@@ -140,7 +140,7 @@ def test_a_supervisor_that_is_told_to_end_lets_the_process_answer_first(
         running = pool.submit(find, process.client, photo)
         time.sleep(0.2)
         process.process.terminate()
-        assert len(running.result(5).instances) == 2
+        assert len(running.result(5)) == 2
     assert process.process.wait(5) == 0
     assert not is_running(child(process))
     assert process.events("inference_died") == []
