@@ -23,7 +23,7 @@ from app.images import ImageError
 from app.kinds.face import Face, Form, Outcome, Parameters
 from app.kinds.registry import faces
 from app.serving.answers import answer_of
-from app.serving.client import Ask, Prediction, Target
+from app.serving.client import Ask, Chosen, IsGone, Prediction
 from app.serving.errors import InferenceOverloaded, InferenceTimeout, InputRefused, ModelChanged
 
 blueprint = Blueprint("predict", __name__)
@@ -37,22 +37,23 @@ def predict() -> Response:
     """Find the instances on the picture, or on each of `instances`."""
     sent = inputs.read(request)
     wanted = wanted_model(sent.parameters)
-    client = services().client
+    deadline = _Deadline.of_request()
     for _ in range(_TRIES):
         try:
-            return _answer_of(client.target(wanted.model, wanted.version), sent)
+            chosen = services().client.choose(deadline.ask(wanted.model, wanted.version))
+            return _answer_of(chosen, sent, deadline)
         except ModelChanged:
             g.when_sent.clear()
     raise ModelChanged
 
 
-def _answer_of(target: Target, sent: inputs.Sent) -> Response:
-    face = faces()[target.face]
+def _answer_of(chosen: Chosen, sent: inputs.Sent, deadline: _Deadline) -> Response:
+    face = faces()[chosen.face]
     asked = parse(face.parameters, sent.parameters)
     accept = request.headers.get("Accept", "")
     form = answer_form(face, asked, accept, is_list=sent.is_list)
     given = face.read(sent.inputs, sent.fields, services().limits, ahead=sent.is_list)
-    work = _Work(target, face, asked, list(zip(given, sent.fields, strict=True)))
+    work = _Work(chosen, face, asked, deadline, list(zip(given, sent.fields, strict=True)))
     if form == "json":
         return _json(work, is_list=sent.is_list)
     return _in_form(work, face.forms[form])
@@ -65,12 +66,34 @@ def _tell_caches(response: Response) -> Response:
 
 
 @dataclass(frozen=True)
+class _Deadline:
+    """How long a request may take, from its start, and who waits for that."""
+
+    timeout_s: float
+    is_gone: IsGone | None
+
+    @classmethod
+    def of_request(cls) -> _Deadline:
+        longest_s = services().settings.inference_timeout_s
+        timeout_s = request_timeout_s(request.headers, longest_s) or longest_s
+        return cls(timeout_s, request.environ.get(IS_GONE))
+
+    def ask(self, model: str | None, version: int | None, loaded: str | None = None) -> Ask:
+        """Return what inference is asked, with the time that is left; raises InferenceTimeout."""
+        left_s = self.timeout_s - (time.perf_counter() - g.start)
+        if left_s <= 0:
+            raise InferenceTimeout(self.timeout_s)
+        return Ask(model, version, left_s, self.is_gone, loaded)
+
+
+@dataclass(frozen=True)
 class _Work:
     """What one request asks of which model; of each input its name in the request."""
 
-    target: Target
+    chosen: Chosen
     face: Face
     asked: Parameters
+    deadline: _Deadline
     given: list[tuple[Any, str]]
 
 
@@ -85,26 +108,19 @@ class _Found:
 
 def _found(work: _Work) -> Iterator[_Found]:
     """Yield what came of each input; all of them share the time that one may take."""
-    longest_s = services().settings.inference_timeout_s
-    timeout_s = request_timeout_s(request.headers, longest_s) or longest_s
     admission = services().admission
-    is_gone = request.environ.get(IS_GONE)
     wanted = work.asked.model, work.asked.version
     told = work.asked.asked()
     for given, field in work.given:
-        left_s = timeout_s - (time.perf_counter() - g.start)
-        if left_s <= 0:
-            raise InferenceTimeout(timeout_s)
+        ask = work.deadline.ask(*wanted, work.chosen.loaded)
         admission.work()
         try:
             # Where there may be no place an input is not even read before there is.
-            turn = services().client.enter(
-                Ask(*wanted, left_s, is_gone, work.target.loaded),
-                ahead=not admission.expects_place(wanted),
-            )
+            is_ahead = not admission.expects_place(wanted)
+            turn = services().client.enter(ask, ahead=is_ahead)
             with contextlib.closing(turn):
                 start = time.perf_counter()
-                tensors = work.face.parse(given, work.target.facts, services().limits)
+                tensors = work.face.parse(given, work.chosen.facts, services().limits)
                 decode_ms = _ms_since(start)
                 admission.rest()
                 prediction = turn.predict(tensors, told)
@@ -112,13 +128,13 @@ def _found(work: _Work) -> Iterator[_Found]:
             admission.note_refusal(error)
             raise
         except InferenceTimeout:
-            raise InferenceTimeout(timeout_s) from None
+            raise InferenceTimeout(work.deadline.timeout_s) from None
         except ImageError as error:
             raise problems.of_image(error, field) from error
         except InputRefused as error:
             raise problems.of_serving(error, field) from error
         admission.note_answer(wanted)
-        yield _Found(Outcome(tensors, prediction.result, work.target.facts), prediction, decode_ms)
+        yield _Found(Outcome(tensors, prediction.result, work.chosen.facts), prediction, decode_ms)
 
 
 def _json(work: _Work, *, is_list: bool) -> Response:

@@ -62,17 +62,17 @@ def ask_file(
 
     `told` is what the face's `Parameters.asked` returned.
     """
-    target = client.target(model, version)
-    face = faces()[target.face]
+    chosen = client.choose(Ask(model, version))
+    face = faces()[chosen.face]
     start = time.perf_counter()
     if file is None:
-        inputs = face.noise(target.facts)
+        inputs = face.noise(chosen.facts)
     else:
         (given,) = face.read([file.read_bytes()], ["image"], limits, ahead=False)
-        inputs = face.parse(given, target.facts, limits)
+        inputs = face.parse(given, chosen.facts, limits)
     decode_ms = (time.perf_counter() - start) * 1000
     prediction = client.predict(inputs, Ask(model, version), told)
-    return Asked(face, Outcome(inputs, prediction.result, target.facts), prediction, decode_ms)
+    return Asked(face, Outcome(inputs, prediction.result, chosen.facts), prediction, decode_ms)
 
 
 def ask_once(client: InferenceClient, found: Found, sample: Path | None, limits: Limits) -> Asked:

@@ -16,7 +16,7 @@ from app.cli.folder import add_option, settings_with
 from app.cli.terminal import CommandError, ending_at_once, table
 from app.kinds.face import Face, Limits, Parameters
 from app.kinds.registry import faces
-from app.serving.client import InferenceClient
+from app.serving.client import Ask, InferenceClient
 from app.serving.entries import default_candidates, named
 from app.serving.errors import ServingError
 from app.serving.limits import limits_of
@@ -126,7 +126,7 @@ def _predict(
     limits: Limits,
     arguments: argparse.Namespace,
 ) -> None:
-    face = faces()[client.target(arguments.model).face]
+    face = faces()[client.choose(Ask(arguments.model)).face]
     parameters = _parameters(face, arguments)
     asked = ask_file(client, arguments.model, None, file, limits=limits, told=parameters.asked())
     if arguments.json:

@@ -25,7 +25,7 @@ class Ask:
         version: of the model; the highest unless told.
         timeout_s: from now on, until the prediction is there; INFERENCE_TIMEOUT_S at most.
         is_gone: asked while the request waits; one that nobody waits for is not predicted.
-        loaded: of the `Target` that the inputs are read for; no other may answer.
+        loaded: of the `Chosen` that the inputs are read for; no other may answer.
     """
 
     model: str | None = None
@@ -40,7 +40,7 @@ ANY = Ask()
 
 
 @dataclass(frozen=True)
-class Target:
+class Chosen:
     """The ready model that a request means, as its face has to know it."""
 
     model: str
@@ -97,7 +97,7 @@ class Turn(Protocol):
 class InferenceClient(Protocol):
     """Predictions and the state of the models. Safe to share between threads."""
 
-    def target(self, model: str | None = None, version: int | None = None) -> Target:
+    def choose(self, ask: Ask = ANY) -> Chosen:
         """Return the ready model that a request means; raises ServingError."""
 
     def enter(self, ask: Ask = ANY, *, ahead: bool = True) -> Turn:
@@ -108,7 +108,7 @@ class InferenceClient(Protocol):
 
         Raises:
             InferenceOverloaded: there is no place, or the wait would be longer than the time.
-            ModelChanged: it is not the target any more that `ask` names.
+            ModelChanged: it is not the one any more that `ask` names.
             ServingError: there is no such model, it is not ready, nothing runs.
         """
 

@@ -15,7 +15,7 @@ from app.serving import messages, wire
 from app.serving.buffers import BuffersError, mapped
 from app.serving.client import Ask, InferenceClient, Turn
 from app.serving.errors import InferenceFailed, ServingError
-from app.serving.messages import EnterRequest, PredictRequest, TargetRequest
+from app.serving.messages import ChooseRequest, EnterRequest, PredictRequest
 from app.serving.packing import PackingError, unpack
 
 
@@ -44,9 +44,10 @@ class Conversation:
                 case "leave":
                     self.close()
                     return None
-                case "target":
-                    wanted = TargetRequest.parse(request.header)
-                    return messages.of_target(self._client.target(wanted.model, wanted.version))
+                case "choose":
+                    wanted = ChooseRequest.parse(request.header)
+                    chosen = self._client.choose(Ask(wanted.model, wanted.version))
+                    return messages.of_choice(chosen)
                 case "models":
                     return messages.of_statuses(self._client.models())
                 case "readiness":

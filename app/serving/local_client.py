@@ -8,7 +8,7 @@ from typing import Any
 
 from app.kinds.kind import InputError, Kind, LoadedModel
 from app.kinds.tensors import Tensors
-from app.serving.client import ANY, Ask, InferenceClient, ModelStatus, Prediction, Target
+from app.serving.client import ANY, Ask, Chosen, InferenceClient, ModelStatus, Prediction
 from app.serving.engine import Engine, Place
 from app.serving.entries import Entry
 from app.serving.errors import InputRefused, ModelChanged
@@ -49,10 +49,10 @@ class LocalClient(InferenceClient):
         self._loader.join(timeout_s)
         return not self._loader.is_alive()
 
-    def target(self, model: str | None = None, version: int | None = None) -> Target:
+    def choose(self, ask: Ask = ANY) -> Chosen:
         """Return the ready model that a request means; raises ServingError."""
-        entry, loaded = self._repository.resolve(model, version)
-        return Target(entry.name, entry.version, entry.face, loaded.facts, entry.loaded)
+        entry, loaded = self._repository.resolve(ask.model, ask.version)
+        return Chosen(entry.name, entry.version, entry.face, loaded.facts, entry.loaded)
 
     def enter(self, ask: Ask = ANY, *, ahead: bool = True) -> LocalTurn:
         """Take a place in the queue; raises ServingError."""

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from app.serving import errors
-from app.serving.client import ModelStatus, Prediction, Target
+from app.serving.client import Chosen, ModelStatus, Prediction
 from app.serving.packing import Layout, PackingError, parse_layout
 from app.serving.wire import Message, WireError
 
@@ -57,7 +57,7 @@ class EnterRequest:
 
 
 @dataclass(frozen=True)
-class TargetRequest:
+class ChooseRequest:
     """The question which model a request means."""
 
     model: str | None
@@ -65,15 +65,15 @@ class TargetRequest:
 
     def header(self) -> dict[str, Any]:
         """Return the message's header."""
-        return {"op": "target", **asdict(self)}
+        return {"op": "choose", **asdict(self)}
 
     @classmethod
-    def parse(cls, header: Mapping[str, Any]) -> TargetRequest:
+    def parse(cls, header: Mapping[str, Any]) -> ChooseRequest:
         """Read the header; raises WireError."""
         try:
             return cls(_optional(header["model"], str), _optional(header["version"], int))
         except (KeyError, TypeError, ValueError) as error:
-            raise WireError(f"no request for a target: {type(error).__name__} {error}") from error
+            raise WireError(f"no request to choose: {type(error).__name__} {error}") from error
 
 
 @dataclass(frozen=True)
@@ -125,17 +125,17 @@ def to_entry(message: Message) -> None:
         raise WireError("no place in the queue")
 
 
-def of_target(target: Target) -> Message:
+def of_choice(chosen: Chosen) -> Message:
     """Return the message that says which model is meant."""
-    return Message({"target": asdict(target)})
+    return Message({"chosen": asdict(chosen)})
 
 
-def to_target(message: Message) -> Target:
+def to_choice(message: Message) -> Chosen:
     """Return the model in a message; raises the error in it, or WireError."""
     try:
-        return Target(**_answer(message)["target"])
+        return Chosen(**_answer(message)["chosen"])
     except (KeyError, TypeError) as error:
-        raise WireError(f"no target: {type(error).__name__} {error}") from error
+        raise WireError(f"no choice: {type(error).__name__} {error}") from error
 
 
 def of_prediction(prediction: Prediction) -> Message:

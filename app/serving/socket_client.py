@@ -20,7 +20,7 @@ from typing import Any, TypeVar
 from app.kinds.tensors import Tensors
 from app.serving import messages, wire
 from app.serving.buffers import Buffers
-from app.serving.client import ANY, Ask, InferenceClient, IsGone, ModelStatus, Prediction, Target
+from app.serving.client import ANY, Ask, Chosen, InferenceClient, IsGone, ModelStatus, Prediction
 from app.serving.errors import (
     CallerGone,
     InferenceTimeout,
@@ -32,7 +32,7 @@ from app.serving.errors import (
     ServingError,
     VersionNotFound,
 )
-from app.serving.messages import EnterRequest, PredictRequest, TargetRequest
+from app.serving.messages import ChooseRequest, EnterRequest, PredictRequest
 from app.serving.packing import pack, size_of
 
 Answer = TypeVar("Answer")
@@ -44,7 +44,7 @@ STATUS_TIMEOUT_S = 5.0
 # How often a caller that waits is looked after.
 _POLL_S = 0.25
 # What was known of a model holds no more.
-_TARGET_GONE = (ModelNotFound, VersionNotFound, ModelAmbiguous, ModelNotReady, ModelChanged)
+_CHANGED = (ModelNotFound, VersionNotFound, ModelAmbiguous, ModelNotReady, ModelChanged)
 # Inputs up to here travel with the message: to share memory would take longer.
 _WITH_THE_MESSAGE = 16 << 10
 
@@ -59,26 +59,25 @@ class SocketClient(InferenceClient):
         self._timeout_s = timeout_s
         self._thread = threading.local()
         self._buffers = Buffers()
-        self._targets: dict[tuple[str | None, int | None], Target] = {}
+        self._chosen: dict[tuple[str | None, int | None], Chosen] = {}
 
-    def target(self, model: str | None = None, version: int | None = None) -> Target:
+    def choose(self, ask: Ask = ANY) -> Chosen:
         """Return the ready model that a request means; raises ServingError.
 
         It is asked for once, until something goes wrong.
         """
-        known = self._targets.get((model, version))
+        wanted = ask.model, ask.version
+        known = self._chosen.get(wanted)
         if known is None:
-            request = wire.Message(TargetRequest(model, version).header())
-            known = self._ask(request, messages.to_target, Deadline(STATUS_TIMEOUT_S))
-            self._targets[model, version] = known
+            request = wire.Message(ChooseRequest(*wanted).header())
+            known = self._ask(request, messages.to_choice, self._deadline(ask))
+            self._chosen[wanted] = known
         return known
 
     def enter(self, ask: Ask = ANY, *, ahead: bool = True) -> SocketTurn:
         """Take a place in the queue, or not `ahead` but with the inputs; raises ServingError."""
-        longest_s = self._timeout_s
-        timeout_s = longest_s if ask.timeout_s is None else min(ask.timeout_s, longest_s)
-        deadline = Deadline(timeout_s, ask.is_gone)
-        entry = EnterRequest(ask.model, ask.version, timeout_s, ask.loaded)
+        deadline = self._deadline(ask)
+        entry = EnterRequest(ask.model, ask.version, deadline.timeout_s, ask.loaded)
         if not ahead:
             return SocketTurn(self, deadline, entry)
         self._ask(wire.Message(entry.header()), messages.to_entry, deadline)
@@ -128,6 +127,11 @@ class SocketClient(InferenceClient):
         self._buffers.keep(memory)
         return prediction
 
+    def _deadline(self, ask: Ask) -> Deadline:
+        longest_s = self._timeout_s
+        timeout_s = longest_s if ask.timeout_s is None else min(ask.timeout_s, longest_s)
+        return Deadline(timeout_s, ask.is_gone)
+
     def leave(self) -> None:
         """Give away the place that this thread was given."""
         connection: _Connection | None = getattr(self._thread, "connection", None)
@@ -155,8 +159,8 @@ class SocketClient(InferenceClient):
             # Its answer may still come: on this connection it would answer the next request.
             self.close()
             raise InferenceTimeout(deadline.timeout_s) from None
-        except _TARGET_GONE:
-            self._targets.clear()
+        except _CHANGED:
+            self._chosen.clear()
             raise
         except CallerGone:
             # That the connection ends tells the other side not to predict.
@@ -164,7 +168,7 @@ class SocketClient(InferenceClient):
             raise
         except (OSError, wire.WireError) as error:
             self.close()
-            self._targets.clear()
+            self._chosen.clear()
             reason = error.strerror if isinstance(error, OSError) else str(error)
             raise InferenceUnavailable(
                 f"the inference process is not available: {reason}", RETRY_AFTER_S
@@ -175,7 +179,7 @@ class SocketClient(InferenceClient):
         connection: _Connection | None = getattr(self._thread, "connection", None)
         if connection is None or not connection.is_usable():
             self.close()
-            self._targets.clear()
+            self._chosen.clear()
             connection = _Connection(self.path, deadline)
             self._thread.connection = connection
         return connection.socket

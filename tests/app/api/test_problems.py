@@ -279,7 +279,7 @@ class _BrokenClient:
     def enter(self, *_: object, **__: object) -> None:
         raise self._error
 
-    models = target = enter
+    models = choose = enter
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,7 @@ from app.serving.buffers import Buffers
 from app.serving.client import Ask
 from app.serving.connect import connect
 from app.serving.errors import (
+    CallerGone,
     InferenceFailed,
     InferenceTimeout,
     InferenceUnavailable,
@@ -76,9 +77,9 @@ def test_a_prediction_is_the_same_from_the_process_as_from_inside(
     assert there.result.keys() == here.result.keys()
     for name, array in here.result.items():
         np.testing.assert_array_equal(there.result[name], array, strict=True)
-    target = client.target()
-    assert (target.model, target.face) == ("colours", inside.target().face)
-    assert (target.model, target.facts) == ("colours", {"labels": ["red", "green", "blue"]})
+    chosen = client.choose()
+    assert (chosen.model, chosen.face) == ("colours", inside.choose().face)
+    assert (chosen.model, chosen.facts) == ("colours", {"labels": ["red", "green", "blue"]})
 
 
 def test_a_request_chooses_model_and_parameters(client: SocketClient, photo: np.ndarray):
@@ -216,11 +217,23 @@ def test_a_bad_request_ends_its_connection_alone(
     assert len(find(client, photo)) == 2
 
 
+def test_a_process_that_hangs_is_waited_for_as_long_as_the_request_has(client: SocketClient):
+    host = client_process(client)
+    os.kill(host, signal.SIGSTOP)
+    try:
+        with pytest.raises(InferenceTimeout, match=r"within 0\.2 s"):
+            client.choose(Ask(timeout_s=0.2))
+        with pytest.raises(CallerGone):
+            client.choose(Ask(timeout_s=20, is_gone=lambda: True))
+    finally:
+        os.kill(host, signal.SIGCONT)
+
+
 @pytest.mark.parametrize("ahead", [True, False])
 def test_a_request_that_was_read_for_another_model_is_told(
     client: SocketClient, photo: np.ndarray, ahead: bool
 ):
-    loaded = client.target().loaded
+    loaded = client.choose().loaded
     with contextlib.closing(client.enter(Ask(loaded=loaded), ahead=ahead)) as turn:
         assert len(find_in_turn(turn, photo)) == 2
     before = Ask(loaded="one of before")

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from app.serving import errors, messages
-from app.serving.client import ModelStatus, Prediction, Target
-from app.serving.messages import EnterRequest, PredictRequest, TargetRequest
+from app.serving.client import Chosen, ModelStatus, Prediction
+from app.serving.messages import ChooseRequest, EnterRequest, PredictRequest
 from app.serving.wire import Message, WireError
 
 
@@ -27,9 +27,9 @@ def test_a_prediction_comes_out_equal():
     assert came.result["scores"] is scores
 
 
-def test_a_target_comes_out_equal():
-    sent = Target("street", 3, "instances", {"labels": ["a", "b"]})
-    assert messages.to_target(crossed(messages.of_target(sent))) == sent
+def test_a_choice_comes_out_equal():
+    sent = Chosen("street", 3, "instances", {"labels": ["a", "b"]})
+    assert messages.to_choice(crossed(messages.of_choice(sent))) == sent
 
 
 def test_the_models_states_come_out_equal():
@@ -71,7 +71,7 @@ def test_every_error_of_serving_is_known_to_the_messages():
     "request_",
     [
         pytest.param(EnterRequest("street", None, 2.5), id="enter"),
-        pytest.param(TargetRequest("street", 3), id="target"),
+        pytest.param(ChooseRequest("street", 3), id="choose"),
         pytest.param(PredictRequest({"min_score": 0.5}), id="predict"),
         pytest.param(
             PredictRequest({}, EnterRequest("street", 2, 1.5), [("image", "uint8", [2, 3, 3], 18)]),
@@ -79,7 +79,7 @@ def test_every_error_of_serving_is_known_to_the_messages():
         ),
     ],
 )
-def test_a_request_comes_out_equal(request_: EnterRequest | PredictRequest | TargetRequest):
+def test_a_request_comes_out_equal(request_: EnterRequest | PredictRequest | ChooseRequest):
     assert type(request_).parse(json.loads(json.dumps(request_.header()))) == request_
 
 
