@@ -23,11 +23,9 @@ from app.serving.buffers import Buffers
 from app.serving.client import Ask
 from app.serving.connect import connect
 from app.serving.errors import (
-    CallerGone,
     InferenceFailed,
     InferenceTimeout,
     InferenceUnavailable,
-    ModelChanged,
     ModelNotFound,
     ModelNotReady,
 )
@@ -215,30 +213,6 @@ def test_a_bad_request_ends_its_connection_alone(
         message.close()
         assert wire.receive(connection, time.monotonic() + 5) is None
     assert len(find(client, photo)) == 2
-
-
-def test_a_process_that_hangs_is_waited_for_as_long_as_the_request_has(client: SocketClient):
-    host = client_process(client)
-    os.kill(host, signal.SIGSTOP)
-    try:
-        with pytest.raises(InferenceTimeout, match=r"within 0\.2 s"):
-            client.choose(Ask(timeout_s=0.2))
-        with pytest.raises(CallerGone):
-            client.choose(Ask(timeout_s=20, is_gone=lambda: True))
-    finally:
-        os.kill(host, signal.SIGCONT)
-
-
-@pytest.mark.parametrize("ahead", [True, False])
-def test_a_request_that_was_read_for_another_model_is_told(
-    client: SocketClient, photo: np.ndarray, ahead: bool
-):
-    loaded = client.choose().loaded
-    with contextlib.closing(client.enter(Ask(loaded=loaded), ahead=ahead)) as turn:
-        assert len(find_in_turn(turn, photo)) == 2
-    before = Ask(loaded="one of before")
-    with pytest.raises(ModelChanged), contextlib.closing(client.enter(before, ahead=ahead)) as turn:
-        find_in_turn(turn, photo)
 
 
 def test_a_photo_may_ask_for_its_place_itself(client: SocketClient, photo: np.ndarray):
