@@ -14,7 +14,6 @@ from flask import Request
 from app.api import strict_json
 from app.api.parameters import Given
 from app.api.problems import ProblemError
-from app.kinds.pictures import MAX_PICTURES
 
 _RAW_TYPES = ("", "application/octet-stream")
 _BODIES = (
@@ -81,7 +80,7 @@ def _query(request: Request) -> Iterator[tuple[str, object]]:
 def _body(request: Request) -> bytes:
     data = request.get_data(cache=False)
     if not data:
-        raise ProblemError("missing-image", f"the body is empty; {_BODIES}", field="image")
+        raise ProblemError("missing-input", f"the body is empty; {_BODIES}", field="image")
     return data
 
 
@@ -93,17 +92,17 @@ def _read_form(request: Request) -> Sent:
         raise ProblemError("invalid-form", detail) from error
     if len(files) > 1:
         detail = f"{len(files)} files are named `image`; send one, or JSON with `instances`"
-        raise ProblemError("missing-image", detail, field="image")
+        raise ProblemError("missing-input", detail, field="image")
     if not files and "image" in request.form:
         value = request.form["image"]
         told = f"the field `image` is the text {value[:100]!r}, not a file: put @ before its name"
         detail = f"{told}; curl: -F image=@FILE"
-        raise ProblemError("missing-image", detail, field="image", value=value)
+        raise ProblemError("missing-input", detail, field="image", value=value)
     if not files:
         # A part may be without a name.
         names = ", ".join(sorted(map(str, {*request.files, *request.form}))) or "none"
         detail = f"the form has no file named `image` (its fields: {names}); curl: -F image=@FILE"
-        raise ProblemError("missing-image", detail, field="image")
+        raise ProblemError("missing-input", detail, field="image")
     for name in request.files:
         if name != "image":
             detail = f"the field {str(name)!r} is a file: `image` alone is one, others are text"
@@ -116,25 +115,32 @@ def _read_json(request: Request) -> Sent:
     document = strict_json.parse(_body(request))
     if not isinstance(document, dict) or ("image" in document) == ("instances" in document):
         raise ProblemError(
-            "missing-image", "the JSON has to be an object with either `image` or `instances`"
+            "missing-input", "the JSON has to be an object with either `image` or `instances`"
         )
     if "image" in document:
         image = document.pop("image")
         return Sent((image,), [*_query(request), *document.items()])
     entries = document.pop("instances")
-    if not isinstance(entries, list) or not 1 <= len(entries) <= MAX_PICTURES:
+    if not isinstance(entries, list) or not entries:
         raise _no_list(entries)
     parameters = [*_query(request), *_beside(document).items()]
     return Sent(tuple(entries), parameters, is_list=True)
 
 
 def _no_list(entries: object) -> ProblemError:
-    detail = f"`instances` has to be a list of 1 to {MAX_PICTURES} pictures"
-    if not isinstance(entries, list):
-        return ProblemError("missing-image", detail, field="instances")
-    detail += f", not {len(entries):,}"
-    members = {"value": len(entries), "limit": MAX_PICTURES}
-    return ProblemError("missing-image", detail, field="instances", **members)
+    detail = "`instances` has to be a list of inputs"
+    if entries == []:
+        return ProblemError("missing-input", f"{detail}, not empty", field="instances", value=0)
+    return ProblemError("missing-input", detail, field="instances")
+
+
+def check_count(sent: Sent, limit: int) -> None:
+    """Raise ProblemError for more inputs than a model takes in one request."""
+    count = len(sent.inputs)
+    if count > limit:
+        detail = f"`instances` has to be a list of 1 to {limit:,} inputs, not {count:,}"
+        members = {"value": count, "limit": limit}
+        raise ProblemError("missing-input", detail, field="instances", **members)
 
 
 def _beside(document: dict[str, object]) -> dict[str, object]:

@@ -20,7 +20,7 @@ from app.api.requests import when_sent
 from app.api.services import services
 from app.ids import new_id
 from app.images import ImageError
-from app.kinds.face import Face, Form, Outcome, Parameters
+from app.kinds.face import Face, Form, Limits, Outcome, Parameters, Parsed
 from app.kinds.registry import faces
 from app.serving.answers import answer_of
 from app.serving.client import Ask, Chosen, IsGone, Prediction
@@ -34,7 +34,7 @@ _TRIES = 3
 
 @blueprint.post("/predict")
 def predict() -> Response:
-    """Find the instances on the picture, or on each of `instances`."""
+    """Predict for the input, or for each of `instances`."""
     sent = inputs.read(request)
     wanted = wanted_model(sent.parameters)
     deadline = _Deadline.of_request()
@@ -52,7 +52,11 @@ def _answer_of(chosen: Chosen, sent: inputs.Sent, deadline: _Deadline) -> Respon
     asked = parse(face.parameters, sent.parameters)
     accept = request.headers.get("Accept", "")
     form = answer_form(face, asked, accept, is_list=sent.is_list)
-    given = face.read(sent.inputs, sent.fields, services().limits, ahead=sent.is_list)
+    inputs.check_count(sent, face.most_inputs)
+    limits = services().limits
+    given = face.read(sent.inputs, sent.fields, limits, ahead=sent.is_list)
+    if face.is_quick:
+        given = [_parsed(face, one, chosen, limits) for one in given]
     work = _Work(chosen, face, asked, deadline, list(zip(given, sent.fields, strict=True)))
     if form == "json":
         return _json(work, is_list=sent.is_list)
@@ -98,6 +102,14 @@ class _Work:
 
 
 @dataclass(frozen=True, eq=False)
+class _Ready:
+    """An input that is parsed before its turn, and what that took."""
+
+    parsed: Parsed
+    decode_ms: float
+
+
+@dataclass(frozen=True, eq=False)
 class _Found:
     """One input of a request, and what came of it."""
 
@@ -119,11 +131,11 @@ def _found(work: _Work) -> Iterator[_Found]:
             is_ahead = not admission.expects_place(wanted)
             turn = services().client.enter(ask, ahead=is_ahead)
             with contextlib.closing(turn):
-                start = time.perf_counter()
-                tensors = work.face.parse(given, work.chosen.facts, services().limits)
-                decode_ms = _ms_since(start)
+                ready = given
+                if not isinstance(ready, _Ready):
+                    ready = _parsed(work.face, given, work.chosen, services().limits)
                 admission.rest()
-                prediction = turn.predict(tensors, told)
+                prediction = turn.predict(ready.parsed.inputs, told)
         except InferenceOverloaded as error:
             admission.note_refusal(error)
             raise
@@ -134,7 +146,14 @@ def _found(work: _Work) -> Iterator[_Found]:
         except InputRefused as error:
             raise problems.of_serving(error, field) from error
         admission.note_answer(wanted)
-        yield _Found(Outcome(tensors, prediction.result, work.chosen.facts), prediction, decode_ms)
+        outcome = Outcome(prediction.result, work.chosen.facts, ready.parsed.picture)
+        yield _Found(outcome, prediction, ready.decode_ms)
+
+
+def _parsed(face: Face, given: Any, chosen: Chosen, limits: Limits) -> _Ready:
+    start = time.perf_counter()
+    parsed = face.parse(given, chosen.facts, limits)
+    return _Ready(parsed, _ms_since(start))
 
 
 def _json(work: _Work, *, is_list: bool) -> Response:

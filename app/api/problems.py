@@ -42,7 +42,8 @@ PROBLEMS = {
     "invalid-base64": (400, "The picture is not base64"),
     "invalid-form": (400, "The form is broken"),
     "incomplete-body": (400, "The body ended too early"),
-    "missing-image": (400, "There is no picture in the request"),
+    "missing-input": (400, "There is no input in the request"),
+    "invalid-input": (400, "An input does not fit"),
     "model-ambiguous": (400, "Several models are served and none was named"),
     "model-not-found": (404, "There is no such model"),
     "version-not-found": (404, "The model has no such version"),
@@ -57,7 +58,7 @@ PROBLEMS = {
     "unsupported-media-type": (415, "The body is of a type that is not understood"),
     "image-unrecognised": (415, "The picture is in no known format"),
     "image-unreadable": (422, "The picture is damaged"),
-    "image-not-accepted": (422, "The model cannot take this picture"),
+    "input-not-accepted": (422, "The model cannot take this input"),
     "image-decode-timeout": (422, "The picture takes too long to decode"),
     "too-many-requests": (429, "The server has more to do than it can"),
     "head-too-large": (431, "The head of the request is too large"),
@@ -209,7 +210,7 @@ def of_serving(error: errors.ServingError, field: str = "image") -> ProblemError
 
 def _of_picture(error: errors.InputRefused, field: str) -> ProblemError:
     if error.unit is None:
-        return ProblemError("image-not-accepted", error.reason, field=field)
+        return ProblemError("input-not-accepted", error.reason, field=field)
     members: dict[str, Any] = {"unit": error.unit, "value": error.value, "limit": error.limit}
     return ProblemError("image-too-large", error.reason, field=field, **members)
 

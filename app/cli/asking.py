@@ -10,7 +10,7 @@ from typing import Any
 
 from app.ids import new_id
 from app.images import ImageError
-from app.kinds.face import Face, GivenError, Limits, Outcome, Parameters
+from app.kinds.face import Face, GivenError, Limits, Outcome, Parameters, Parsed
 from app.kinds.pictures import PictureError
 from app.kinds.registry import faces
 from app.serving.answers import answer_of
@@ -66,13 +66,14 @@ def ask_file(
     face = faces()[chosen.face]
     start = time.perf_counter()
     if file is None:
-        inputs = face.noise(chosen.facts)
+        parsed = Parsed(face.noise(chosen.facts))
     else:
         (given,) = face.read([file.read_bytes()], ["image"], limits, ahead=False)
-        inputs = face.parse(given, chosen.facts, limits)
+        parsed = face.parse(given, chosen.facts, limits)
     decode_ms = (time.perf_counter() - start) * 1000
-    prediction = client.predict(inputs, Ask(model, version), told)
-    return Asked(face, Outcome(inputs, prediction.result, chosen.facts), prediction, decode_ms)
+    prediction = client.predict(parsed.inputs, Ask(model, version), told)
+    outcome = Outcome(prediction.result, chosen.facts, parsed.picture)
+    return Asked(face, outcome, prediction, decode_ms)
 
 
 def ask_once(client: InferenceClient, found: Found, sample: Path | None, limits: Limits) -> Asked:

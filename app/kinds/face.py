@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Protocol
 
+import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 from pydantic import BaseModel, ConfigDict, Field
 from typing_extensions import TypedDict
@@ -43,12 +45,23 @@ class Limits:
 
 
 @dataclass(frozen=True, eq=False)
-class Outcome:
-    """One prediction: what went in, what came out, and what its model is."""
+class Parsed:
+    """One input of a request as a model takes it, and the picture that it was, if it was one.
+
+    The picture is uint8 [height, width, 3], or 4 where it has a fourth channel, in its own size.
+    """
 
     inputs: Tensors
+    picture: NDArray[np.uint8] | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """One prediction: what came out, what its model is, and the picture that went in, if any."""
+
     result: Tensors
     facts: Facts
+    picture: NDArray[np.uint8] | None = None
 
 
 class Parameters(BaseModel):
@@ -156,6 +169,14 @@ class Face(Protocol):
     def forms(self) -> Mapping[str, Form]:
         """The forms beside `json` by their names, the best first."""
 
+    @property
+    def most_inputs(self) -> int:
+        """How many inputs one request may have."""
+
+    @property
+    def is_quick(self) -> bool:
+        """Whether `parse` costs so little that all inputs are parsed before one is predicted."""
+
     def read(
         self, given: Sequence[object], fields: Sequence[str], limits: Limits, *, ahead: bool
     ) -> list[Any]:
@@ -166,7 +187,7 @@ class Face(Protocol):
         at now, as far as that is cheap. Raises GivenError, or PictureError.
         """
 
-    def parse(self, given: Any, facts: Facts, limits: Limits) -> Tensors:
+    def parse(self, given: Any, facts: Facts, limits: Limits) -> Parsed:
         """Make a model's inputs of one of them; raises GivenError, or ImageError."""
 
     def example(self) -> Example:

@@ -124,8 +124,11 @@ class Kind(Protocol):
         """The name that `kind:` in `model.yaml` and `/models` use."""
 
     @property
-    def face(self) -> Face:
-        """How clients see its models."""
+    def faces(self) -> tuple[Face, ...]:
+        """How clients may see its models."""
+
+    def face_of(self, options: Mapping[str, Any]) -> Face:
+        """Return how they see a model with such a `model.yaml`."""
 
     @property
     def options(self) -> type[Options]:

@@ -28,7 +28,7 @@ def kinds() -> tuple[Kind, ...]:
 @cache
 def faces() -> dict[str, Face]:
     """Return what clients may meet, by its name."""
-    return {kind.face.name: kind.face for kind in kinds()}
+    return {face.name: face for kind in kinds() for face in kind.faces}
 
 
 def suffixes() -> tuple[str, ...]:

@@ -44,11 +44,12 @@ def reproduce_goldens(face: Face, model: LoadedModel, source: ModelSource) -> in
     for golden in goldens:
         with _named(golden):
             expected = _read_answer(face, source.folder / golden["output"])
-            inputs = face.parse(_given(face, source, golden), model.facts, _LIMITS)
-            check_inputs(model.signature, inputs)
-            model.check(inputs)
-            (result,) = model.predict([inputs], [face.parameters().asked()])
-            difference = face.difference(expected, Outcome(inputs, result, model.facts))
+            parsed = face.parse(_given(face, source, golden), model.facts, _LIMITS)
+            check_inputs(model.signature, parsed.inputs)
+            model.check(parsed.inputs)
+            (result,) = model.predict([parsed.inputs], [face.parameters().asked()])
+            outcome = Outcome(result, model.facts, parsed.picture)
+            difference = face.difference(expected, outcome)
         if difference:
             raise GoldenError(f"golden {golden['input']}: {difference}")
     return len(goldens)

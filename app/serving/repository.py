@@ -155,7 +155,7 @@ class ModelRepository:
             threads=self._settings.inference_threads or available_cores(),
             max_molded_pixels=self._settings.max_molded_pixels,
         )
-        check_goldens(kind.face, source)
+        check_goldens(kind.face_of(source.options), source)
         return kind, source
 
     def _loaded(self, entry: Entry, path: Path) -> Entry:
@@ -164,19 +164,20 @@ class ModelRepository:
         _check_digest(path, digest, entry.options)
         model = kind.load(source)
         model.warm_up()
+        face = kind.face_of(source.options)
         description = {
             **entry.description,
             "bytes": path.stat().st_size,
             **model.describe(),
             **model.facts,
             "sha256": digest,
-            "goldens": reproduce_goldens(kind.face, model, source),
+            "goldens": reproduce_goldens(face, model, source),
         }
         return replace(
             entry,
             state=READY,
             kind=kind.name,
-            face=kind.face.name,
+            face=face.name,
             loaded=new_id(),
             model=model,
             description=description,

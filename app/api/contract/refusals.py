@@ -75,10 +75,16 @@ REFUSALS: dict[str, Callable[[], ProblemError]] = {
         "the body has less than the 482,113 bytes that were announced",
         field="Content-Length",
     ),
-    "missing-image": lambda: ProblemError(
-        "missing-image",
+    "missing-input": lambda: ProblemError(
+        "missing-input",
         "the form has no file named `image` (its fields: photo); curl: -F image=@FILE",
         field="image",
+    ),
+    "invalid-input": lambda: ProblemError(
+        "invalid-input",
+        "`instances[0].petal_length` is 'long': a number is expected",
+        field="instances[0].petal_length",
+        value="long",
     ),
     "model-ambiguous": lambda: of_serving(errors.ModelAmbiguous(["harbour", "street"])),
     "model-not-found": lambda: of_serving(errors.ModelNotFound("strete", ["street"])),
@@ -113,7 +119,7 @@ REFUSALS: dict[str, Callable[[], ProblemError]] = {
     "image-unreadable": lambda: of_image(
         ImageUnreadableError("the PNG picture is damaged: image file is truncated")
     ),
-    "image-not-accepted": lambda: of_serving(
+    "input-not-accepted": lambda: of_serving(
         errors.InputRefused(
             "the photo is 300 x 237 pixels; resize mode 'none' needs sides that are multiples of 64"
         )

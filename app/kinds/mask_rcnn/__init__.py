@@ -5,11 +5,13 @@ Importing this imports no reader of files and no framework: `model` and `inspect
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from pydantic import Field
 
+from app.kinds.face import Face
 from app.kinds.kind import Inspection, LoadedModel, ModelSource
 from app.kinds.mask_rcnn.face import INSTANCES
 from app.kinds.options import Options, Text
@@ -27,8 +29,12 @@ class MaskRcnn:
     """Loads Matterport Mask R-CNN weight files."""
 
     name = "mask_rcnn"
-    face = INSTANCES
+    faces = (INSTANCES,)
     options = MaskRcnnOptions
+
+    def face_of(self, options: Mapping[str, Any]) -> Face:
+        """Return the one that there is."""
+        return INSTANCES
 
     def recognises(self, path: Path) -> bool:
         """Say whether the file has a Mask R-CNN's layer names."""

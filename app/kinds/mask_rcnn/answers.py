@@ -12,6 +12,7 @@ from pydantic import Field
 from typing_extensions import TypedDict
 
 from app.kinds.face import Answer
+from app.kinds.pictures import PictureSize
 
 MaskFormat = Literal["rle", "polygon", "png", "none"]
 
@@ -78,13 +79,6 @@ class Instance(TypedDict):
     box: Box
     area: Annotated[int, Field(ge=0, description="How many pixels the mask has.")]
     mask: NotRequired[Annotated[Mask, Field(description="Left out with `masks=none`.")]]
-
-
-class PictureSize(TypedDict):
-    """The picture after its EXIF turn: the frame of all pixels in the answer."""
-
-    width: Annotated[int, Field(ge=1)]
-    height: Annotated[int, Field(ge=1)]
 
 
 class PredictAnswer(Answer):

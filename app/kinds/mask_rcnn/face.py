@@ -11,7 +11,7 @@ from PIL import Image
 from pydantic import Field
 
 from app.kinds import pictures
-from app.kinds.face import Example, Form, GivenError, Limits, Outcome, Parameters, Summary
+from app.kinds.face import Example, Form, GivenError, Limits, Outcome, Parameters, Parsed, Summary
 from app.kinds.fields import LARGEST_EXACT, NUMBER, WHOLE_NUMBER
 from app.kinds.mask_rcnn import goldens, rendering
 from app.kinds.mask_rcnn.answers import CocoResult, MaskFormat, PredictAnswer
@@ -65,17 +65,11 @@ class InstanceParameters(Parameters):
 
     def named_form(self) -> str | None:
         """Return what `format` or `render` say; raises GivenError where they differ."""
-        if self.render and self.format not in (None, self.render):
-            reason = f"render={self.render} and format={self.format} contradict each other"
-            raise GivenError("invalid-parameter", reason, field="format", value=self.format)
-        return self.render or self.format
+        return pictures.named_form(self.format, self.render)
 
     def check_form(self, form: str, *, is_list: bool) -> None:
         """Raise GivenError for a drawing of several pictures, or COCO's with other masks."""
-        if form == "png" and is_list:
-            name = "render" if self.render else "format"
-            reason = f"{name}=png takes one picture, not a list of `instances`"
-            raise GivenError("invalid-parameter", reason, field=name, value="png")
+        pictures.check_form(form, self.render, is_list=is_list)
         if form == "coco" and self.masks not in ("rle", "none"):
             reason = f"parameter 'masks' is {self.masks!r}: COCO results take one of rle, none"
             raise GivenError("invalid-parameter", reason, field="masks", value=self.masks)
@@ -87,6 +81,8 @@ class InstancesFace:
     name = "instances"
     parameters = InstanceParameters
     answer = PredictAnswer
+    most_inputs = pictures.MAX_PICTURES
+    is_quick = False
 
     @property
     def forms(self) -> Mapping[str, Form]:
@@ -107,9 +103,10 @@ class InstancesFace:
             pictures.check_sizes(files, fields, limits)
         return files
 
-    def parse(self, given: bytes, facts: Facts, limits: Limits) -> Tensors:
+    def parse(self, given: bytes, facts: Facts, limits: Limits) -> Parsed:
         """Return the picture's pixels; raises ImageError."""
-        return {PICTURE: pictures.pixels_of(given, limits)}
+        picture = pictures.pixels_of(given, limits)
+        return Parsed({PICTURE: picture}, picture)
 
     def example(self) -> Example:
         """Return what might be found on a small picture."""
@@ -122,7 +119,7 @@ class InstancesFace:
             np.array([0.998, 0.871], np.float32),
             np.stack([disc, disc]),
         )
-        outcome = Outcome({}, tensors_of(found), {"labels": ["person", "bicycle", "car"]})
+        outcome = Outcome(tensors_of(found), {"labels": ["person", "bicycle", "car"]})
         return Example(pictures.example(), {"min_score": 0.5}, {"masks": "polygon"}, outcome)
 
     def noise(self, facts: Facts) -> Tensors:
@@ -170,8 +167,10 @@ class InstancesFace:
 
     def drawing(self, outcome: Outcome) -> Image.Image:
         """Return the picture with masks, boxes, labels and scores drawn on it."""
+        if outcome.picture is None:
+            raise ValueError("there is no picture to draw on")
         instances = instances_of(outcome.result)
-        return draw_instances(outcome.inputs[PICTURE], instances, outcome.facts["labels"])
+        return draw_instances(outcome.picture, instances, outcome.facts["labels"])
 
     def golden(self, document: Any) -> Any:
         """Return the instances that an answer with masks=rle tells of; raises ValueError."""
@@ -182,7 +181,7 @@ class InstancesFace:
         return goldens.difference(golden, instances_of(outcome.result))
 
     def _png(self, outcome: Outcome, parameters: InstanceParameters, index: int) -> bytes:
-        return rendering.png(self.drawing(outcome))
+        return pictures.png_of(self.drawing(outcome))
 
 
 def _coco_part(outcome: Outcome, parameters: InstanceParameters, index: int) -> list[Any]:

@@ -160,7 +160,7 @@ def test_model_of_four_channels_takes_pictures_of_four(client: FlaskClient):
 def test_model_of_four_channels_says_so_to_other_pictures(client: FlaskClient, picture: bytes):
     answer = ask(client, "four", picture)
     assert answer.status_code == 422
-    assert answer.json["type"] == "/problems/image-not-accepted"
+    assert answer.json["type"] == "/problems/input-not-accepted"
     assert answer.json["field"] == "image"
     assert answer.json["detail"] == (
         "the picture has no fourth channel; this model takes pictures of 4, such as a PNG with RGBA"

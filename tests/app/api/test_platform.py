@@ -154,7 +154,7 @@ def test_the_servers_own_paths_may_be_named(start_app: Callable[..., Flask], pho
 
 def test_what_is_refused_is_a_problem(client: FlaskClient):
     check(client.post("/invocations", data=b"x", content_type="text/csv"), 415, _UNSUPPORTED)
-    check(client.post("/invocations", json={"instances": []}), 400, "missing-image")
+    check(client.post("/invocations", json={"instances": []}), 400, "missing-input")
     check(client.get("/invocations"), 405, "method-not-allowed")
 
 

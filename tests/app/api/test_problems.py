@@ -16,7 +16,7 @@ from app.api.services import attach
 from app.serving.errors import InferenceUnavailable, ServingError
 from tests.app.serving.model_folder import Models
 
-INVALID, MISSING = "invalid-parameter", "missing-image"
+INVALID, MISSING = "invalid-parameter", "missing-input"
 
 
 def check(response, status: int, slug: str) -> dict:
@@ -121,16 +121,16 @@ def test_a_list_of_pictures_cannot_be_drawn(client: FlaskClient, photo: bytes):
     [
         pytest.param("{", "invalid-json", id="no json"),
         pytest.param("[" * 100_000, "invalid-json", id="deep json"),
-        pytest.param("[]", "missing-image", id="list"),
-        pytest.param("{}", "missing-image", id="empty"),
-        pytest.param('{"image": "aGk="}', "missing-image", id="string"),
-        pytest.param('{"image": {"b64": 7}}', "missing-image", id="number"),
-        pytest.param('{"image": {"b64": "", "b": ""}}', "missing-image", id="more than b64"),
+        pytest.param("[]", "missing-input", id="list"),
+        pytest.param("{}", "missing-input", id="empty"),
+        pytest.param('{"image": "aGk="}', "missing-input", id="string"),
+        pytest.param('{"image": {"b64": 7}}', "missing-input", id="number"),
+        pytest.param('{"image": {"b64": "", "b": ""}}', "missing-input", id="more than b64"),
         pytest.param('{"image": {"b64": "#"}}', "invalid-base64", id="base64"),
         pytest.param('{"image": {"b64": "ä"}}', "invalid-base64", id="not ascii"),
-        pytest.param('{"instances": []}', "missing-image", id="no instances"),
-        pytest.param('{"instances": [1]}', "missing-image", id="number as instance"),
-        pytest.param('{"instances": [], "image": {}}', "missing-image", id="both"),
+        pytest.param('{"instances": []}', "missing-input", id="no instances"),
+        pytest.param('{"instances": [1]}', "missing-input", id="number as instance"),
+        pytest.param('{"instances": [], "image": {}}', "missing-input", id="both"),
         pytest.param(
             '{"image": {"b64": ""}, "masks": ["rle"]}', "invalid-parameter", id="list as parameter"
         ),
@@ -158,7 +158,7 @@ def test_json_of_another_shape_is_refused(client: FlaskClient, body: str, slug: 
 
 def test_a_form_without_the_field_image_is_told_which_fields_it_has(client: FlaskClient):
     response = client.post("/predict", data={"file": (io.BytesIO(b"x"), "a.png"), "note": "hi"})
-    problem = check(response, 400, "missing-image")
+    problem = check(response, 400, "missing-input")
     assert "file, note" in problem["detail"]
 
 
@@ -174,14 +174,14 @@ def test_a_file_that_is_not_the_picture_is_refused_and_not_left_out(
 
 def test_a_form_whose_image_is_text_is_told_that_its_at_sign_is_missing(client: FlaskClient):
     response = client.post("/predict", data={"image": "a.png"}, content_type="multipart/form-data")
-    problem = check(response, 400, "missing-image")
+    problem = check(response, 400, "missing-input")
     told = "the field `image` is the text 'a.png', not a file: put @ before its name"
     assert problem["detail"] == f"{told}; curl: -F image=@FILE"
     assert (problem["field"], problem["value"]) == ("image", "a.png")
 
 
 def test_an_empty_body_is_told_how_to_send_a_picture(client: FlaskClient):
-    problem = check(client.post("/predict"), 400, "missing-image")
+    problem = check(client.post("/predict"), 400, "missing-input")
     assert "multipart" in problem["detail"]
 
 

@@ -115,7 +115,7 @@ def test_picture_of_sides_that_the_network_cannot_take_is_the_clients_mistake(se
     client = served(IMAGE_RESIZE_MODE="none")
     answer = predict(client, png(300, 237))
     assert answer.status_code == 422
-    assert answer.json["type"] == "/problems/image-not-accepted"
+    assert answer.json["type"] == "/problems/input-not-accepted"
     assert answer.json["field"] == "image"
     assert (
         "300 x 237 pixels; resize mode 'none' needs sides that are multiples of 64"
@@ -123,7 +123,7 @@ def test_picture_of_sides_that_the_network_cannot_take_is_the_clients_mistake(se
     )
     lines = [json.loads(line) for line in log_stream.getvalue().splitlines()]
     (line,) = [line for line in lines if line["event"] == "request"]
-    assert (line["severity"], line["problem"]) == ("INFO", "image-not-accepted")
+    assert (line["severity"], line["problem"]) == ("INFO", "input-not-accepted")
     assert not [line for line in lines if "traceback" in line]
 
 

@@ -44,7 +44,7 @@ def test_a_part_without_a_name_is_no_picture(client: FlaskClient):
     head = b"--b\r\nContent-Disposition: form-data"
     form = head + b"\r\n\r\nx\r\n" + head + b'; name="a"\r\n\r\ny\r\n--b--\r\n'
     response = client.post("/predict", data=form, content_type=FORM)
-    assert "None, a" in check(response, 400, "missing-image")["detail"]
+    assert "None, a" in check(response, 400, "missing-input")["detail"]
 
 
 def test_a_form_has_no_more_parts_than_parameters_need(client: FlaskClient, photo: bytes):
