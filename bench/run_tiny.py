@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.cli import main, serve
+from app.kinds.face import Face
 from app.kinds.kind import ModelSource
 from app.kinds.mask_rcnn.face import INSTANCES
 from app.kinds.mask_rcnn.tensors import PICTURE, SIGNATURE, tensors_of
@@ -36,8 +37,11 @@ class Tiny:
     """A kind of model that is its own file's four letters."""
 
     name = "tiny"
-    face = INSTANCES
+    faces = (INSTANCES,)
     options = Options
+
+    def face_of(self, options: Mapping[str, Any]) -> Face:
+        return INSTANCES
 
     def recognises(self, path: Path) -> bool:
         return path.read_bytes() == b"tiny"

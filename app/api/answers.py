@@ -27,11 +27,45 @@ class ModelStatus(ModelState):
 
     error: Annotated[str | None, Field(description="Why it failed.")]
     kind: Annotated[str | None, Field(description="Null until it is known.")]
+    face: Annotated[
+        str | None,
+        Field(
+            description="What its inputs and answers are like: `instances`, `classes` or `values`. "
+            "Null until it is ready."
+        ),
+    ]
     default: Annotated[bool, Field(description="Whether it answers a request that names none.")]
     loaded_s: Annotated[float | None, Field(ge=0, description="Seconds that it took to load.")]
     about: NotRequired[Annotated[str, Field(description="What its owner wrote about it.")]]
-    labels: NotRequired[Annotated[list[str], Field(description="Class 1's first.")]]
-    num_classes: NotRequired[Annotated[int, Field(ge=1, description="With the background.")]]
+    labels: NotRequired[
+        Annotated[
+            list[str], Field(description="In the order of the classes, the background aside.")
+        ]
+    ]
+    num_classes: NotRequired[
+        Annotated[int, Field(ge=1, description="Of a Mask R-CNN with the background.")]
+    ]
+    input: NotRequired[
+        Annotated[
+            dict[str, Any],
+            Field(description="Of `classes`: height, width, channels and resize of its picture."),
+        ]
+    ]
+    signatures: NotRequired[
+        Annotated[
+            dict[str, Any],
+            Field(
+                description="Of `values`: by its name, each with `inputs` and `outputs`, of which "
+                "each has name, dtype, shape (null is any length) and role."
+            ),
+        ]
+    ]
+    default_signature: NotRequired[
+        Annotated[str, Field(description="The name of the signature that answers.")]
+    ]
+    warnings: NotRequired[
+        Annotated[list[str], Field(description="What was assumed because the file does not say.")]
+    ]
     config: NotRequired[Annotated[dict[str, Any], Field(description="Its settings.")]]
     file: NotRequired[str]
     bytes: NotRequired[Annotated[int, Field(ge=0)]]

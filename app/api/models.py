@@ -48,6 +48,7 @@ def _as_json(model: client.ModelStatus) -> ModelStatus:
         "state": state_of(model)["state"],
         "error": model.error,
         "kind": model.kind,
+        "face": model.face,
         "default": model.is_default,
         "loaded_s": model.loaded_s,
     }

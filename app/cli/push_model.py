@@ -32,7 +32,7 @@ from app.cli.ignored import ignore
 from app.cli.progress import Progress
 from app.cli.terminal import CommandError, counted, ending_at_once, megabytes
 from app.cli.uploading import upload
-from app.serving.layout import SUFFIXES_TEXT, VERSION, Found, is_model_file
+from app.serving.layout import MODELS_TEXT, VERSION, Found, is_model_file
 from app.serving.limits import limits_of
 from app.serving.references import Source, SourceError, target_of
 from app.serving.stores import StoreError, store_of, words_of
@@ -152,7 +152,7 @@ def _source(file: Path, place: str) -> Source:
     """Return what refers to a file at a place; raises CommandError."""
     try:
         if not file.is_file() or not is_model_file(file):
-            raise CommandError(f"{file} is no model file ({SUFFIXES_TEXT})")
+            raise CommandError(f"{file} is no model file ({MODELS_TEXT})")
         if problem := no_content(file):
             raise CommandError(problem)
         with file.open("rb") as opened:

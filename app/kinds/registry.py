@@ -5,6 +5,7 @@ Nothing is imported until it is asked for: where models are only found or fetche
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING
@@ -13,8 +14,9 @@ if TYPE_CHECKING:
     from app.kinds.face import Face
     from app.kinds.kind import Kind
 
-#: Where each kind is, and what the names of its files end in.
-LISTED = {
+#: Where each kind is, and what the names of its files end in. A name without a dot in front is that
+#: of a file which makes a model of the folder in which it lies.
+LISTED: dict[str, tuple[str, ...]] = {
     "app.kinds.mask_rcnn:MaskRcnn": (".h5", ".hdf5"),
 }
 
@@ -33,7 +35,16 @@ def faces() -> dict[str, Face]:
 
 def suffixes() -> tuple[str, ...]:
     """Return what the names of model files end in."""
-    return tuple(dict.fromkeys(suffix for those in LISTED.values() for suffix in those))
+    return tuple(name for name in _names() if name.startswith("."))
+
+
+def markers() -> tuple[str, ...]:
+    """Return the files that make a model of their folder."""
+    return tuple(name for name in _names() if not name.startswith("."))
+
+
+def _names() -> Iterable[str]:
+    return dict.fromkeys(name for those in LISTED.values() for name in those)
 
 
 def _kind(place: str) -> Kind:

@@ -79,6 +79,8 @@ class ModelStatus:
     description: Mapping[str, Any] = field(default_factory=dict)
     error: str | None = None
     loaded_s: float | None = None
+    face: str | None = None
+    """How clients see it, once it is ready."""
 
 
 class Turn(Protocol):

@@ -73,6 +73,7 @@ class Entry:
             description=self.description,
             error=self.error,
             loaded_s=self.loaded_s,
+            face=self.face or None,
         )
 
 

@@ -17,7 +17,7 @@ from functools import partial
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
-from app.serving.layout import VERSION, references_in, visible
+from app.serving.layout import references_in, version_of, visible
 from app.serving.references import Source, SourceError, misnamed, shown, source_in, target_of
 from app.serving.stores import StoreError, store_of, words_of
 
@@ -99,8 +99,8 @@ def _options_in(repository: Path) -> Iterator[tuple[str, int, Path]]:
             continue
         for version in _inside(folder):
             options = version / "model.yaml"
-            if VERSION.fullmatch(version.name) and options.is_file():
-                yield folder.name, int(version.name), options
+            if (number := version_of(version)) and options.is_file():
+                yield folder.name, number, options
 
 
 def _inside(folder: Path) -> list[Path]:

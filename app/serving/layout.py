@@ -1,7 +1,8 @@
 """Finds the models in a repository folder by their places alone; no file of a model is opened.
 
-`<name>/<version>/` holds one model file, `<name>.h5` directly in the folder is version 1. What is
-wrong with a place is told in one line, and never keeps the other models from being found.
+`<name>/<version>/` holds one model, `<name>.h5` directly in the folder is version 1. A model is a
+file, or a folder with a certain file in it, such as `saved_model.pb`. What is wrong with a place is
+told in one line, and never keeps the other models from being found.
 """
 
 from __future__ import annotations
@@ -13,20 +14,19 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from app.kinds.registry import suffixes
+from app.kinds.registry import markers, suffixes
 from app.serving import strays
 from app.serving.references import absence, is_reference
 
-MODEL_SUFFIXES = suffixes()
-SUFFIXES_TEXT = " or ".join(f"*{suffix}" for suffix in MODEL_SUFFIXES)
+MODEL_SUFFIXES, MARKERS = suffixes(), markers()
+MODELS_TEXT = " or ".join([*(f"*{suffix}" for suffix in MODEL_SUFFIXES), *MARKERS])
 SAMPLE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
 
-# One spelling a number: "01" beside "1" would be the same version twice.
 VERSION = re.compile(r"[1-9][0-9]{0,17}")
 # What file systems and archive tools leave; and what belongs to bare model files.
 _NO_MODELS = frozenset({"lost+found", "__MACOSX", "@eaDir"})
 _BESIDE_BARE_FILES = frozenset({"samples", "golden", "goldens"})
-_PARTS_OF_A_SAVED_MODEL = frozenset({"variables", "assets"})
+_PARTS_OF_A_SAVED_MODEL = frozenset({"variables", "assets", "transform"})
 # Of a folder with no version, so many entries are looked at for a hint.
 _MOST_LOOKED_AT = 100
 
@@ -78,10 +78,16 @@ def find_models(repository: Path) -> list[Found]:
 
 
 def is_model_folder(repository: Path) -> bool:
-    """Say whether the folder is itself a model's: numbered folders that hold a model file each."""
+    """Say whether the folder is itself a model's: numbered folders that hold a model each."""
     folders = [path for path in visible(repository) if path.is_dir()]
-    versions = [path for path in folders if VERSION.fullmatch(path.name) and model_files(path)]
+    versions = [path for path in folders if version_of(path) and models_inside(path)]
     return bool(versions) and not any(map(_has_versions, folders))
+
+
+def version_of(folder: Path) -> int | None:
+    """Return the version that a folder is by its name; zeros may lead, as in TensorFlow Serving."""
+    name = folder.name.lstrip("0")
+    return int(name) if VERSION.fullmatch(name) else None
 
 
 def visible(folder: Path) -> list[Path]:
@@ -99,6 +105,8 @@ def models_in(repository: Path) -> Iterator[Model]:
     """Yield every model; a second one of a name, bare file beside folder, as an error."""
     entries = visible(repository)
     bare = [path for path in entries if is_model_file(path)]
+    if is_marked(repository):
+        return
     places: dict[str, Path] = {}
     for model in (
         *_bare_models(repository, bare),
@@ -134,8 +142,6 @@ def _models_in_folders(repository: Path, entries: list[Path], bare: list[Path]) 
         return
     has_bare = bool(bare or references_in(entries))
     aside: frozenset[str] = _BESIDE_BARE_FILES if has_bare else frozenset()
-    if (repository / "saved_model.pb").is_file():
-        aside |= _PARTS_OF_A_SAVED_MODEL
     for path in entries:
         if path.is_dir() and (path.name not in aside or _versions_in(path)):
             yield Model(path, _versions(path))
@@ -146,6 +152,11 @@ def is_model_file(path: Path) -> bool:
     return path.suffix.lower() in MODEL_SUFFIXES and not path.is_dir()
 
 
+def is_marked(folder: Path) -> bool:
+    """Say whether a folder is a model by a file in it; it may be a link that leads nowhere."""
+    return any(_existing(folder / marker) for marker in MARKERS)
+
+
 def _inside(folder: Path) -> list[Path]:
     """Return what is visible in a folder; nothing where it cannot be read."""
     try:
@@ -154,15 +165,23 @@ def _inside(folder: Path) -> list[Path]:
         return []
 
 
-def model_files(folder: Path) -> list[Path]:
-    """Return the model files in a folder; none where it cannot be read."""
-    return [path for path in _inside(folder) if is_model_file(path)]
+def models_inside(folder: Path) -> list[Path]:
+    """Return the models in a folder, which may be one itself; none where it cannot be read."""
+    entries = _inside(folder)
+    files = [path for path in entries if is_model_file(path)]
+    if any(path.name in MARKERS for path in entries):
+        return [folder, *files]
+    return [*files, *(path for path in entries if path.is_dir() and _is_marked_inside(path))]
+
+
+def _is_marked_inside(folder: Path) -> bool:
+    return any(path.name in MARKERS for path in _inside(folder))
 
 
 def _has_versions(folder: Path) -> bool:
-    """Say whether a numbered folder in it holds a model file."""
-    numbered = (path for path in _inside(folder) if VERSION.fullmatch(path.name))
-    return any(model_files(path) for path in numbered if path.is_dir())
+    """Say whether a numbered folder in it holds a model."""
+    numbered = (path for path in _inside(folder) if version_of(path))
+    return any(models_inside(path) for path in numbered if path.is_dir())
 
 
 def _existing(path: Path) -> Path | None:
@@ -220,28 +239,47 @@ def _misnamed(folder: Path, names: dict[str, str]) -> str | None:
     return None
 
 
-def _versions_in(model: Path) -> list[int]:
-    names = (entry.name for entry in model.iterdir() if entry.is_dir())
-    return sorted(int(name) for name in names if VERSION.fullmatch(name))
+def _versions_in(model: Path) -> dict[int, Path]:
+    """Return the folders of a model's versions, by their numbers in rising order."""
+    folders: dict[int, Path] = {}
+    for path in sorted(model.iterdir()):
+        if path.is_dir() and (version := version_of(path)):
+            folders.setdefault(version, path)
+    return dict(sorted(folders.items()))
 
 
 def _versions(model: Path) -> tuple[Found, ...]:
     """Return the versions of one model's folder, or one error."""
+    latest = 0
     try:
-        numbers = _versions_in(model)
-        error = _no_version(model) if not numbers else _read_by_none(model, numbers[-1])
+        folders = _versions_in(model)
+        if is_marked(model):
+            return (_without_version(model, folders),)
+        latest = max(folders, default=0)
+        error = _read_by_none(model, folders[latest]) if folders else _no_version(model)
     except OSError as failure:
-        numbers, error = [], f"{model.name}/ cannot be read: {failure.strerror}"
+        latest, error = 0, f"{model.name}/ cannot be read: {failure.strerror}"
     if error:
-        return (Found(model.name, numbers[-1] if numbers else 0, model, error=error),)
-    return tuple(_version(model, number) for number in numbers)
+        return (Found(model.name, latest, model, error=error),)
+    return tuple(_version(model.name, *one) for one in folders.items())
 
 
-def _read_by_none(model: Path, latest: int) -> str | None:
+def _without_version(model: Path, folders: dict[int, Path]) -> Found:
+    """Return a folder that is a model and has no versions: it is the first."""
+    if folders:
+        name = next(iter(folders.values())).name
+        error = f"{model.name}/ is a model itself and holds version {name}/; keep one"
+        return Found(model.name, 0, model, error=error)
+    return _in_folder(model.name, 1, model, f"{model.name}/")
+
+
+def _read_by_none(model: Path, latest: Path) -> str | None:
     """Say of options beside the version folders, where no version reads them, where to put them."""
     for name in ("model.yaml", "model.yml", "labels.txt"):
         if _existing(model / name):
-            return f"{model.name}/{name} is read by no version; move it to {model.name}/{latest}/"
+            return (
+                f"{model.name}/{name} is read by no version; move it to {model.name}/{latest.name}/"
+            )
     return None
 
 
@@ -250,43 +288,55 @@ def _no_version(model: Path) -> str:
     entries = visible(model)[:_MOST_LOOKED_AT]
     folders = [path for path in entries if path.is_dir()]
     hint = "".join(f"; {line}" for line in strays.others(entries))
-    if files := model_files(model):
+    if files := [path for path in entries if is_model_file(path)]:
         hint = f"; move {files[0].name} to {model.name}/1/"
-    elif inside := next(filter(model_files, folders), None):
+    elif inside := next(filter(models_inside, folders), None):
         hint = f"; rename {model.name}/{inside.name}/ to {model.name}/1/"
     elif inside := next(filter(_has_versions, folders), None):
         hint = f"; it holds models itself, such as {inside.name}: name it as the repository"
     return f"{model.name}/ holds no numbered version folder{hint}"
 
 
-def _version(model: Path, version: int) -> Found:
-    folder, place = model / str(version), f"{model.name}/{version}/"
+def _version(name: str, version: int, folder: Path) -> Found:
+    place = f"{name}/{folder.name}/"
+    twins = [path for path in folder.parent.iterdir() if version_of(path) == version]
+    if len(twins) > 1:
+        names = " and ".join(sorted(path.name for path in twins))
+        error = f"{name}/ holds version {version} twice: as {names}; keep one"
+        return Found(name, version, folder, error=error)
+    return _in_folder(name, version, folder, place)
+
+
+def _in_folder(name: str, version: int, folder: Path, place: str) -> Found:
+    """Return the model of one version's folder; `place` is what a person knows it by."""
     try:
         entries = visible(folder)
     except OSError as failure:
         unread = f"{place} cannot be read: {failure.strerror}"
-        return Found(model.name, version, folder, error=unread)
-    if error := _wrong_in(folder, entries, place):
-        return Found(model.name, version, folder, error=error)
-    (path,) = filter(is_model_file, entries)
+        return Found(name, version, folder, error=unread)
+    paths = models_inside(folder)
+    if error := _wrong_in(folder, entries, paths, place):
+        return Found(name, version, folder, error=error)
     options_path = _existing(folder / "model.yaml")
     labels_path = _existing(folder / "labels.txt")
-    return Found(model.name, version, folder, path, options_path, labels_path)
+    return Found(name, version, folder, paths[0], options_path, labels_path)
 
 
-def _wrong_in(folder: Path, entries: list[Path], place: str) -> str | None:
+def _wrong_in(folder: Path, entries: list[Path], paths: list[Path], place: str) -> str | None:
     """Say what keeps a version's folder from being served; None where it is as it should be."""
-    paths = [path for path in entries if is_model_file(path)]
     if len(paths) > 1:
-        names = ", ".join(path.name for path in paths)
-        return f"{place} holds {len(paths)} model files ({names}); keep one"
+        names = ", ".join("saved_model.pb" if path == folder else path.name for path in paths)
+        return f"{place} holds {len(paths)} models ({names}); keep one"
     if not paths:
         there = (folder / name for name in ("model.yaml", "model.yml"))
         if error := next(filter(None, (absence(one, folder) for one in there)), None):
             return f"{place}{error}"
     if not paths:
         told = "".join(f"; {line}" for line in strays.others(entries))
-        return f"{place} holds no model file ({SUFFIXES_TEXT}){told}"
+        return f"{place} holds no model file ({MODELS_TEXT}){told}"
+    if paths[0].is_dir():
+        error = _misnamed(folder, {"model.yml": "model.yaml"})
+        return f"{place}{error}" if error else None
     if error := _no_file(paths[0]):
         return error
     stem = paths[0].stem

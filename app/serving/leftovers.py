@@ -11,14 +11,15 @@ from pathlib import Path
 
 from app.serving import strays
 from app.serving.layout import (
-    VERSION,
     Found,
     Model,
+    is_marked,
     is_model_file,
-    model_files,
     models_in,
+    models_inside,
     order,
     references_in,
+    version_of,
     visible,
 )
 
@@ -44,12 +45,12 @@ def find_left_out(repository: Path) -> list[Found]:
 def _beside_versions(model: Model) -> Iterator[Found]:
     """Yield the model files in a model's folder that are no version of it."""
     place = model.place
-    if model.latest.version == 0 or not place.is_dir():
+    if model.latest.version == 0 or not place.is_dir() or is_marked(place):
         return
     for path in visible(place):
         if is_model_file(path):
             error = f"{place.name}/{path.name} is no version: move it to a numbered folder"
-        elif path.is_dir() and not VERSION.fullmatch(path.name) and model_files(path):
+        elif path.is_dir() and version_of(path) is None and models_inside(path):
             error = f"{place.name}/{path.name}/ is no version: name it by a whole number"
         else:
             continue

@@ -13,13 +13,14 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote
 
+from app.kinds.registry import suffixes
 from app.serving.yaml_mapping import MappingError, read_mapping
 
 #: What a `source` may begin with.
 SCHEMES = ("gs", "s3", "az", "https", "http")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _FIELDS = ("uri", "sha256", "bytes")
-_SUFFIXES = (".h5", ".hdf5")
+_SUFFIXES = suffixes()
 _LARGEST_BYTES = 1 << 40
 _LARGEST_YAML_BYTES = 1 << 20
 _MEANT = re.compile(rb"(?im)^[\xef\xbb\xbf\s{\"',]*source[\"']?\s*:")
@@ -49,7 +50,7 @@ class Source:
             known = ", ".join(f"{scheme}://…" for scheme in SCHEMES[:-1])
             raise SourceError(
                 f"source: uri is {shown(uri)!r}; it must be one of {known}, and end in "
-                f"{_SUFFIXES[0]}"
+                f"{' or '.join(_SUFFIXES)}"
             )
         if not isinstance(sha256, str) or not _SHA256.fullmatch(sha256):
             allowed = "64 digits 0-9 and a-f, in quotes"

@@ -7,7 +7,6 @@ ask at any time, also while models load.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -19,13 +18,13 @@ from app import log
 from app.ids import new_id
 from app.kinds.kind import Kind, LoadedModel, ModelError, ModelSource
 from app.serving.client import ModelStatus
+from app.serving.contents import no_content, sha256_of, size_of
 from app.serving.cores import available_cores
 from app.serving.entries import FAILED, READY, Entry, choose, default_entry, readiness
 from app.serving.errors import ServingError
 from app.serving.goldens import GoldenError, check_goldens, reproduce_goldens
-from app.serving.layout import SUFFIXES_TEXT, Find, Found, find_models
+from app.serving.layout import MODELS_TEXT, Find, Found, find_models
 from app.serving.model_options import check_options, read_labels, read_options
-from app.serving.strays import no_content
 from app.serving.vacancy import no_model
 from app.settings import Settings
 
@@ -50,7 +49,7 @@ class ModelRepository:
         try:
             self._entries = tuple(_entry(found) for found in find(self._folder))
             if not self._entries:
-                self._error = f"there is no model ({SUFFIXES_TEXT}) in the model repository"
+                self._error = f"there is no model ({MODELS_TEXT}) in the model repository"
         except OSError as error:
             self._error = f"the model repository cannot be read: {error.strerror}"
 
@@ -126,7 +125,7 @@ class ModelRepository:
 
     def _examined(self, entry: Entry, path: Path) -> Entry:
         kind, source = self._source(entry, path)
-        facts = {**entry.description, "bytes": path.stat().st_size, **kind.examine(source)}
+        facts = {**entry.description, "bytes": size_of(path), **kind.examine(source)}
         return replace(entry, kind=kind.name, description=facts)
 
     def _source(self, entry: Entry, path: Path) -> tuple[Kind, ModelSource]:
@@ -160,14 +159,14 @@ class ModelRepository:
 
     def _loaded(self, entry: Entry, path: Path) -> Entry:
         kind, source = self._source(entry, path)
-        digest = _sha256(path)
+        digest = sha256_of(path)
         _check_digest(path, digest, entry.options)
         model = kind.load(source)
         model.warm_up()
         face = kind.face_of(source.options)
         description = {
             **entry.description,
-            "bytes": path.stat().st_size,
+            "bytes": size_of(path),
             **model.describe(),
             **model.facts,
             "sha256": digest,
@@ -211,8 +210,10 @@ def _entry(found: Found) -> Entry:
 
 def _check_size(path: Path, options: Mapping[str, Any]) -> None:
     """Raise ModelError for a file that is not of the size that its reference says."""
-    size_bytes = path.stat().st_size
-    if "source" in options and size_bytes != (expected := options["source"]["bytes"]):
+    if "source" not in options:
+        return
+    size_bytes, expected = size_of(path), options["source"]["bytes"]
+    if size_bytes != expected:
         told = f"has {size_bytes:,} bytes, and its source {expected:,}"
         raise ModelError(f"{path.name} {told}; slipway fetch brings that one")
 
@@ -222,11 +223,6 @@ def _check_digest(path: Path, digest: str, options: Mapping[str, Any]) -> None:
     if "source" in options and digest != (expected := options["source"]["sha256"]):
         told = f"has sha256 {digest}, and its source {expected}"
         raise ModelError(f"{path.name} {told}; slipway fetch brings that one")
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _log_vacancy(folder: Path, error: str) -> None:

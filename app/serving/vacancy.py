@@ -9,7 +9,14 @@ import os
 from pathlib import Path
 
 from app.serving import strays
-from app.serving.layout import MODEL_SUFFIXES, SUFFIXES_TEXT, find_models, is_model_folder, visible
+from app.serving.layout import (
+    MODEL_SUFFIXES,
+    MODELS_TEXT,
+    find_models,
+    is_marked,
+    is_model_folder,
+    visible,
+)
 from app.settings import SettingsError
 
 _HDF5 = b"\x89HDF\r\n\x1a\n"
@@ -60,6 +67,8 @@ def no_model(folder: Path) -> str | None:
     if is_model_folder(folder):
         above = f"name the folder above: {here.parent}"
         why = f"it is a model's own folder, with its versions in it; {above}"
+    elif is_marked(folder):
+        why = f"it is a model itself; name the folder above: {here.parent}"
     else:
         there = f"put one there, such as {here / 'balloon.h5'}, and start again"
         why = f"{_contents(folder)}; {there}"
@@ -78,7 +87,7 @@ def _contents(folder: Path) -> str:
         name = name if name.lower().endswith(MODEL_SUFFIXES) else f"{name}.h5"
         return f"{unnamed[0]} is an HDF5 file by another name: name it {name}"
     if files:
-        return f"it holds {_some([path.name for path in files])}, and no {SUFFIXES_TEXT}"
+        return f"it holds {_some([path.name for path in files])}, and no {MODELS_TEXT}"
     return "it holds nothing but hidden files" if any(folder.iterdir()) else "it is empty"
 
 

@@ -60,6 +60,7 @@ def _model() -> ModelStatus:
         "state": "ready",
         "error": None,
         "kind": kinds()[0].name,
+        "face": kinds()[0].faces[0].name,
         "default": True,
         "loaded_s": 7.214,
         "labels": ["person", "bicycle", "car"],

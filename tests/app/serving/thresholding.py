@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from app.kinds.face import Face
 from app.kinds.kind import InputError, Inspection, ModelError, ModelSource
 from app.kinds.mask_rcnn import MaskRcnnOptions
 from app.kinds.mask_rcnn.face import INSTANCES
@@ -31,8 +32,11 @@ class Thresholding:
     """Loads `{"threshold": LEVEL}`, perhaps with `delay_s`, `load_s` and `bytes_per_pixel`."""
 
     name = "thresholding"
-    face = INSTANCES
+    faces = (INSTANCES,)
     options = MaskRcnnOptions
+
+    def face_of(self, options: Mapping[str, Any]) -> Face:
+        return INSTANCES
 
     def recognises(self, path: Path) -> bool:
         try:

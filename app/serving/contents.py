@@ -1,0 +1,53 @@
+"""What a model's bytes are: those of its file, or of all files in its folder."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+
+from app.kinds.registry import markers
+from app.serving import strays
+
+
+def size_of(path: Path) -> int:
+    """Return how many bytes a model has; raises OSError."""
+    return sum(file.stat().st_size for file in _files(path))
+
+
+def sha256_of(path: Path) -> str:
+    """Return the digest of a model's file; of a folder that of what `sha256sum` prints of it.
+
+    That is a line a file, sorted by their paths in the folder, hidden ones aside. Raises OSError.
+    """
+    if not path.is_dir():
+        return _digest(path)
+    lines = (f"{_digest(file)}  {file.relative_to(path).as_posix()}\n" for file in _files(path))
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+def no_content(path: Path) -> str | None:
+    """Say by its first bytes why a model cannot be what its name says; None where it may be.
+
+    Raises OSError.
+    """
+    if not path.is_dir():
+        return strays.no_content(path)
+    there = (path / marker for marker in markers())
+    told = (strays.no_content(file) for file in there if file.is_symlink() or file.exists())
+    return next(filter(None, told), None)
+
+
+def _files(path: Path) -> Iterator[Path]:
+    if not path.is_dir():
+        yield path
+        return
+    for file in sorted(path.rglob("*")):
+        is_hidden = any(part.startswith(".") for part in file.relative_to(path).parts)
+        if file.is_file() and not is_hidden:
+            yield file
+
+
+def _digest(file: Path) -> str:
+    with file.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()
