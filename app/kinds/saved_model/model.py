@@ -1,0 +1,250 @@
+"""A SavedModel: examined by its files, and loaded. TensorFlow is imported by `load` alone."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from app.kinds.arrays import zeros
+from app.kinds.kind import Field, InputError, ModelError, ModelSource, Signature
+from app.kinds.saved_model import files
+from app.kinds.tensors import Tensors
+
+if TYPE_CHECKING:
+    from app.kinds.saved_model.program import Program
+    from app.kinds.saved_model.reading import Reading
+    from app.kinds.saved_model.running import Run
+    from app.kinds.saved_model.vocabularies import Vocabulary
+
+
+def examine(source: ModelSource) -> dict[str, Any]:
+    """Return the folder's size; raises ModelError for what is wrong with its files."""
+    if source.labels:
+        raise ModelError("labels are given, which nothing reads: a SavedModel names its outputs")
+    files.check(source.path)
+    try:
+        return {"bytes": sum(files.sizes(source.path).values())}
+    except OSError as error:
+        raise ModelError(f"{source.path.name}/ cannot be read: {error.strerror}") from error
+
+
+def load(source: ModelSource) -> LoadedSavedModel:
+    """Load graph, variables and tables, and those of the transform; raises ModelError."""
+    examine(source)
+    try:
+        return _load(source)
+    except (OSError, MemoryError) as error:
+        raise ModelError(f"{source.path.name}/ cannot be read: {error}") from error
+    except (LookupError, ValueError, TypeError, RecursionError) as error:
+        # A graph whose parts name what is not there; nobody can list all that may be wrong in one.
+        reason = next(iter(str(error).splitlines()), type(error).__name__)
+        raise ModelError(f"{files.GRAPH} has a graph that does not hold: {reason}") from error
+
+
+def _load(source: ModelSource) -> LoadedSavedModel:
+    # The first import of TensorFlow.
+    from app.kinds.saved_model.program import Program
+    from app.kinds.saved_model.reading import read
+    from app.kinds.saved_model.running import Run
+    from app.kinds.saved_model.signatures import default_of, signatures_of
+    from app.kinds.saved_model.vocabularies import vocabularies
+
+    folder = source.path
+    reading = read(folder)
+    program = Program(reading, folder, threads=source.threads)
+    served = signatures_of(program, reading.signatures)
+    default = default_of(served, source.options.get("signature"))
+    before = _transform(source)
+    runs = {name: Run(program, one, before) for name, one in served.items()}
+    known: Mapping[str, Vocabulary] = {}
+    if not source.options.get("allow_unseen"):
+        known = vocabularies(program.graph, reading, folder, program.reached)
+    return LoadedSavedModel(
+        {name: Entry(run, known) for name, run in runs.items()},
+        default,
+        _told(reading, program, before),
+    )
+
+
+def _transform(source: ModelSource) -> Run | None:
+    """Return what makes the main model's inputs, where there is such a graph and it is wanted."""
+    from app.kinds.saved_model.program import Program, UnknownOpError
+    from app.kinds.saved_model.reading import read
+    from app.kinds.saved_model.running import Run
+    from app.kinds.saved_model.signatures import default_of, signatures_of
+
+    folder = files.transform_of(source.path)
+    if folder is None or not source.options.get("transform", True):
+        return None
+    try:
+        files.check(folder)
+        reading = read(folder)
+        program = Program(reading, folder, threads=source.threads)
+        served = signatures_of(program, reading.signatures)
+        return Run(program, served[default_of(served, None)])
+    except UnknownOpError as error:
+        raise ModelError(
+            f"{files.TRANSFORM}/{files.GRAPH} uses the op {error.op}, which TensorFlow does not "
+            f"have; export the model without it, or serve the main model alone: `transform: false` "
+            f"in model.yaml, with columns that are transformed already"
+        ) from error
+    except ModelError as error:
+        raise ModelError(f"{files.TRANSFORM}/{error}") from error
+
+
+def _told(reading: Reading, program: Program, before: Run | None) -> dict[str, Any]:
+    about = reading.meta_graph.meta_info_def
+    return {
+        "tensorflow": about.tensorflow_version,
+        "nodes": len(program.reached),
+        "has_transform": before is not None,
+    }
+
+
+class Entry:
+    """One signature with what is known of its inputs."""
+
+    def __init__(self, run: Run, known: Mapping[str, Vocabulary]) -> None:
+        from app.kinds.saved_model.vocabularies import of_inputs
+
+        self.run = run
+        self.served = run.whole
+        self.signature = self.served.signature
+        self.names = {field.name for field in self.signature.inputs}
+        ports = run.served.inputs
+        found = of_inputs({port.name: port.tensor for port in ports}, known)
+        self.vocabularies: dict[str, Vocabulary] = {}
+        self._made: dict[str, Vocabulary] = {}
+        for name, vocabulary in found.items():
+            raw = run.raw_name(name)
+            (self._made if raw is None else self.vocabularies)[raw or name] = vocabulary
+        self.can_share = self.served.is_batched and all(
+            port.may_be_batched for port in self.served.outputs
+        )
+
+    def facts(self) -> dict[str, Any]:
+        """Return its inputs and outputs as plain JSON values."""
+        optional = {port.name for port in self.served.inputs if port.is_optional}
+        return {
+            "inputs": [self._input_facts(one, optional) for one in self.signature.inputs],
+            "outputs": [_field_facts(one) for one in self.signature.outputs],
+        }
+
+    def check(self, inputs: Tensors) -> None:
+        """Raise InputError for a category that its vocabulary lacks.
+
+        What the transform makes categories of is known when it has run: so it does.
+        """
+        for name, vocabulary in self.vocabularies.items():
+            if name in inputs:
+                vocabulary.check(name, inputs[name])
+        if self._made:
+            made = self.run.inputs(self._batch([inputs]))
+            for name, vocabulary in self._made.items():
+                vocabulary.check(f"{name}, which {files.TRANSFORM}/ makes,", made[name])
+
+    def predict(self, inputs: Sequence[Tensors]) -> list[Tensors]:
+        """Return the outputs for each instance, of which the shapes are equal."""
+        from app.kinds.saved_model.running import rows
+
+        if len(inputs) == 1 or self.can_share:
+            count = len(inputs) if self.served.is_batched else 1
+            found = self.run(self._batch(inputs))
+            if not self.served.is_batched:
+                return [found]
+            told_apart = rows(found, self.served.outputs, count)
+            if told_apart is not None:
+                return list(told_apart)
+        return [outputs for one in inputs for outputs in self.predict([one])]
+
+    def made_up(self) -> Tensors:
+        """Return inputs that might have been sent: zeros, first categories, empty texts."""
+        return {one["name"]: zeros(one) for one in self.facts()["inputs"]}
+
+    def _batch(self, inputs: Sequence[Tensors]) -> Tensors:
+        from app.kinds.saved_model.running import stacked
+
+        return stacked(inputs) if self.served.is_batched else inputs[0]
+
+    def _input_facts(self, field: Field, optional: set[str]) -> dict[str, Any]:
+        vocabulary = self.vocabularies.get(field.name)
+        is_listed = vocabulary is not None and field.dtype == "bytes"
+        return {
+            **_field_facts(field),
+            **({"categories": vocabulary.texts()} if vocabulary and is_listed else {}),
+            **({"is_optional": True} if field.name in optional else {}),
+        }
+
+
+class LoadedSavedModel:
+    """A SavedModel in memory."""
+
+    def __init__(self, entries: dict[str, Entry], default: str, told: dict[str, Any]) -> None:
+        self._entries, self._default, self._told = entries, default, told
+        self.facts = {
+            "signatures": {name: entry.facts() for name, entry in entries.items()},
+            "default_signature": default,
+        }
+
+    @property
+    def signature(self) -> Signature:
+        """The signature of requests that name none."""
+        return self._entries[self._default].signature
+
+    def describe(self) -> dict[str, Any]:
+        """Return the TensorFlow that exported it, its signatures, and whether it transforms."""
+        return {**self._told, "signatures": list(self._entries), "signature": self._default}
+
+    def warm_up(self) -> None:
+        """Run the default signature once; raises ModelError where it cannot run at all."""
+        import tensorflow as tf
+
+        from app.kinds.saved_model.program import line
+
+        entry = self._entries[self._default]
+        try:
+            entry.predict([entry.made_up()])
+        except tf.errors.InvalidArgumentError:
+            pass  # What is made up need not be what it takes.
+        except tf.errors.OpError as error:
+            raise ModelError(f"{files.GRAPH} does not run: {line(error)}") from error
+
+    def check(self, inputs: Tensors) -> None:
+        """Raise InputError for a category that the model has never seen."""
+        entry = self._entry_of(inputs)
+        entry.check(inputs)
+
+    def together(self, inputs: Tensors, asked: Mapping[str, Any]) -> Hashable | None:
+        """Return the signature and the inputs' shapes; None where it takes one at a time."""
+        name = self._name(asked)
+        if not self._entries[name].can_share:
+            return None
+        return name, tuple((key, inputs[key].shape) for key in sorted(inputs))
+
+    def predict(
+        self, inputs: Sequence[Tensors], asked: Sequence[Mapping[str, Any]]
+    ) -> list[Tensors]:
+        """Return the outputs for each of the inputs, which share a key of `together`."""
+        return self._entries[self._name(asked[0])].predict(inputs)
+
+    def _name(self, asked: Mapping[str, Any]) -> str:
+        name: str = asked.get("signature") or self._default
+        if name not in self._entries:
+            raise InputError(f"there is no signature {name!r}; there is {', '.join(self._entries)}")
+        return name
+
+    def _entry_of(self, inputs: Tensors) -> Entry:
+        """Return the signature that the inputs are for: `check` is not told which was asked."""
+        names = set(inputs)
+        fits = (one for one in self._entries.values() if names <= one.names)
+        default = self._entries[self._default]
+        return default if names <= default.names else next(fits, default)
+
+
+def _field_facts(field: Field) -> dict[str, Any]:
+    return {
+        "name": field.name,
+        "dtype": field.dtype,
+        "shape": list(field.shape),
+        "role": field.role,
+    }

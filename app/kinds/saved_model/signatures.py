@@ -1,0 +1,168 @@
+"""What a SavedModel's signatures take and give: names, dtypes, shapes without the batch axis."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import numpy as np
+import tensorflow as tf
+
+from app.kinds.kind import Field, ModelError, Signature
+from app.kinds.saved_model.files import GRAPH
+from app.kinds.saved_model.program import Program
+from app.kinds.saved_model.reading import node_of
+
+SERVING, PREDICT = "serving_default", "predict"
+_NUMBERS, _TEXT = frozenset("biuf"), "O"
+_PICTURE_OPS = frozenset(
+    {"DecodeJpeg", "DecodePng", "DecodeImage", "DecodeBmp", "DecodeAndCropJpeg", "DecodeGif"}
+)
+Role = Literal["picture", "text", "number"]
+
+
+@dataclass(frozen=True)
+class Port:
+    """One input or output: its tensor, numpy's dtype, and its shape with the batch axis.
+
+    `shape` is None where the graph takes any rank.
+    """
+
+    name: str
+    tensor: str
+    dtype: np.dtype[Any]
+    shape: tuple[int | None, ...] | None
+    role: Role = "number"
+    is_optional: bool = False
+
+    def field(self, *, is_batched: bool) -> Field:
+        """Return the port as clients see it."""
+        dtype = "bytes" if self.dtype.kind == _TEXT else self.dtype.name
+        shape = self.shape or ()
+        return Field(self.name, dtype, shape[1:] if is_batched else shape, self.role)
+
+    @property
+    def may_be_batched(self) -> bool:
+        """Whether its first axis is of any length."""
+        return self.shape is None or (bool(self.shape) and self.shape[0] is None)
+
+
+@dataclass(frozen=True)
+class Served:
+    """One signature: `is_batched` where a run takes several instances at once."""
+
+    name: str
+    inputs: tuple[Port, ...]
+    outputs: tuple[Port, ...]
+    is_batched: bool
+
+    @property
+    def signature(self) -> Signature:
+        """The signature as clients see it."""
+        return Signature(
+            tuple(port.field(is_batched=self.is_batched) for port in self.inputs),
+            tuple(
+                port.field(is_batched=self.is_batched and port.may_be_batched)
+                for port in self.outputs
+            ),
+        )
+
+    def with_inputs(self, inputs: tuple[Port, ...]) -> Served:
+        """Return it with other inputs."""
+        is_batched = bool(inputs) and all(port.may_be_batched for port in inputs)
+        return replace(self, inputs=inputs, is_batched=is_batched)
+
+
+def signatures_of(program: Program, told: Mapping[str, Any]) -> dict[str, Served]:
+    """Return the signatures that can be served; raises ModelError where there are none."""
+    found: dict[str, Served] = {}
+    reasons = []
+    for name, signature in told.items():
+        if reason := _unservable(signature):
+            reasons.append(f"{name}: {reason}")
+        else:
+            found[name] = _served(program, name, signature)
+    if not found:
+        raise ModelError(f"{GRAPH} has no signature to serve{_because(reasons)}")
+    return found
+
+
+def default_of(names: Mapping[str, Served], asked: str | None) -> str:
+    """Return the signature of requests that name none; raises ModelError."""
+    told = ", ".join(names)
+    if asked is not None:
+        if asked not in names:
+            raise ModelError(f"signature is {asked!r}; {GRAPH} has {told}")
+        return asked
+    for name in (SERVING, PREDICT, *(names if len(names) == 1 else ())):
+        if name in names:
+            return name
+    raise ModelError(f"{GRAPH} has several signatures: name one in model.yaml, signature: {told}")
+
+
+def _because(reasons: list[str]) -> str:
+    return f": {'; '.join(reasons)}" if reasons else "; export it with one"
+
+
+def _unservable(signature: Any) -> str | None:
+    if not signature.outputs:
+        return "it has no outputs"
+    for name, info in (*signature.inputs.items(), *signature.outputs.items()):
+        if info.WhichOneof("encoding") != "name":
+            return f"{name} is a sparse or composite tensor"
+        if _dtype(info.dtype) is None:
+            return f"{name} is of the type {_type_name(info.dtype)}"
+    return None
+
+
+def _served(program: Program, name: str, signature: Any) -> Served:
+    inputs = [_port(program, key, info) for key, info in sorted(signature.inputs.items())]
+    outputs = tuple(_port(program, key, info) for key, info in sorted(signature.outputs.items()))
+    texts = [port for port in inputs if port.dtype.kind == _TEXT]
+    if len(texts) == 1 and _decodes(program, outputs):
+        inputs[inputs.index(texts[0])] = replace(texts[0], role="picture")
+    return Served(name, (), outputs, is_batched=False).with_inputs(tuple(inputs))
+
+
+def _port(program: Program, name: str, info: Any) -> Port:
+    dtype = _dtype(info.dtype)
+    assert dtype is not None
+    node = program.graph.node(node_of(info.name))
+    return Port(
+        name,
+        info.name,
+        dtype,
+        _shape(info.tensor_shape) or program.shape(info.name),
+        "text" if dtype.kind == _TEXT else "number",
+        is_optional=node.op == "PlaceholderWithDefault",
+    )
+
+
+def _shape(told: Any) -> tuple[int | None, ...] | None:
+    """Return the shape that a signature tells; None where it tells none, or a scalar's."""
+    if told.unknown_rank:
+        return None
+    return tuple(side.size if side.size >= 0 else None for side in told.dim)
+
+
+def _decodes(program: Program, outputs: tuple[Port, ...]) -> bool:
+    reached = program.graph.reached({node_of(port.tensor) for port in outputs})
+    return any(place.node.op in _PICTURE_OPS for place in reached)
+
+
+def _dtype(number: int) -> np.dtype[Any] | None:
+    """Return numpy's type; None for what JSON has no form for."""
+    try:
+        dtype = np.dtype(tf.dtypes.as_dtype(number).base_dtype.as_numpy_dtype)
+    except (TypeError, KeyError):
+        return None
+    is_plain = dtype.kind == _TEXT or (dtype.kind in _NUMBERS and dtype.isbuiltin == 1)
+    return dtype if is_plain else None
+
+
+def _type_name(number: int) -> str:
+    try:
+        return str(tf.dtypes.as_dtype(number).name)
+    except TypeError:
+        return f"number {number}"
