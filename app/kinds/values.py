@@ -86,7 +86,7 @@ class ValuesFace:
             except ArrayError as error:
                 # A file's name, or the body's place, and the input's.
                 where = f"{given.field}.{name}"
-                members = {"value": _shown(error.value)} if error.has_value else {}
+                members = {"value": _told(error.value)} if error.has_value else {}
                 raise GivenError(
                     "invalid-input", f"`{where}`{error}", field=where, **members
                 ) from None
@@ -194,6 +194,11 @@ def _by_name(given: _Given, inputs: Sequence[Mapping[str, Any]]) -> Mapping[str,
 def _listed(names: Sequence[str]) -> str:
     shown = ", ".join(f"`{name}`" for name in names[:20])
     return shown if len(names) <= 20 else f"{shown} and {len(names) - 20} more"
+
+
+def _told(value: object) -> object:
+    """Return a value as a problem names it: itself where it is a single one."""
+    return value if isinstance(value, str | int | float | None) else _shown(value)
 
 
 def _shown(value: object) -> str:

@@ -10,6 +10,13 @@ from app.kinds.registry import markers
 from app.serving import strays
 
 
+def name_of(path: Path) -> str:
+    """Return what a model's file is called; a folder's is the one that makes a model of it."""
+    if not path.is_dir():
+        return path.name
+    return next((marker for marker in markers() if (path / marker).exists()), path.name)
+
+
 def size_of(path: Path) -> int:
     """Return how many bytes a model has; raises OSError."""
     return sum(file.stat().st_size for file in _files(path))

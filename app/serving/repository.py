@@ -18,7 +18,7 @@ from app import log
 from app.ids import new_id
 from app.kinds.kind import Kind, LoadedModel, ModelError, ModelSource
 from app.serving.client import ModelStatus
-from app.serving.contents import no_content, sha256_of, size_of
+from app.serving.contents import name_of, no_content, sha256_of, size_of
 from app.serving.cores import available_cores
 from app.serving.entries import FAILED, READY, Entry, choose, default_entry, readiness
 from app.serving.errors import ServingError
@@ -199,7 +199,7 @@ def _entry(found: Found) -> Entry:
     """Return a new entry, its options read: a fallback steps aside before it is loaded."""
     if found.path is None:
         return Entry(found, FAILED, error=found.error)
-    description = {"file": found.path.name}
+    description = {"file": name_of(found.path)}
     try:
         options = read_options(found.options_path)
         told = {key: options[key] for key in _TOLD if key in options}
