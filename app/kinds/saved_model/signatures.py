@@ -98,7 +98,10 @@ def default_of(names: Mapping[str, Served], asked: str | None) -> str:
     for name in (SERVING, PREDICT, *(names if len(names) == 1 else ())):
         if name in names:
             return name
-    raise ModelError(f"{GRAPH} has several signatures: name one in model.yaml, signature: {told}")
+    raise ModelError(
+        f"{GRAPH} has several signatures, {told}: name one in model.yaml, `signature: "
+        f"{next(iter(names))}`"
+    )
 
 
 def _because(reasons: list[str]) -> str:
