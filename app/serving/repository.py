@@ -191,8 +191,9 @@ class ModelRepository:
         if wanted is not None:
             names = ", ".join(kind.name for kind in self._kinds)
             raise ModelError(f"kind is {wanted!r}; it must be one of {names}")
-        refusals = "; ".join(f"{kind.name}: {kind.refusal(path)}" for kind in self._kinds)
-        raise ModelError(f"no kind of model recognises the file ({refusals})")
+        refusals = ((kind.name, kind.refusal(path)) for kind in self._kinds)
+        told = "; ".join(f"{name}: {refusal}" for name, refusal in refusals if refusal)
+        raise ModelError(f"no kind of model recognises the file ({told or path.name})")
 
 
 def _entry(found: Found) -> Entry:
