@@ -33,6 +33,7 @@ class Options(BaseModel):
     )
     about: Text = Field("", description="a text")
     fallback: bool = Field(False, description="true or false")
+    default: bool = Field(True, description="true or false")
     source: dict[Text, Any] = Field({}, description="a mapping of uri, sha256 and bytes")
     golden: list[Golden] = Field([], description="a list of {input: FILE, output: FILE}")
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
-import tensorflow as tf
 
+from app.kinds.frameworks import tf
 from app.kinds.kind import Field, ModelError, Signature
 from app.kinds.saved_model.files import GRAPH
 from app.kinds.saved_model.program import Program
