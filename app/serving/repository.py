@@ -18,6 +18,7 @@ from typing import Any
 from app import log
 from app.ids import new_id
 from app.kinds.kind import Kind, LoadedModel, ModelError, ModelSource
+from app.kinds.options import max_batch_of
 from app.serving.client import ModelStatus
 from app.serving.cores import available_cores
 from app.serving.entries import FAILED, READY, Entry, choose, default_entry, readiness
@@ -179,6 +180,7 @@ class ModelRepository:
             face=kind.face.name,
             loaded=new_id(),
             model=model,
+            max_batch=max_batch_of(entry.options, kind.options),
             description=description,
         )
 
