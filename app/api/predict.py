@@ -114,6 +114,8 @@ def _found(work: _Work) -> Iterator[_Found]:
     for given, field in work.given:
         ask = work.deadline.ask(*wanted, work.chosen.loaded)
         admission.work()
+        if refusal := admission.refusal(wanted):
+            raise refusal
         try:
             # Where there may be no place an input is not even read before there is.
             is_ahead = not admission.expects_place(wanted)
@@ -125,7 +127,7 @@ def _found(work: _Work) -> Iterator[_Found]:
                 admission.rest()
                 prediction = turn.predict(tensors, told)
         except InferenceOverloaded as error:
-            admission.note_refusal(error)
+            admission.note_refusal(wanted, error)
             raise
         except InferenceTimeout:
             raise InferenceTimeout(work.deadline.timeout_s) from None
