@@ -30,6 +30,7 @@ class Entry:
     face: str = ""
     loaded: str = ""
     model: LoadedModel | None = None
+    max_batch: int = 1
     description: Mapping[str, Any] = field(default_factory=dict)
     error: str | None = None
     loaded_s: float | None = None

@@ -17,6 +17,7 @@ from typing import Any
 from app import log
 from app.ids import new_id
 from app.kinds.kind import Kind, LoadedModel, ModelError, ModelSource
+from app.kinds.options import max_batch_of
 from app.serving.client import ModelStatus
 from app.serving.contents import name_of, no_content, sha256_of, size_of
 from app.serving.cores import available_cores
@@ -179,6 +180,7 @@ class ModelRepository:
             face=face.name,
             loaded=new_id(),
             model=model,
+            max_batch=max_batch_of(entry.options, kind.options),
             description=description,
         )
 
