@@ -128,6 +128,7 @@ class Entry:
         return {
             "inputs": [self._input_facts(one, optional) for one in self.signature.inputs],
             "outputs": [_field_facts(one) for one in self.signature.outputs],
+            "is_batched": self.served.is_batched,
         }
 
     def check(self, inputs: Tensors) -> None:
