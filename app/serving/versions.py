@@ -45,7 +45,7 @@ def _chosen(model: Path, there: list[int], serve: object) -> list[int]:
             return there
         case "latest":
             return there[-1:]
-        case {"latest": int(count)} if len(serve) == 1 and _is_whole(count):
+        case {"latest": int(count), **others} if not others and _is_whole(count):
             return there[-count:]
         case [*versions] if versions and all(map(_is_whole, versions)):
             wanted = sorted({int(str(version)) for version in versions})
