@@ -138,7 +138,10 @@ class Kind(Protocol):
         """Say by the file's content whether it is of this kind; never raises."""
 
     def refusal(self, path: Path) -> str:
-        """Say in one line why the file is not recognised; never raises."""
+        """Say in one line why the file is not recognised; never raises.
+
+        Nothing where the kind's files have other names: it is not one that was meant.
+        """
 
     def inspect(self, path: Path) -> Inspection:
         """Return what the file is; raises ModelError, or OSError."""

@@ -94,12 +94,17 @@ class ValuesFace:
 
     def example(self) -> Example:
         """Return a flower and what it is taken for."""
-        given = {"petal_length": 3.5, "petal_width": 1.0}
+        given = {
+            "sepal_length": 5.0,
+            "sepal_width": 2.0,
+            "petal_length": 3.5,
+            "petal_width": 1.0,
+        }
         result = {
             "predicted_species": np.array(b"versicolor", object),
             "species_probs": np.array([0.03, 0.91, 0.06]),
         }
-        return Example(given, {}, {}, Outcome(result, {}))
+        return Example(given, {"model": "iris"}, {"model": "iris"}, Outcome(result, {}))
 
     def noise(self, facts: Facts) -> Tensors:
         """Return zeros, and of categories the first."""

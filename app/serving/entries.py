@@ -30,6 +30,7 @@ class Entry:
     face: str = ""
     loaded: str = ""
     model: LoadedModel | None = None
+    max_batch: int = 1
     description: Mapping[str, Any] = field(default_factory=dict)
     error: str | None = None
     loaded_s: float | None = None
@@ -56,6 +57,11 @@ class Entry:
         return bool(self.options.get("fallback", False))
 
     @property
+    def may_be_default(self) -> bool:
+        """Whether it may answer a request that names no model, where there are others."""
+        return bool(self.options.get("default", True))
+
+    @property
     def state_text(self) -> str:
         """Its state in one line, with the error where it failed."""
         if self.error is None:
@@ -80,8 +86,10 @@ class Entry:
 def default_entry(entries: Sequence[Entry], default_model: str | None) -> Entry:
     """Return the model of a request that names none; it may not be ready.
 
-    `default_model` if set; else the only model; fallbacks step aside for all others, and a model
-    that failed for one that did not. Raises ModelNotFound, ModelNotReady or ModelAmbiguous.
+    `default_model` if set; else the only model. Fallbacks step aside for all others, for fallbacks
+    those that are not to be the default, and a model that failed for one that did not.
+
+    Raises ModelNotFound, ModelNotReady or ModelAmbiguous.
     """
     if default_model is not None:
         return _named(entries, default_model)
@@ -101,7 +109,8 @@ def default_candidates(entries: Sequence[Entry]) -> list[Entry]:
     A fallback never answers in the place of a model that failed: the demo's shapes would look
     like that model's answer.
     """
-    candidates = [entry for entry in entries if not entry.is_fallback] or list(entries)
+    eligible = [entry for entry in entries if entry.may_be_default] or list(entries)
+    candidates = [entry for entry in eligible if not entry.is_fallback] or eligible
     return [entry for entry in candidates if entry.state != FAILED] or candidates
 
 

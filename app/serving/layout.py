@@ -19,7 +19,7 @@ from app.serving import strays
 from app.serving.references import absence, is_reference
 
 MODEL_SUFFIXES, MARKERS = suffixes(), markers()
-MODELS_TEXT = " or ".join([*(f"*{suffix}" for suffix in MODEL_SUFFIXES), *MARKERS])
+MODELS_TEXT = ", ".join([*(f"*{suffix}" for suffix in MODEL_SUFFIXES), *MARKERS])
 SAMPLE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
 
 VERSION = re.compile(r"[1-9][0-9]{0,17}")

@@ -9,9 +9,10 @@ from typing import Any
 from app.kinds.kind import InputError, Kind, LoadedModel
 from app.kinds.tensors import Tensors
 from app.serving.client import ANY, Ask, Chosen, InferenceClient, ModelStatus, Prediction
-from app.serving.engine import Engine, Place
 from app.serving.entries import Entry
 from app.serving.errors import InputRefused, ModelChanged
+from app.serving.lane import Place
+from app.serving.lanes import Lanes
 from app.serving.layout import Find, find_models
 from app.serving.repository import ModelRepository
 from app.serving.signatures import check_inputs
@@ -19,11 +20,11 @@ from app.settings import Settings
 
 
 class LocalClient(InferenceClient):
-    """Predicts with a repository's models through one engine."""
+    """Predicts with a repository's models, each in a lane of its own."""
 
-    def __init__(self, repository: ModelRepository, engine: Engine, *, timeout_s: float) -> None:
+    def __init__(self, repository: ModelRepository, lanes: Lanes, *, timeout_s: float) -> None:
         self._repository = repository
-        self._engine = engine
+        self._lanes = lanes
         self._timeout_s = timeout_s
         # A daemon: a model that is still being loaded does not keep a process from ending.
         self._loader = threading.Thread(target=repository.load, name="loader", daemon=True)
@@ -42,7 +43,7 @@ class LocalClient(InferenceClient):
         from app.kinds.registry import kinds as known_kinds
 
         repository = ModelRepository(settings, known_kinds() if kinds is None else kinds, find)
-        return cls(repository, Engine(settings.queue_limit), timeout_s=settings.inference_timeout_s)
+        return cls(repository, Lanes(settings.queue_limit), timeout_s=settings.inference_timeout_s)
 
     def wait_until_loaded(self, timeout_s: float | None = None) -> bool:
         """Wait until every model has loaded or failed; say whether that is so."""
@@ -55,18 +56,18 @@ class LocalClient(InferenceClient):
         return Chosen(entry.name, entry.version, entry.face, loaded.facts, entry.loaded)
 
     def enter(self, ask: Ask = ANY, *, ahead: bool = True) -> LocalTurn:
-        """Take a place in the queue; raises ServingError."""
+        """Take a place in the model's queue; raises ServingError."""
         entry, loaded = self._repository.resolve(ask.model, ask.version)
         if ask.loaded not in (None, entry.loaded):
             raise ModelChanged
         longest_s = self._timeout_s
         timeout_s = longest_s if ask.timeout_s is None else min(ask.timeout_s, longest_s)
-        place = self._engine.enter(entry.title, loaded, timeout_s=timeout_s, is_gone=ask.is_gone)
+        place = self._lanes.enter(entry, loaded, timeout_s=timeout_s, is_gone=ask.is_gone)
         return LocalTurn(entry, loaded, place)
 
     def running_s(self) -> float:
-        """Return how long the prediction that runs has been running; 0 where none does."""
-        return self._engine.running_s
+        """Return how long the pass has been running that runs longest; 0 where none does."""
+        return self._lanes.running_s
 
     def models(self) -> list[ModelStatus]:
         """Return every model of the repository."""
@@ -77,12 +78,12 @@ class LocalClient(InferenceClient):
         return self._repository.readiness()
 
     def close(self) -> None:
-        """Finish the predictions that wait and end the engine's thread."""
-        self._engine.close()
+        """Finish the predictions that wait and end the lanes' threads."""
+        self._lanes.close()
 
 
 class LocalTurn:
-    """A place in the queue of the models of this process."""
+    """A place in the queue of one model of this process."""
 
     def __init__(self, entry: Entry, model: LoadedModel, place: Place) -> None:
         self._entry, self._model, self._place = entry, model, place

@@ -17,6 +17,7 @@ from typing import Any
 from app import log
 from app.ids import new_id
 from app.kinds.kind import Kind, LoadedModel, ModelError, ModelSource
+from app.kinds.options import max_batch_of
 from app.serving.client import ModelStatus
 from app.serving.contents import name_of, no_content, sha256_of, size_of
 from app.serving.cores import available_cores
@@ -179,6 +180,7 @@ class ModelRepository:
             face=face.name,
             loaded=new_id(),
             model=model,
+            max_batch=max_batch_of(entry.options, kind.options),
             description=description,
         )
 
@@ -191,8 +193,9 @@ class ModelRepository:
         if wanted is not None:
             names = ", ".join(kind.name for kind in self._kinds)
             raise ModelError(f"kind is {wanted!r}; it must be one of {names}")
-        refusals = "; ".join(f"{kind.name}: {kind.refusal(path)}" for kind in self._kinds)
-        raise ModelError(f"no kind of model recognises the file ({refusals})")
+        refusals = ((kind.name, kind.refusal(path)) for kind in self._kinds)
+        told = "; ".join(f"{name}: {refusal}" for name, refusal in refusals if refusal)
+        raise ModelError(f"no kind of model recognises the file ({told or path.name})")
 
 
 def _entry(found: Found) -> Entry:

@@ -80,7 +80,9 @@ class Onnx:
         return is_onnx(path)
 
     def refusal(self, path: Path) -> str:
-        """Say in one line what the file lacks."""
+        """Say in one line what the file lacks; nothing of one with another name."""
+        if path.suffix.lower() != ".onnx":
+            return ""
         return f"{path.name} is cut short or no ONNX file: it holds no graph"
 
     def inspect(self, path: Path) -> Inspection:

@@ -162,8 +162,7 @@ class LoadedSavedModel:
 
     def warm_up(self) -> None:
         """Run the default signature once; raises ModelError where it cannot run at all."""
-        import tensorflow as tf
-
+        from app.kinds.frameworks import tf
         from app.kinds.saved_model.program import line
 
         entry = self._entries[self._default]

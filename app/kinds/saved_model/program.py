@@ -11,10 +11,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import tensorflow as tf
 from numpy.typing import NDArray
-from tensorflow.core.protobuf import config_pb2
 
+from app.kinds.frameworks import config_pb2, tf
 from app.kinds.kind import ModelError
 from app.kinds.saved_model import files, hostile
 from app.kinds.saved_model.graph import Graph, Place

@@ -7,9 +7,9 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 
 from app.kinds.batches import Port, Served
+from app.kinds.frameworks import tf
 from app.kinds.kind import ModelError
 from app.kinds.saved_model.files import GRAPH
 from app.kinds.saved_model.program import Program

@@ -76,7 +76,7 @@ def export(weights: NDArray[np.float64], folder: Path) -> None:
     Inputs are DOUBLE [-1] by the columns' names. Outputs: `predicted_species` STRING [-1, 1],
     `species_probs` DOUBLE [-1, 3], `species_values` STRING [-1, 3].
     """
-    import tensorflow as tf
+    from app.kinds.frameworks import tf
 
     v1, graph = tf.compat.v1, tf.Graph()
     with graph.as_default(), v1.Session(graph=graph) as session:

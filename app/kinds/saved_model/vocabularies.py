@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from tensorflow.python.framework import tensor_util
 
+from app.kinds.frameworks import tensor_util
 from app.kinds.kind import InputError, ModelError
 from app.kinds.saved_model import files
 from app.kinds.saved_model.graph import Graph, Origin, Place
