@@ -18,7 +18,8 @@ from app.kinds.onnx.scaling import Scaling, scaling_of
 from app.kinds.onnx.session import OnnxSession
 from app.kinds.tensors import Tensors
 
-_CHANNELS = (1, 3, 4)
+# The likeliest first.
+_CHANNELS = (3, 1, 4)
 _SIDES = ("height", "width", "channels")
 # What leaves numbers as they are, or as good as: in the order of classes.
 _SAME = frozenset({"Identity", "Reshape", "Squeeze", "Unsqueeze", "Flatten", "Cast", "Dropout"})
@@ -155,11 +156,12 @@ def _frame_of(port: Port, given: Mapping[str, Any], name: str) -> Frame:
 
 
 def _is_channels_first(sides: Sequence[int | None], asked: int | None) -> bool:
-    """Say which axis has the channels: that which can, the first where both can, as in PyTorch."""
+    """Say which axis has the channels: the likelier one, of equals the first, as in PyTorch."""
     allowed = (asked,) if asked else _CHANNELS
-    if sides[0] is not None and sides[0] in allowed:
-        return True
-    return not (sides[2] is not None and sides[2] in allowed)
+    first, last = (
+        allowed.index(side) if side in allowed else len(allowed) for side in (sides[0], sides[2])
+    )
+    return first <= last
 
 
 def _output_of(session: OnnxSession, asked: str | None, name: str) -> Port:

@@ -1,7 +1,7 @@
 """Reads protobuf's wire format, as far as ONNX files need it: fields by their numbers, not copied.
 
-The `onnx` package has 30 MB of classes for what takes a page here; ONNX Runtime tells of a graph
-neither its ops nor where its weights are.
+ONNX Runtime tells of a graph neither its ops nor where its weights are, and the `onnx` package
+would be one more library for this page.
 """
 
 from __future__ import annotations
@@ -18,37 +18,49 @@ class WireError(Exception):
     """Bytes that are no message."""
 
 
-def fields(message: memoryview) -> Iterator[tuple[int, Value]]:
-    """Yield each field's number and value; raises WireError where the message is cut short."""
-    at, size = 0, len(message)
-    while at < size:
-        key, at = _varint(message, at)
-        number, kind = key >> 3, key & 7
-        if kind == _VARINT:
-            value, at = _varint(message, at)
-            yield number, value
-        elif kind == _BYTES:
-            length, at = _varint(message, at)
-            if at + length > size:
-                raise WireError(f"a field of {length:,} bytes in {size - at:,}")
-            yield number, message[at : at + length]
-            at += length
-        elif kind in _FIXED:
-            form = _FIXED[kind]
-            if at + form.size > size:
-                raise WireError("a number is cut short")
-            yield number, form.unpack_from(message, at)[0]
-            at += form.size
-        else:
-            raise WireError(f"a field of the kind {kind}")
+class Reader:
+    """Reads messages, with no more than so many fields in all of them: each takes time."""
+
+    def __init__(self, most_fields: int) -> None:
+        self._left = self._most = most_fields
+
+    def fields(self, message: memoryview) -> Iterator[tuple[int, Value]]:
+        """Yield each field's number and value; raises WireError where the message is cut short."""
+        at, size = 0, len(message)
+        while at < size:
+            self._left -= 1
+            if self._left < 0:
+                raise WireError(f"it has more than {self._most:,} fields")
+            key, at = _varint(message, at)
+            value, at = _value(message, at, key & 7)
+            yield key >> 3, value
 
 
-def integers(value: Value) -> list[int]:
+def _value(message: memoryview, at: int, kind: int) -> tuple[Value, int]:
+    if kind == _VARINT:
+        return _varint(message, at)
+    if kind == _BYTES:
+        length, at = _varint(message, at)
+        if at + length > len(message):
+            raise WireError(f"a field of {length:,} bytes in {len(message) - at:,}")
+        return message[at : at + length], at + length
+    if kind not in _FIXED:
+        raise WireError(f"a field of the kind {kind}")
+    form = _FIXED[kind]
+    if at + form.size > len(message):
+        raise WireError("a number is cut short")
+    return form.unpack_from(message, at)[0], at + form.size
+
+
+def integers(value: Value, most: int) -> list[int]:
     """Return a repeated field's whole numbers: one, or several that are packed."""
     if not isinstance(value, memoryview):
         return [_signed(int(value))]
-    found, at = [], 0
+    found: list[int] = []
+    at = 0
     while at < len(value):
+        if len(found) == most:
+            raise WireError(f"a list has more than {most:,} numbers")
         number, at = _varint(value, at)
         found.append(_signed(number))
     return found

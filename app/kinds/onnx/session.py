@@ -28,7 +28,15 @@ _DTYPES = {
 _TENSOR = re.compile(r"tensor\((\w+)\)")
 # scikit-learn's exporter gives the classes' scores so: a mapping for each row.
 _MAPS = re.compile(r"seq\(map\((int64|string),\s*tensor\((float|double)\)\)\)")
-_PREFIX = re.compile(r"\[ONNXRuntimeError\] : \d+ : \w+ : |Load model from \S+ failed: ?|\S*/\S*/")
+# What its errors say before the point: a code, the place in its own source, paths.
+_PREFIX = re.compile(
+    r"\[ONNXRuntimeError\] : \d+ : \w+ : |Load model from \S+ failed: ?|\S*/\S*/"
+    r"|\S+\.(?:h|cc):\d+ .*?\) (?=[A-Z])"
+)
+_TOO_NEW = re.compile(r"official support for domain (\S+) is till opset (\d+)")
+_UNKNOWN = re.compile(
+    r"([\w.]*):(\w+)\(-?\d+\) is not a registered function/op|No Op registered for (\w+) with"
+)
 _FATAL = 4
 _MOST_TOLD = 200
 # What the name of the classes ends in whose scores an output is.
@@ -58,7 +66,7 @@ class OnnxSession:
             )
         except Exception as error:
             # Its errors have no base class of their own.
-            raise ModelError(f"ONNX Runtime does not take {path.name}: {line(error)}") from error
+            raise ModelError(_refusal(path.name, error)) from error
         self._path = path
         self.warnings: list[str] = []
         self.served = self._served()
@@ -141,10 +149,27 @@ class OnnxSession:
         return Port(told.name, told.name, dtype, shape, "text" if dtype.kind == "O" else "number")
 
 
+def _refusal(name: str, error: Exception) -> str:
+    """Say why a file is not taken, and what to do where that is known."""
+    if newest := _TOO_NEW.search(str(error)):
+        return (
+            f"{name} needs a newer ONNX Runtime: this one knows {newest[1]} up to opset "
+            f"{newest[2]}; export it with that one"
+        )
+    if unknown := _UNKNOWN.search(str(error)):
+        domain, op = unknown[1] or "ai.onnx", unknown[2] or unknown[3]
+        return (
+            f"{name} uses the op {op} of {domain}, which ONNX Runtime does not have; export it "
+            f"without ops of your own"
+        )
+    return f"ONNX Runtime does not take {name}: {line(error)}"
+
+
 def line(error: Exception) -> str:
     """Return what ONNX Runtime says, as the start of one line, without paths."""
     first = next((one for one in str(error).splitlines() if one.strip()), type(error).__name__)
-    return _PREFIX.sub("", first).strip()[:_MOST_TOLD]
+    told = _PREFIX.sub("", first).strip()
+    return told if len(told) <= _MOST_TOLD else f"{told[: _MOST_TOLD - 1]}…"
 
 
 def _dtype(kind: str) -> np.dtype[Any] | None:

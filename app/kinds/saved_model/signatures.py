@@ -15,6 +15,7 @@ from app.kinds.saved_model.files import GRAPH
 from app.kinds.saved_model.program import Program
 from app.kinds.saved_model.reading import node_of
 
+_MOST_SIGNATURES = 256
 SERVING, PREDICT = "serving_default", "predict"
 _NUMBERS, _TEXT = frozenset("biuf"), "O"
 _PICTURE_OPS = frozenset(
@@ -24,6 +25,8 @@ _PICTURE_OPS = frozenset(
 
 def signatures_of(program: Program, told: Mapping[str, Any]) -> dict[str, Served]:
     """Return the signatures that can be served; raises ModelError where there are none."""
+    if len(told) > _MOST_SIGNATURES:
+        raise ModelError(f"{GRAPH} has {len(told):,} signatures; {_MOST_SIGNATURES} are allowed")
     found: dict[str, Served] = {}
     reasons = []
     for name, signature in told.items():
