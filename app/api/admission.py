@@ -14,6 +14,8 @@ from app.serving.errors import InferenceOverloaded
 
 # Decoders run without the lock, what is around them does not: more would wait for each other.
 _AT_WORK = 4
+# So many are let in in any case: they may be in other stages than those that take a place.
+_LEAST_INSIDE = 8
 _RETRY_AFTER_S = 1.0
 # How long no request may have been refused until there is room for all again.
 _CALM_AFTER_S = 10.0
@@ -23,23 +25,24 @@ _CALM_AFTER_S = 10.0
 Model = tuple[str | None, int | None]
 
 
-def most_inside(threads: int) -> int:
-    """Return how many predictions a process of so many threads has in work at once.
+def most_at_once(places: int, processes: int) -> int:
+    """Return how many predictions of one model are worth passing on to all processes together.
 
-    An eighth of the threads is kept for refusals and health checks.
+    Besides those that have a place in its queue, there are those that are read or rendered.
     """
-    return threads - threads // 8
+    return max(places, _LEAST_INSIDE) + _AT_WORK * processes
 
 
 class Admission:
     """Who may ask for a prediction, of one process's requests. Safe to share between threads.
 
     Args:
-        threads: of this process, HTTP_THREADS.
+        threads: of this process, HTTP_THREADS. An eighth of them is kept for refusals and health
+            checks.
     """
 
     def __init__(self, threads: int) -> None:
-        self._most = most_inside(threads)
+        self._most = threads - threads // 8
         self._lock = threading.Lock()
         self._inside = 0
         self._at_work = threading.Semaphore(_AT_WORK)

@@ -16,7 +16,7 @@ from types import FrameType
 
 import app
 from app import log
-from app.api.admission import most_inside
+from app.api.admission import most_at_once
 from app.hosting import listener, uwsgi
 from app.hosting.errors import StartError
 from app.hosting.folder import Folder
@@ -79,7 +79,9 @@ class Server:
             folder=self._folder,
             settings=settings,
             listener=self.listener.fileno(),
-            most_inside=min(_most_inside(settings), backlog // 2),
+            most_inside=min(
+                most_at_once(settings.queue_limit, settings.http_processes), backlog // 2
+            ),
         )
         variables = {**environment, **_variables(settings)}
         self._programs = (
@@ -177,14 +179,6 @@ def _failed(parts: list[Process]) -> int:
             log.event("ended", "ERROR", program=part.name, status=status)
             return max(1, status)
     return 0
-
-
-def _most_inside(settings: Settings) -> int:
-    """Return how many predictions are passed on to all workers together: as many as they hold.
-
-    With few threads, as many as may have a place, for whom a thread will soon be free.
-    """
-    return max(settings.http_processes * most_inside(settings.http_threads), settings.queue_limit)
 
 
 def _backlog(wanted: int) -> int:

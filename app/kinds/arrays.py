@@ -69,11 +69,12 @@ def lists_of(array: NDArray[Any]) -> Any:
 
 
 def zeros(declared: Mapping[str, Any]) -> NDArray[Any]:
-    """Return the least value that an input may take: zeros, or its first category."""
+    """Return a value that an input may take: zeros, or its first category."""
     shape = [side or 1 for side in declared["shape"]]
     if declared["dtype"] != TEXT:
         return np.zeros(shape, declared["dtype"])
-    categories = declared.get("categories") or [""]
+    # Some graphs read numbers from text.
+    categories = declared.get("categories") or ["0"]
     return np.full(shape, categories[0].encode(), object)
 
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 LISTED: dict[str, tuple[str, ...]] = {
     "app.kinds.mask_rcnn:MaskRcnn": (".h5", ".hdf5"),
     "app.kinds.saved_model:SavedModel": ("saved_model.pb",),
+    "app.kinds.onnx:Onnx": (".onnx",),
 }
 
 

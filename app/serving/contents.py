@@ -17,6 +17,23 @@ def name_of(path: Path) -> str:
     return next((marker for marker in markers() if (path / marker).exists()), path.name)
 
 
+def stamp_of(path: Path) -> tuple[tuple[str, int, int], ...]:
+    """Return what changes when a model's files do: their names, sizes and times.
+
+    Of a file that is not there it is the name alone.
+    """
+    return tuple((str(file), *_times(file)) for file in _files(path))
+
+
+def _times(file: Path) -> tuple[int, int]:
+    try:
+        found = file.stat()
+    except OSError:
+        return -1, 0
+    # The inode's own time changes too where another file is put in the place of one.
+    return found.st_size, max(found.st_mtime_ns, found.st_ctime_ns)
+
+
 def size_of(path: Path) -> int:
     """Return how many bytes a model has; raises OSError."""
     return sum(file.stat().st_size for file in _files(path))

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from app import log
 from app.kinds.kind import InputError, Kind, LoadedModel
 from app.kinds.tensors import Tensors
 from app.serving.client import ANY, Ask, Chosen, InferenceClient, ModelStatus, Prediction
@@ -15,7 +16,7 @@ from app.serving.lane import Place
 from app.serving.lanes import Lanes
 from app.serving.layout import Find, find_models
 from app.serving.repository import ModelRepository
-from app.serving.signatures import check_inputs
+from app.serving.signatures import check_inputs, signature_of
 from app.settings import Settings
 
 
@@ -26,6 +27,7 @@ class LocalClient(InferenceClient):
         self._repository = repository
         self._lanes = lanes
         self._timeout_s = timeout_s
+        self._is_closing = threading.Event()
         # A daemon: a model that is still being loaded does not keep a process from ending.
         self._loader = threading.Thread(target=repository.load, name="loader", daemon=True)
         self._loader.start()
@@ -44,6 +46,24 @@ class LocalClient(InferenceClient):
 
         repository = ModelRepository(settings, known_kinds() if kinds is None else kinds, find)
         return cls(repository, Lanes(settings.queue_limit), timeout_s=settings.inference_timeout_s)
+
+    def keep_up(self, poll_s: float) -> None:
+        """From now on load what comes to the repository, and let go of what goes."""
+        threading.Thread(
+            target=self._keep_up, args=(poll_s,), name="repository", daemon=True
+        ).start()
+
+    def _keep_up(self, poll_s: float) -> None:
+        self._loader.join()
+        while not self._is_closing.wait(poll_s):
+            try:
+                retired = self._repository.reconcile()
+            except Exception:
+                # What serves goes on, and the next look may find what it takes.
+                log.event("reconcile_failed", "ERROR", exception=True)
+                continue
+            for entry in retired:
+                self._lanes.retire(entry.loaded, self._timeout_s)
 
     def wait_until_loaded(self, timeout_s: float | None = None) -> bool:
         """Wait until every model has loaded or failed; say whether that is so."""
@@ -79,6 +99,7 @@ class LocalClient(InferenceClient):
 
     def close(self) -> None:
         """Finish the predictions that wait and end the lanes' threads."""
+        self._is_closing.set()
         self._lanes.close()
 
 
@@ -91,7 +112,7 @@ class LocalTurn:
     def predict(self, inputs: Tensors, asked: Mapping[str, Any] | None = None) -> Prediction:
         """Return what comes out for the inputs, once; raises ServingError."""
         try:
-            check_inputs(self._model.signature, inputs)
+            check_inputs(signature_of(self._model, asked or {}), inputs)
             self._model.check(inputs)
         except InputError as error:
             raise InputRefused(str(error), error.unit, error.value, error.limit) from error

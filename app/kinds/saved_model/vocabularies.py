@@ -70,7 +70,8 @@ def vocabularies(
     Raises ModelError where an asset cannot be read.
     """
     places = list(reached)
-    tables = _tables(graph)
+    tables, bucketed = _tables(graph), _bucketed(places)
+    read: dict[str, tuple[bytes, ...]] = {}
     found = {}
     for place in places:
         if place.function or place.node.op not in ("LookupTableFind", "LookupTableFindV2"):
@@ -80,8 +81,10 @@ def vocabularies(
         filled = tables.get(_origin(graph, table).name)
         if filled is None or not _is_absent(graph, default):
             continue
-        values = _values(graph, filled, reading, folder)
-        if values and not (_NULL not in values and _has_bucket(keys, places)):
+        if filled.name not in read:
+            read[filled.name] = _values(graph, filled, reading, folder)
+        values = read[filled.name]
+        if values and (_NULL in values or keys not in bucketed):
             found[origin.name] = Vocabulary(values)
     return found
 
@@ -121,16 +124,17 @@ def _is_absent(graph: Graph, default: str) -> bool:
     return value.size == 1 and value.dtype.kind == "i" and value.item() == _ABSENT
 
 
-def _has_bucket(keys: str, places: Iterable[Place]) -> bool:
-    """Say whether values that the table lacks have a place of their own in the network.
+def _bucketed(places: Iterable[Place]) -> set[str]:
+    """Return the tensors whose values, where a table lacks them, have a place in the network.
 
     BigQuery ML adds one to its neural networks too, but makes the vocabulary of all that the
     training sees: nothing was ever learned there.
     """
-    return any(
-        place.node.op.startswith("StringToHashBucket") and place.node.input[0] == keys
+    return {
+        place.node.input[0]
         for place in places
-    )
+        if place.node.op.startswith("StringToHashBucket") and place.node.input
+    }
 
 
 def _values(graph: Graph, node: Any, reading: Reading, folder: Path) -> tuple[bytes, ...]:
