@@ -16,6 +16,7 @@ from app.api import (
     requests,
     uploads,
     v1,
+    v2,
 )
 from app.api.admission import Admission
 from app.api.dialects import of_blueprint
@@ -37,7 +38,7 @@ def create_app(settings: Settings, client: InferenceClient) -> Flask:
     uploads.register(app)
     problems.register(app)
     platform.register(app, settings)
-    for room in (predict, v1, models, health, metrics, pages, docs):
+    for room in (predict, v1, v2, models, health, metrics, pages, docs):
         app.register_blueprint(room.blueprint)
     app.wsgi_app = Door(app.wsgi_app, services, _routes(app))  # type: ignore[method-assign]
     return app

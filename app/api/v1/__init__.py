@@ -120,7 +120,8 @@ def _wanted(name: str, version: str | None, label: str | None) -> Model:
         detail = f"Unrecognized servable version label: {label}"
         raise ProblemError("invalid-parameter", detail, field="label", value=label)
     number = as_version(version)
-    if version is not None and number is None:
+    # A colon begins the method: `…:explain` is none.
+    if (version is not None and number is None) or ":" in name:
         raise ProblemError("bad-request", f"Malformed request: {request.method} {request.path}")
     return name, number
 
