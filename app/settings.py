@@ -174,7 +174,7 @@ class Settings:
             "QUEUE_LIMIT",
             "32",
             whole_number(1, 1024),
-            "Predictions that may be in work or wait at once; one more is refused.",
+            "Predictions of one model that may be in work or wait at once; one more is refused.",
         )
     )
     http_processes: int = field(

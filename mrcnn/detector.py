@@ -230,7 +230,7 @@ class Detector:
 
 
 def use_threads(count: int) -> None:
-    """Let TensorFlow compute in `count` threads; warns where it has started with others."""
+    """Let TensorFlow compute in `count` threads; logs a warning where it started with others."""
     try:
         tf.config.threading.set_intra_op_parallelism_threads(count)
         tf.config.threading.set_inter_op_parallelism_threads(max(count, _OPS_AT_ONCE))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import threading
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -19,6 +21,10 @@ from app.serving.repository import ModelRepository
 from app.serving.signatures import check_inputs, signature_of
 from app.settings import Settings
 
+# Of the thread that loads models, and of those that frameworks start meanwhile to compute in: they
+# give way to what reads, queues and answers, a small model's requests before a large one's pass.
+_NICENESS = 5
+
 
 class LocalClient(InferenceClient):
     """Predicts with a repository's models, each in a lane of its own."""
@@ -29,8 +35,12 @@ class LocalClient(InferenceClient):
         self._timeout_s = timeout_s
         self._is_closing = threading.Event()
         # A daemon: a model that is still being loaded does not keep a process from ending.
-        self._loader = threading.Thread(target=repository.load, name="loader", daemon=True)
+        self._loader = threading.Thread(target=self._load, name="loader", daemon=True)
         self._loader.start()
+
+    def _load(self) -> None:
+        _give_way()
+        self._repository.load()
 
     @classmethod
     def start(
@@ -55,6 +65,7 @@ class LocalClient(InferenceClient):
 
     def _keep_up(self, poll_s: float) -> None:
         self._loader.join()
+        _give_way()
         while not self._is_closing.wait(poll_s):
             try:
                 retired = self._repository.reconcile()
@@ -115,7 +126,8 @@ class LocalTurn:
             check_inputs(signature_of(self._model, asked or {}), inputs)
             self._model.check(inputs)
         except InputError as error:
-            raise InputRefused(str(error), error.unit, error.value, error.limit) from error
+            refused = InputRefused(str(error), error.unit, error.value, error.limit, error.name)
+            raise refused from error
         outcome = self._place.run(inputs, asked or {})
         return Prediction(
             model=self._entry.name,
@@ -128,3 +140,9 @@ class LocalTurn:
     def close(self) -> None:
         """Give the place away; may be called again."""
         self._place.close()
+
+
+def _give_way() -> None:
+    """Let this thread, and those that it starts, come after others."""
+    with contextlib.suppress(OSError):
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)
