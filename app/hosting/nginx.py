@@ -33,6 +33,11 @@ _REFUSED = "too-many-requests"
 _GROUPS = 25
 # Others are not told apart: each would be a metric of its own.
 _ROUTES = frozenset({"/", "/docs", "/healthz", "/metrics", "/models", "/predict", "/readyz"})
+_NAME, _VERSION = re.compile(r"^(/v[12]/models/)[^/:]+"), re.compile(r"/versions/[^/:]+")
+_OF_MODELS = re.compile(
+    r"/v1/models/<name>(/versions/<version>)?:(predict|classify|regress)"
+    r"|/v2/models/<name>(/versions/<version>)?/infer"
+)
 _LOGGED_EACH_S = 1.0
 
 
@@ -170,7 +175,7 @@ class Lines:
             return
         method, status = answered["method"], answered["status"]
         known = method if method in self._methods else "other"
-        route = answered["path"] if answered["path"] in _ROUTES else "none"
+        route = _route(answered["path"])
         self._counter.labels(known, route, str(status)).inc()
         if answered["problem"] == _REFUSED:
             self._count(answered["path"])
@@ -185,3 +190,11 @@ class Lines:
         if now - self._logged_at >= _LOGGED_EACH_S:
             refused, self._refused, self._logged_at = self._refused, 0, now
             log.event("refused", "WARNING", requests=refused, path=path, detail="all are busy")
+
+
+def _route(path: str) -> str:
+    """Return the route of a path as the application counts it; of any other `none`."""
+    if path in _ROUTES:
+        return path
+    route = _VERSION.sub("/versions/<version>", _NAME.sub(r"\1<name>", path, count=1))
+    return route if _OF_MODELS.fullmatch(route) else "none"

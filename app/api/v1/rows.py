@@ -44,8 +44,7 @@ class Rows:
 
 def document(request: Request) -> dict[str, Any]:
     """Return the JSON object that a request carries, whatever it says that its type is."""
-    inputs.check_length(request)
-    body = request.get_data(cache=False)
+    body = inputs.unpacked(request)
     if not body:
         raise ProblemError("invalid-json", "JSON Parse error: The document is empty")
     found = strict_json.parse(body, takes_nan=True)

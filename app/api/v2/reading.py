@@ -130,8 +130,7 @@ def batch(tensors: Mapping[str, NDArray[Any]], most: int) -> int:
 
 
 def _body(request: Request) -> _Body:
-    inputs.check_length(request)
-    data = request.get_data(cache=False)
+    data = inputs.unpacked(request)
     length = request.headers.get(HEADER)
     if length is None:
         return _Body(_object(strict_json.parse(data), "the body"))
