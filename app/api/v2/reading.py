@@ -239,7 +239,8 @@ def _shaped(array: NDArray[Any], declared: Declared, count: int | None = None) -
         return array
     sides = [1 if side is None else side for side in wanted]
     if array.size != math.prod(sides) or array.size not in (1, count):
-        told = [-1 if side is None else side for side in wanted]
+        told = [-1 if side is None else side for side in declared["shape"]]
+        told = told if count is None else [-1, *told]
         raise _unfit(f"{declared['name']}: the shape is {[*array.shape]}; {told} is expected")
     return array.reshape(sides)
 

@@ -358,15 +358,16 @@ def test_a_request_has_the_time_that_its_header_says(
 
 
 def test_each_prediction_is_logged_and_counted_as_those_of_predict(
-    client: FlaskClient, capsys: pytest.CaptureFixture[str]
+    client: FlaskClient, caplog: pytest.LogCaptureFixture
 ):
-    ask(client, f"{HALF}:predict", {"instances": [1, 2]}, **{"X-Request-ID": "mine"})
-    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    predictions = [line for line in lines if line["event"] == "prediction"]
-    assert [(line["model"], line["request_id"]) for line in predictions] == [
-        ("half_plus_two", "mine")
-    ] * 2
-    (asked,) = [line for line in lines if line["event"] == "request"]
+    with caplog.at_level("INFO", "slipway"):
+        ask(client, f"{HALF}:predict", {"instances": [1, 2]}, **{"X-Request-ID": "mine"})
+    told: dict[str, list[Any]] = {}
+    for record in caplog.records:
+        told.setdefault(record.getMessage(), []).append(vars(record)["fields"])
+    predictions = [(line["model"], line["request_id"]) for line in told["prediction"]]
+    assert predictions == [("half_plus_two", "mine")] * 2
+    (asked,) = told["request"]
     assert (asked["path"], asked["status"]) == (f"{HALF}:predict", 200)
     counted = 'slipway_prediction_stage_seconds_count{model="half_plus_two",stage="inference"} 2.0'
     assert counted in client.get("/metrics").text
