@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import base64
-import gzip
 import json
-import shutil
 import time
-import zlib
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -17,13 +13,9 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from app.application import create_app
 from app.serving.client import Ask
-from app.serving.local_client import LocalClient
-from app.settings import Settings
 from tests.app.api.test_platform import picture
 from tests.app.serving.model_folder import Models
-from tests.parts import absent
 
 HALF = "/v1/models/half_plus_two"
 MIXED = {"number": 1.0, "count": 4, "word": "blå", "flags": [False, True]}
@@ -184,112 +176,6 @@ def test_the_names_of_all_models_are_listed_as_kserve_lists_them(client: FlaskCl
 
 
 @pytest.mark.parametrize(
-    ("path", "status", "told"),
-    [
-        pytest.param(
-            "/v1/models/half:predict",
-            404,
-            "Servable not found for request: Latest(half)",
-            id="no model",
-        ),
-        pytest.param(
-            f"{HALF}/versions/7:predict",
-            404,
-            "Servable not found for request: Specific(half_plus_two, 7)",
-            id="no version",
-        ),
-        pytest.param(
-            f"{HALF}/labels/stable:predict",
-            400,
-            "Unrecognized servable version label: stable",
-            id="label",
-        ),
-        pytest.param(
-            f"{HALF}:explain", 400, f"Malformed request: POST {HALF}:explain", id="no method"
-        ),
-        pytest.param(
-            f"{HALF}/versions/x:predict",
-            400,
-            f"Malformed request: POST {HALF}/versions/x:predict",
-            id="no number",
-        ),
-        pytest.param(HALF, 400, f"Malformed request: POST {HALF}", id="POST to what is got"),
-    ],
-)
-def test_what_is_not_there_is_told_in_tensorflow_servings_words(
-    client: FlaskClient, path: str, status: int, told: str
-):
-    assert error(send(client, path, {"instances": [1]}), status) == told
-
-
-@pytest.mark.parametrize(
-    ("path", "told"),
-    [
-        pytest.param("/v1/models/half", "Could not find any versions of model half", id="model"),
-        pytest.param(
-            f"{HALF}/versions/7", "Could not find version 7 of model half_plus_two", id="version"
-        ),
-        pytest.param(
-            "/v1/models/half/metadata",
-            "Servable not found for request: Latest(half)",
-            id="metadata",
-        ),
-    ],
-)
-def test_a_status_of_what_is_not_there_is_404(client: FlaskClient, path: str, told: str):
-    assert error(client.get(path), 404) == told
-
-
-@pytest.mark.parametrize(
-    ("body", "told"),
-    [
-        pytest.param(b"", "document is empty", id="nothing"),
-        pytest.param(b'{"instances": [1', "not JSON", id="cut off"),
-        pytest.param(b"[1]", "an object", id="a list"),
-        pytest.param(b"{}", "Missing 'inputs' or 'instances' key", id="neither"),
-        pytest.param(b'{"instances": [1], "inputs": [1]}', "only one of", id="both"),
-        pytest.param(b'{"instances": []}', "No values in 'instances'", id="empty"),
-        pytest.param(b'{"instances": 1}', "to be an list/array", id="no list"),
-        pytest.param(b'{"instances": ["a"]}', "a number is expected", id="no number"),
-        pytest.param(b'{"instances": [[1, 2]]}', "a list of 1 is expected", id="another shape"),
-        pytest.param(b'{"inputs": {"x": 1}}', "the batch's", id="no batch"),
-        pytest.param(b'{"instances": [1], "signature_name": 5}', "must be a string", id="name"),
-        pytest.param(b'{"instances": [99]}', "99 is not known", id="unknown to the model"),
-        pytest.param(
-            json.dumps({"instances": [1] * 1001}).encode(), "at most 1,000", id="too many"
-        ),
-    ],
-)
-def test_a_request_that_does_not_fit_is_400_and_says_why(
-    client: FlaskClient, body: bytes, told: str
-):
-    assert told in error(send(client, f"{HALF}:predict", body), 400)
-
-
-def test_columns_of_different_lengths_are_refused(client: FlaskClient):
-    columns = {name: [value] for name, value in MIXED.items()} | {"count": [1, 2]}
-    refused = error(send(client, "/v1/models/mixed:predict", {"inputs": columns}), 400)
-    assert "count 2" in refused
-
-
-def test_a_body_may_be_compressed_and_is_bounded_once_it_is_unpacked(
-    arithmetic: Models, start_app: Callable[..., Flask]
-):
-    client = start_app(MAX_IMAGE_BYTES="1000000").test_client()
-    body = json.dumps({"instances": [2.0]}).encode()
-    for coding, packed in (("gzip", gzip.compress(body)), ("deflate", zlib.compress(body))):
-        answer = ask(client, f"{HALF}:predict", packed, **{"Content-Encoding": coding})
-        assert answer == {"predictions": [3.0]}
-    bomb = gzip.compress(b" " * 100_000_000)
-    refused = send(client, f"{HALF}:predict", bomb, **{"Content-Encoding": "gzip"})
-    assert "unpacked" in error(refused, 413)
-    cut = send(client, f"{HALF}:predict", gzip.compress(body)[:-9], **{"Content-Encoding": "gzip"})
-    assert "cut off" in error(cut, 400)
-    other = send(client, f"{HALF}:predict", body, **{"Content-Encoding": "br"})
-    assert "gzip and deflate" in error(other, 400)
-
-
-@pytest.mark.parametrize(
     "given",
     [
         pytest.param(lambda one: {"instances": [one]}, id="base64"),
@@ -376,71 +262,3 @@ def test_each_prediction_is_logged_and_counted_as_those_of_predict(
 def test_a_path_of_vertex_ais_is_none_of_tensorflow_servings(client: FlaskClient):
     answer = client.get("/v1/endpoints/1")
     assert (answer.status_code, answer.mimetype) == (404, "application/problem+json")
-
-
-@pytest.fixture(scope="module")
-def half_plus_two(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[FlaskClient]:
-    """Return a client of a server with TensorFlow Serving's own example."""
-    source = data / "public" / "savedmodel" / "tfserving_saved_model_half_plus_two_cpu"
-    if not source.is_dir():
-        absent(f"TensorFlow Serving's example is not here; SLIPWAY_DATA has no {source.name}")
-    folder = tmp_path_factory.mktemp("models")
-    shutil.copytree(source, folder / "half_plus_two", copy_function=shutil.copyfile)
-    settings = Settings.from_environment(
-        {"MODEL_REPOSITORY": str(folder), "INFERENCE": "in_process"}
-    )
-    client = LocalClient.start(settings)
-    assert client.wait_until_loaded(60)
-    yield create_app(settings, client).test_client()
-    client.close()
-
-
-@pytest.mark.slow
-def test_tensorflow_servings_example_answers_as_its_page_says(half_plus_two: FlaskClient):
-    assert ask(half_plus_two, f"{HALF}:predict", {"instances": [1.0, 2.0, 5.0]}) == {
-        "predictions": [2.5, 3.0, 4.5]
-    }
-    status = {"error_code": "OK", "error_message": ""}
-    version = {"version": "123", "state": "AVAILABLE", "status": status}
-    assert half_plus_two.get(HALF).get_json() == {"model_version_status": [version]}
-    examples = [{"x": 1.0}, {"x": 2.0}]
-    for signature, results in (
-        ("x_to_y", [2.5, 3.0]),
-        ("x_to_y2", [3.5, 4.0]),
-        ("x2_to_y3", [3.5, 4.0]),
-    ):
-        body = {"signature_name": f"regress_{signature}", "examples": examples}
-        assert ask(half_plus_two, f"{HALF}:regress", body) == {"results": results}
-    body = {"signature_name": "classify_x_to_y", "examples": examples}
-    assert ask(half_plus_two, f"{HALF}:classify", body) == {"results": [[["", 2.5]], [["", 3.0]]]}
-    metadata = half_plus_two.get(f"{HALF}/metadata").get_json()["metadata"]["signature_def"]
-    methods = {
-        name: one["method_name"].rpartition("/")[2]
-        for name, one in metadata["signature_def"].items()
-    }
-    assert methods == {
-        "serving_default": "predict",
-        "classify_x_to_y": "classify",
-        "regress_x_to_y": "regress",
-        "regress_x_to_y2": "regress",
-        "regress_x2_to_y3": "regress",
-    }
-
-
-@pytest.mark.slow
-def test_an_example_is_serialised_as_tensorflow_reads_it():
-    import tensorflow as tf
-
-    from app.api.v1.examples import serialised
-
-    features = {
-        "words": ["a", {"b64": "AP8="}],
-        "ratings": [8.5, float("nan")],
-        "counts": [1, -3, 2**62, True],
-        "long": "x" * 300,
-    }
-    read = tf.train.Example.FromString(serialised(features, "examples[0]")).features.feature
-    assert list(read["words"].bytes_list.value) == [b"a", b"\0\xff"]
-    assert read["ratings"].float_list.value[0] == 8.5
-    assert list(read["counts"].int64_list.value) == [1, -3, 2**62, 1]
-    assert read["long"].bytes_list.value[0] == b"x" * 300
