@@ -100,4 +100,4 @@ def _named_in(environ: WSGIEnvironment) -> Model | None:
         return None
     query = dict(parse_qsl(environ.get("QUERY_STRING", "")))
     version = query.get("version", "")
-    return query.get("model"), int(version) if version.isdecimal() else None
+    return query.get("model"), int(version) if version.isdecimal() else version or None

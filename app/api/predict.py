@@ -82,7 +82,7 @@ class _Deadline:
         timeout_s = request_timeout_s(request.headers, longest_s) or longest_s
         return cls(timeout_s, request.environ.get(IS_GONE))
 
-    def ask(self, model: str | None, version: int | None, loaded: str | None = None) -> Ask:
+    def ask(self, model: str | None, version: int | str | None, loaded: str | None = None) -> Ask:
         """Return what inference is asked, with the time that is left; raises InferenceTimeout."""
         left_s = self.timeout_s - (time.perf_counter() - g.start)
         if left_s <= 0:
