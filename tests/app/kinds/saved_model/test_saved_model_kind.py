@@ -95,6 +95,33 @@ def test_an_output_of_the_whole_batch_keeps_instances_apart(tmp_path: Path):
     assert [float(one["mean"]) for one in answers] == [1, 3]
 
 
+def test_models_whose_variables_have_the_same_names_stay_apart(tmp_path: Path):
+    def tripler() -> Any:
+        given = V1.placeholder(tf.float32, [None])
+        return {"x": given}, {"y": given * V1.get_variable("factor", initializer=3.0)}
+
+    two, three = (load(write(tmp_path / one.__name__, one)) for one in (doubler, tripler))
+    assert [ask(model, [{"x": 1.0}])[0]["y"] for model in (two, three, two)] == [2, 3, 2]
+
+
+def test_a_loop_of_tensorflow_1_runs(tmp_path: Path):
+    def build() -> Any:
+        given = V1.placeholder(tf.float32, [None])
+        V1.disable_control_flow_v2()
+        try:
+            _, doubled = V1.while_loop(
+                lambda index, _: index < 3,
+                lambda index, value: (index + 1, value * 2),
+                [tf.constant(0), given],
+            )
+        finally:
+            V1.enable_control_flow_v2()
+        return {"x": given}, {"y": doubled}
+
+    (answer,) = ask(load(write(tmp_path / "1", build)), [{"x": 1.0}])
+    assert answer["y"] == 8
+
+
 def test_a_graph_without_a_batch_takes_whole_arrays(tmp_path: Path):
     def build() -> Any:
         given = V1.placeholder(tf.float32, [2, 2])
