@@ -24,14 +24,21 @@ class ModelError(Exception):
 class InputError(Exception):
     """An input that a model cannot take, for a reason that lies in the input.
 
-    `unit`, `value` and `limit` say by what it is too large, where that is the reason.
+    `unit`, `value` and `limit` say by what it is too large, where that is the reason; `name` is the
+    input's, where a model has several.
     """
 
     def __init__(
-        self, reason: str, *, unit: str | None = None, value: int = 0, limit: int = 0
+        self,
+        reason: str,
+        *,
+        unit: str | None = None,
+        value: int = 0,
+        limit: int = 0,
+        name: str | None = None,
     ) -> None:
         super().__init__(reason)
-        self.unit, self.value, self.limit = unit, value, limit
+        self.unit, self.value, self.limit, self.name = unit, value, limit, name
 
 
 @dataclass(frozen=True)

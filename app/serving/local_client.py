@@ -115,7 +115,8 @@ class LocalTurn:
             check_inputs(self._model.signature, inputs)
             self._model.check(inputs)
         except InputError as error:
-            raise InputRefused(str(error), error.unit, error.value, error.limit) from error
+            refused = InputRefused(str(error), error.unit, error.value, error.limit, error.name)
+            raise refused from error
         outcome = self._place.run(inputs, asked or {})
         return Prediction(
             model=self._entry.name,

@@ -49,7 +49,8 @@ class OnnxModel:
                 for one in inputs[name].ravel():
                     one.decode()
             except UnicodeDecodeError:
-                raise InputError(f"{name} is no UTF-8, which this model's text has to be") from None
+                told = f"{name} is no UTF-8, which this model's text has to be"
+                raise InputError(told, name=name) from None
 
     def together(self, inputs: Tensors, asked: Mapping[str, Any]) -> Hashable | None:
         """Return the inputs' shapes; None where the graph takes one request at a time."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -43,13 +44,17 @@ class Vocabulary:
 
     def check(self, name: str, given: NDArray[Any]) -> None:
         """Raise InputError for the first value that is not among them."""
-        allowed = frozenset(self.values)
         for one in np.asarray(given, object).ravel():
             value = _as_text(one)
-            if value not in allowed:
+            if value not in self._known:
                 raise InputError(
-                    f"{name} is {_told(value)}, which the model has never seen; {self.told()}"
+                    f"{name} is {_told(value)}, which the model has never seen; {self.told()}",
+                    name=name,
                 )
+
+    @cached_property
+    def _known(self) -> frozenset[bytes]:
+        return frozenset(self.values)
 
     def texts(self) -> list[str]:
         """Return the values for clients."""
