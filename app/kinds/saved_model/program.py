@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -171,9 +172,9 @@ def _restored(reading: Reading, folder: Path, reached: Sequence[Place]) -> Path 
         dtypes = checkpoint.get_variable_to_dtype_map()
         shapes = checkpoint.get_variable_to_shape_map()
         declared = sum(
-            tf.TensorShape(shape).num_elements() * dtypes[name].size
+            # A text takes a byte at least, for its length.
+            prod(shape) * (1 if dtypes[name] == tf.string else dtypes[name].size)
             for name, shape in shapes.items()
-            if dtypes[name] != tf.string
         )
         there = files.variables_bytes(prefix)
     except (tf.errors.OpError, RuntimeError, ValueError, OSError) as error:
