@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from app.kinds.arrays import zeros
 from app.kinds.batches import batch_of, predict
 from app.kinds.kind import InputError, ModelError, ModelSource, Signature
-from app.kinds.saved_model import files
+from app.kinds.saved_model import files, pictures
 from app.kinds.tensors import Tensors
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def _load(source: ModelSource) -> LoadedSavedModel:
     if not source.options.get("allow_unseen"):
         known = vocabularies(program.graph, reading, folder, program.reached)
     return LoadedSavedModel(
-        {name: Entry(run, known) for name, run in runs.items()},
+        {name: Entry(run, known, source.max_molded_pixels) for name, run in runs.items()},
         default,
         _told(reading, program, before),
     )
@@ -105,12 +105,14 @@ def _told(reading: Reading, program: Program, before: Run | None) -> dict[str, A
 class Entry:
     """One signature with what is known of its inputs."""
 
-    def __init__(self, run: Run, known: Mapping[str, Vocabulary]) -> None:
+    def __init__(self, run: Run, known: Mapping[str, Vocabulary], max_molded_pixels: int) -> None:
         from app.kinds.saved_model.vocabularies import of_inputs
 
         self.run = run
         self.served = run.whole
         self.names = {port.name for port in self.served.inputs}
+        self._pictures = [port.name for port in self.served.inputs if port.role == "picture"]
+        self._max_molded_pixels = max_molded_pixels
         found = of_inputs({port.name: port.tensor for port in run.served.inputs}, known)
         self._given: dict[str, Vocabulary] = {}
         self._made: dict[str, Vocabulary] = {}
@@ -120,10 +122,13 @@ class Entry:
         self.facts = self.served.facts({name: one.texts() for name, one in self._given.items()})
 
     def check(self, inputs: Tensors) -> None:
-        """Raise InputError for a category that its vocabulary lacks.
+        """Raise InputError for a category that its vocabulary lacks, or what is no picture.
 
         What the transform makes categories of is known when it has run: so it does.
         """
+        for name in self._pictures:
+            if name in inputs:
+                pictures.check(name, inputs[name], self._max_molded_pixels)
         for name, vocabulary in self._given.items():
             if name in inputs:
                 vocabulary.check(name, inputs[name])
