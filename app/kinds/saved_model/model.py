@@ -131,15 +131,21 @@ class Entry:
                 pictures.check(name, inputs[name], self._max_molded_pixels)
         for name, vocabulary in self._given.items():
             if name in inputs:
-                vocabulary.check(name, inputs[name])
+                vocabulary.check(name, inputs[name], name)
         if self._made:
             made = self.run.inputs(batch_of(self.served, inputs))
             for name, vocabulary in self._made.items():
                 vocabulary.check(f"{name}, which {files.TRANSFORM}/ makes,", made[name])
 
     def predict(self, inputs: Sequence[Tensors]) -> list[Tensors]:
-        """Return the outputs for each instance."""
-        return predict(self.served, self.run, inputs)
+        """Return the outputs for each instance; raises InputError for what the graph refuses."""
+        from app.kinds.frameworks import tf
+        from app.kinds.saved_model.program import line
+
+        try:
+            return predict(self.served, self.run, inputs)
+        except tf.errors.InvalidArgumentError as error:
+            raise InputError(f"the model refuses it: {line(error)}") from error
 
     def made_up(self) -> Tensors:
         """Return inputs that might have been sent: zeros, first categories, empty texts."""
@@ -173,7 +179,7 @@ class LoadedSavedModel:
         entry = self._entries[self._default]
         try:
             entry.predict([entry.made_up()])
-        except tf.errors.InvalidArgumentError:
+        except InputError:
             pass  # What is made up need not be what it takes.
         except tf.errors.OpError as error:
             raise ModelError(f"{files.GRAPH} does not run: {line(error)}") from error
