@@ -1,11 +1,13 @@
-"""A server with kinds of a test's own: a copy of the code to which their files and lines are added."""
+"""A server with kinds of a test's own: a copy of the code, with their files and lines added."""
 
 from __future__ import annotations
 
+import re
 import shutil
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import ModuleType
 
 from tests.app.api.server import Server
 from tests.browser.conftest import running
@@ -28,6 +30,20 @@ def running_with(
         _list(copy / "app" / "kinds" / "registry.py", line)
     command = (sys.executable, "-m", "app.cli", "serve")
     yield from running(Server(folder, models, copy, *command, **variables))
+
+
+def own_kind(module: ModuleType) -> tuple[str, str]:
+    """Return the text of a module with one kind, whose files end in its name, and its line."""
+    name = module.__name__.rpartition(".")[2]
+    line = f'    "app.kinds.{name}:{name.capitalize()}": (".{name}",),'
+    return Path(str(module.__file__)).read_text(), line
+
+
+def document_kind(root: Path) -> tuple[str, str]:
+    """Return the kind of docs/kinds.md, which finds instances, and its line."""
+    page = (root / "docs" / "kinds.md").read_text()
+    kind, line = re.findall(r"^```python\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    return kind, line
 
 
 def _list(registry: Path, line: str) -> None:

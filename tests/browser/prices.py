@@ -64,11 +64,6 @@ class Prices:
 
 
 class LoadedPrices:
-    facts = {
-        "signatures": {"serving_default": {"inputs": INPUTS, "outputs": OUTPUTS}},
-        "default_signature": "serving_default",
-        "warnings": ["prices are in euros"],
-    }
     signature = Signature(
         tuple(Field(one["name"], one["dtype"], tuple(one["shape"]), one["role"]) for one in INPUTS),
         tuple(Field(one["name"], one["dtype"], tuple(one["shape"])) for one in OUTPUTS),
@@ -76,6 +71,11 @@ class LoadedPrices:
 
     def __init__(self, values: Mapping[str, Any]) -> None:
         self._delay_s = values.get("delay_s", 0)
+        self.facts = {
+            "signatures": {"serving_default": {"inputs": INPUTS, "outputs": OUTPUTS}},
+            "default_signature": "serving_default",
+            "warnings": ["prices are in euros"],
+        }
 
     def describe(self) -> dict[str, Any]:
         return {}

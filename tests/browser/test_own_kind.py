@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -12,7 +11,7 @@ from playwright.sync_api import Page, expect
 from tests.app.api.server import Server
 from tests.app.serving.model_folder import Models
 from tests.browser.conftest import draw_sample
-from tests.browser.kinds import running_with
+from tests.browser.kinds import document_kind, running_with
 from tests.browser.person import expect_result, pick_sample
 
 pytestmark = [pytest.mark.browser, pytest.mark.server]
@@ -22,13 +21,11 @@ pytestmark = [pytest.mark.browser, pytest.mark.server]
 def server(tmp_path_factory: pytest.TempPathFactory, root: Path) -> Iterator[Server]:
     """Return a server to which the page's two blocks were added."""
     folder = tmp_path_factory.mktemp("kind")
-    page = (root / "docs" / "kinds.md").read_text()
-    kind, line = re.findall(r"^```python\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
     models = Models(folder / "models")
     models.write("sun/1/sun.square", '{"brightest_square": 16}')
     models.write("moon/1/moon.square", '{"brightest_square": "large"}')
     draw_sample(models.folder / "sun" / "1" / "samples" / "discs.png")
-    kinds = {"brightest": (kind, line)}
+    kinds = {"brightest": document_kind(root)}
     yield from running_with(kinds, root, folder, models.folder, DEFAULT_MODEL="sun")
 
 

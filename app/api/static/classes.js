@@ -1,4 +1,4 @@
-// Models that say what a photo shows: the classes that they like best, each with a bar.
+// Models that say what a photo shows: the likeliest classes, each with a bar.
 
 /** @import { Prediction } from "./server.js" */
 

@@ -9,7 +9,7 @@ import { shortened } from "./words.js";
 /** @typedef {Record<string, unknown>} Values By their outputs' names. */
 
 const LONGEST_TEXT = 300;
-const DIGITS = 6;
+const DIGITS = 8;
 // By what names scores are told from other numbers between 0 and 1, such as the classes' own.
 const SCORES = /prob|score|softmax|sigmoid|confidence/i;
 
@@ -37,8 +37,8 @@ export function arranged(outputs) {
 }
 
 /**
- * The output that has a score for each of the texts: `x_probs` for `x_values`, else the only one,
- * or the only one that is called so.
+ * The output that has a score for each of the texts: `x_probs` for `x_values`, else the only one
+ * that is called so, else the only one that looks so.
  * @param {string} labelsName
  * @param {number} count
  * @param {Values} outputs
@@ -49,7 +49,10 @@ function scoresOf(labelsName, count, outputs) {
   const start = labelsName.replace(/_[^_]*$/, "_");
   const named = fitting.filter((name) => SCORES.test(name));
   const [own] = named.filter((name) => name.startsWith(start));
-  return own ?? only(named) ?? (named.length ? undefined : only(fitting));
+  if (named.length) return own ?? only(named);
+  // Whole numbers are the classes' own.
+  const isSplit = (/** @type {unknown} */ value) => !Number.isInteger(value);
+  return only(fitting.filter((name) => [outputs[name]].flat().some(isSplit)));
 }
 
 /** @param {string[]} names */
