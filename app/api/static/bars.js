@@ -1,5 +1,6 @@
 // Scores as bars: a label, a bar and a percentage each, the best first.
 
+import { made } from "./elements.js";
 import { tenthsOfPercent } from "./words.js";
 
 /** @typedef {{ label: string, score: number }} Bar A score is from 0 to 1. */
@@ -11,16 +12,8 @@ export function showBars(list, bars) {
 
 /** @param {Bar} bar */
 function row({ label, score }) {
-  const item = document.createElement("li");
+  const item = made("li", "");
   item.style.setProperty("--share", String(score));
-  for (const [kind, text] of [
-    ["label", label],
-    ["score", tenthsOfPercent(score)],
-  ]) {
-    const part = document.createElement("span");
-    part.className = kind;
-    part.textContent = text;
-    item.append(part, " ");
-  }
+  item.append(made("span", "label", label), " ", made("span", "score", tenthsOfPercent(score)));
   return item;
 }

@@ -202,8 +202,6 @@ function tellProgress(photo) {
 function tellFailure(name, problem) {
   element("failure-title").textContent = `${name}: ${problem.title}`;
   element("failure-detail").textContent = problem.detail ? sentence(problem.detail) : "";
-  const { status, requestId } = problem;
-  const isTheServers = status !== null && status >= 500 && requestId;
-  element("failure-id").textContent = isTheServers ? `Request ${requestId}` : "";
+  element("failure-id").textContent = problem.request;
   element("failure-retry").hidden = !problem.isPassing;
 }

@@ -2,6 +2,7 @@
 
 /** @import { Told } from "./server.js" */
 
+import { made } from "./elements.js";
 import { milliseconds, tenths } from "./words.js";
 
 /**
@@ -20,15 +21,7 @@ export function showFacts(place, { prediction, wallMs }, warnings) {
     ["Inference", milliseconds(inference)],
     ["Decode, queue, encode", `${[decode, queue, encode].map(tenths).join(", ")} ms`],
     ["Seen from here", milliseconds(wallMs)],
-  ].flatMap(([term, text]) => [part("dt", term), part("dd", text)]);
-  if (warnings.length) rows.push(part("dt", "Assumed, as the model's file does not say:"));
-  place.replaceChildren(...rows, ...warnings.map((text) => part("dd", text, "assumed")));
-}
-
-/** @param {"dt" | "dd"} tag @param {string} text */
-function part(tag, text, kind = "") {
-  const made = document.createElement(tag);
-  made.className = kind;
-  made.textContent = text;
-  return made;
+  ].flatMap(([term, text]) => [made("dt", "", term), made("dd", "", text)]);
+  if (warnings.length) rows.push(made("dt", "", "Assumed, as the model's file does not say:"));
+  place.replaceChildren(...rows, ...warnings.map((text) => made("dd", "assumed", text)));
 }

@@ -3,6 +3,7 @@
 
 /** @import { Input } from "./models.js" */
 
+import { made } from "./elements.js";
 import { FILE } from "./shell.js";
 
 /**
@@ -26,15 +27,15 @@ export class Field {
   #input;
   #sort;
   #control;
-  #complaint = part("p", "complaint");
+  #complaint = made("p", "complaint");
 
   /** @param {Input} input @param {string} id */
   constructor(input, id) {
     this.#input = input;
     this.#sort = sortOf(input);
     this.#control = this.#sort.control(input);
-    const label = part("label", "name", input.name);
-    const hint = part("span", "hint", hintOf(input, this.#sort));
+    const label = made("label", "name", input.name);
+    const hint = made("span", "hint", hintOf(input, this.#sort));
     label.htmlFor = this.#control.id = id;
     hint.id = `${id}-hint`;
     this.#complaint.id = `${id}-complaint`;
@@ -217,16 +218,4 @@ function inputOf(type) {
   input.type = type;
   input.autocomplete = "off";
   return input;
-}
-
-/**
- * @template {keyof HTMLElementTagNameMap} Tag
- * @param {Tag} tag
- * @param {string} kind
- */
-function part(tag, kind, text = "") {
-  const made = document.createElement(tag);
-  made.className = kind;
-  made.textContent = text;
-  return made;
 }

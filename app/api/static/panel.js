@@ -3,7 +3,7 @@
 /** @import { Filter } from "./filter.js" */
 /** @import { Instance } from "./server.js" */
 
-import { element } from "./elements.js";
+import { element, made } from "./elements.js";
 import { LAYERS } from "./filter.js";
 
 /** @typedef {{ field: HTMLLabelElement, box: HTMLInputElement, count: HTMLSpanElement }} Chip */
@@ -79,17 +79,13 @@ export class Panel {
 
   /** @param {string} label @returns {Chip} */
   #chip(label) {
-    const field = document.createElement("label");
-    field.className = "chip";
+    const field = made("label", "chip");
     const box = document.createElement("input");
     box.type = "checkbox";
     box.value = label;
     box.addEventListener("change", () => this.#filter.showClasses([label], box.checked));
-    const name = document.createElement("span");
-    name.textContent = label;
-    const count = document.createElement("span");
-    count.className = "count";
-    field.append(box, name, " ", count);
+    const count = made("span", "count");
+    field.append(box, made("span", "", label), " ", count);
     return { field, box, count };
   }
 }

@@ -50,6 +50,12 @@ export class Problem extends Error {
     return PASSING.has(this.status);
   }
 
+  /** By what its log knows the request, where the server is to blame; else "". */
+  get request() {
+    const isTheServers = this.status !== null && this.status >= 500 && this.requestId;
+    return isTheServers ? `Request ${this.requestId}` : "";
+  }
+
   /** Whether the server asked for patience. */
   get isBusy() {
     return this.status === 429 || this.status === 503;

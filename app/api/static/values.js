@@ -5,14 +5,14 @@
 /** @import { Outputs } from "./server.js" */
 
 import { showBars } from "./bars.js";
-import { element } from "./elements.js";
+import { element, made } from "./elements.js";
 import { showFacts } from "./facts.js";
 import { Form } from "./form.js";
 import { arranged } from "./outputs.js";
 import { saveJson } from "./saving.js";
 import * as server from "./server.js";
 import { jsonLine } from "./shell.js";
-import { tenthsOfPercent, plural, sentence } from "./words.js";
+import { plural, sentence, tenthsOfPercent } from "./words.js";
 
 const MOST_BARS = 10;
 
@@ -73,7 +73,8 @@ export class Values {
     element("predict").setAttribute("aria-disabled", String(isBusy));
     element("refusal").hidden = !problem;
     element("refusal-title").textContent = problem?.title ?? "";
-    element("refusal-detail").textContent = problem ? detailOf(problem) : "";
+    const detail = problem?.detail && sentence(problem.detail);
+    element("refusal-detail").textContent = [detail, problem?.request].filter(Boolean).join(" ");
     element("values-pending").textContent = isBusy ? "The model is asked." : "";
     element("values-panel").dataset.view = isBusy ? "pending" : answer ? "result" : "empty";
     element("values-panel").setAttribute("aria-busy", String(isBusy));
@@ -157,33 +158,20 @@ function showOutputs({ outputs }) {
 
 /** @param {string} name @param {import("./bars.js").Bar[]} bars */
 function chart(name, bars) {
-  const title = document.createElement("h3");
-  title.textContent = name;
-  const list = document.createElement("ol");
-  list.className = "bars";
+  const list = made("ol", "bars");
   list.setAttribute("aria-label", name);
   showBars(list, bars.slice(0, MOST_BARS));
-  const rest = document.createElement("p");
-  rest.className = "quiet";
-  rest.textContent = `${(bars.length - MOST_BARS).toLocaleString("en")} more with a lower score`;
-  return bars.length > MOST_BARS ? [title, list, rest] : [title, list];
+  const left = (bars.length - MOST_BARS).toLocaleString("en");
+  const rest = made("p", "quiet", `${left} more with a lower score`);
+  rest.hidden = bars.length <= MOST_BARS;
+  return [made("h3", "", name), list, rest];
 }
 
 /** @param {string} name @param {string} text */
 function row(name, text) {
-  const line = document.createElement("tr");
-  const head = document.createElement("th");
+  const line = made("tr", "");
+  const head = made("th", "", name);
   head.scope = "row";
-  head.textContent = name;
-  const cell = document.createElement("td");
-  cell.textContent = text;
-  line.append(head, cell);
+  line.append(head, made("td", "", text));
   return line;
-}
-
-/** @param {server.Problem} problem */
-function detailOf({ detail, status, requestId }) {
-  const isTheServers = status !== null && status >= 500 && requestId;
-  const request = isTheServers ? `Request ${requestId}` : "";
-  return [detail && sentence(detail), request].filter(Boolean).join(" ");
 }
