@@ -29,9 +29,7 @@ def create_app(settings: Settings, client: InferenceClient) -> Flask:
     app = Flask("app.api")
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
     app.json.sort_keys = False  # type: ignore[attr-defined]
-    services = Services(
-        settings, client, Telemetry(), Admission(settings.queue_limit, settings.http_threads)
-    )
+    services = Services(settings, client, Telemetry(), Admission(settings.http_threads))
     attach(app, services)
     requests.register(app)
     uploads.register(app)

@@ -43,7 +43,7 @@ class ModelStatus(ModelState):
         ]
     ]
     num_classes: NotRequired[
-        Annotated[int, Field(ge=1, description="Of a Mask R-CNN with the background.")]
+        Annotated[int, Field(ge=1, description="With the background, where the model knows one.")]
     ]
     input: NotRequired[
         Annotated[

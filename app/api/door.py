@@ -1,9 +1,10 @@
-"""Refuses what the queue has no place for, before anything else is done about it.
+"""Refuses what a model's queue has no place for, before anything else is done about it.
 
 At twice the load that a server can bear there are as many requests to refuse as to answer, and all
-that a refusal costs is taken from the answers. So one that the queue has refused speaks, for some
-milliseconds, for those that come after it: they get the same problem from here, without Flask,
-without the way to the inference process, and with one line in the log for all of them.
+that a refusal costs is taken from the answers. A worker that a model's queue has refused refuses
+that model's requests itself for up to 20 ms: with the same problem, without Flask, without the way
+to the inference process, and with one line in the log for all of them. A model that only the body
+names is found out later.
 """
 
 from __future__ import annotations
@@ -13,8 +14,10 @@ import time
 from collections.abc import Collection, Iterable
 from http import HTTPStatus
 from typing import TYPE_CHECKING
+from urllib.parse import parse_qsl
 
 from app import log
+from app.api.admission import Model
 from app.api.hangup import watch
 from app.api.problems import ProblemError, of_serving
 from app.api.requests import outside_of_flask, request_id_of
@@ -28,6 +31,8 @@ if TYPE_CHECKING:
 IS_GONE = "slipway.is_gone"
 
 _LOGGED_EACH_S = 1.0
+# What such a body holds is the input alone.
+_BARE = ("image/", "application/octet-stream")
 
 
 class Door:
@@ -51,14 +56,15 @@ class Door:
             or not environ.get("CONTENT_LENGTH", "").isdigit()
         ):
             return self._app(environ, start_response)
-        error = self._services.admission.enter()
+        admission, model = self._services.admission, _named_in(environ)
+        error = (model and admission.refusal(model)) or admission.enter()
         if error is not None:
             return self._refuse(of_serving(error), environ, start_response)
         environ[IS_GONE] = watch(environ)
         try:
             return self._app(environ, start_response)
         finally:
-            self._services.admission.leave()
+            admission.leave()
 
     def _refuse(
         self, problem: ProblemError, environ: WSGIEnvironment, start_response: StartResponse
@@ -85,3 +91,13 @@ class Door:
                 return
             refused, self._refused, self._logged_at = self._refused, 0, now
         log.event("refused", "WARNING", requests=refused, path=path, detail=problem.detail)
+
+
+def _named_in(environ: WSGIEnvironment) -> Model | None:
+    """Return which model the head of a request names; None where the body may name one."""
+    content_type = environ.get("CONTENT_TYPE", "")
+    if content_type and not content_type.startswith(_BARE):
+        return None
+    query = dict(parse_qsl(environ.get("QUERY_STRING", "")))
+    version = query.get("version", "")
+    return query.get("model"), int(version) if version.isdecimal() else None

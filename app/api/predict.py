@@ -126,6 +126,8 @@ def _found(work: _Work) -> Iterator[_Found]:
     for given, field in work.given:
         ask = work.deadline.ask(*wanted, work.chosen.loaded)
         admission.work()
+        if refusal := admission.refusal(wanted):
+            raise refusal
         try:
             # Where there may be no place an input is not even read before there is.
             is_ahead = not admission.expects_place(wanted)
@@ -137,7 +139,7 @@ def _found(work: _Work) -> Iterator[_Found]:
                 admission.rest()
                 prediction = turn.predict(ready.parsed.inputs, told)
         except InferenceOverloaded as error:
-            admission.note_refusal(error)
+            admission.note_refusal(wanted, error)
             raise
         except InferenceTimeout:
             raise InferenceTimeout(work.deadline.timeout_s) from None

@@ -194,7 +194,7 @@ def of_serving(error: errors.ServingError, field: str = "image") -> ProblemError
             wait_s = error.retry_after_s
             return ProblemError("too-many-requests", detail, retry_after_s=wait_s)
         case errors.InputRefused():
-            return _of_picture(error, field)
+            return _of_input(error, field)
         case errors.CallerGone():
             return ProblemError("client-gone", detail)
         case errors.InferenceUnavailable():
@@ -208,7 +208,9 @@ def of_serving(error: errors.ServingError, field: str = "image") -> ProblemError
             return ProblemError("inference-failed", detail)
 
 
-def _of_picture(error: errors.InputRefused, field: str) -> ProblemError:
+def _of_input(error: errors.InputRefused, field: str) -> ProblemError:
+    if error.name is not None:
+        field = f"{field}.{error.name}"
     if error.unit is None:
         return ProblemError("input-not-accepted", error.reason, field=field)
     members: dict[str, Any] = {"unit": error.unit, "value": error.value, "limit": error.limit}

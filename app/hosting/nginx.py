@@ -29,6 +29,8 @@ _HIGHEST_OWN_ERROR = 500
 # Without the time, which the log has, and what it adds of the request, which may hold secrets.
 _OWN = re.compile(r"(?:[\d/]+ [\d:]+ \[(?!notice)\w+\] [\d#]+: |nginx: )(.*?)(?:, client: .*)?")
 _REFUSED = "too-many-requests"
+# In which models are told apart, by a hash of their names: two may share one. A divisor of 100.
+_GROUPS = 25
 # Others are not told apart: each would be a metric of its own.
 _ROUTES = frozenset({"/", "/docs", "/healthz", "/metrics", "/models", "/predict", "/readyz"})
 _LOGGED_EACH_S = 1.0
@@ -45,7 +47,7 @@ class Nginx:
     """The front of one server.
 
     `listener` is the number under which it takes over the open port, and `most_inside` how many
-    predictions it passes on at once.
+    predictions of a model it passes on at once.
     """
 
     template: Path
@@ -88,6 +90,8 @@ class Nginx:
             "FRONT": self.folder.front,
             "WORKERS": self.folder.workers,
             "MOST_INSIDE": self.most_inside,
+            "GROUPS": "\n    ".join(_group(number, self) for number in range(_GROUPS)),
+            "SHARES": " ".join(f"{100 // _GROUPS}% predictions_{n};" for n in range(1, _GROUPS)),
             "BODY_BYTES": settings.max_body_bytes,
             "KEEPALIVE_S": keepalive_s,
             "ANSWER_S": answer_s,
@@ -96,6 +100,11 @@ class Nginx:
             "LISTEN": f"{settings.port}{' ssl' if tls else ''}",
             "TLS": _tls(settings) if tls else "",
         }
+
+
+def _group(number: int, nginx: Nginx) -> str:
+    server = f"server unix:{nginx.folder.workers} max_conns={nginx.most_inside};"
+    return f"upstream predictions_{number} {{ zone predictions 1m; {server} }}"
 
 
 def _tls(settings: Settings) -> str:

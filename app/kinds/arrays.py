@@ -54,18 +54,19 @@ def json_of(array: NDArray[Any]) -> Any:
         return _mapped(array.tolist(), _text_of)
     if array.dtype.kind == "f":
         # As short as tells the number apart in its own type: 0.1, not 0.10000000149011612.
-        if array.dtype.itemsize < 8:
-            return _mapped(array.tolist(), lambda one: _finite(float(str(array.dtype.type(one)))))
-        return array.tolist() if np.isfinite(array).all() else _mapped(array.tolist(), _finite)
+        shortest = array.astype(str).astype(np.float64) if array.dtype.itemsize < 8 else array
+        values = shortest.tolist()
+        return values if np.isfinite(array).all() else _mapped(values, _finite)
     return array.tolist()
 
 
 def zeros(declared: Mapping[str, Any]) -> NDArray[Any]:
-    """Return the least value that an input may take: zeros, or its first category."""
+    """Return a value that an input may take: zeros, or its first category."""
     shape = [side or 1 for side in declared["shape"]]
     if declared["dtype"] != TEXT:
         return np.zeros(shape, declared["dtype"])
-    categories = declared.get("categories") or [""]
+    # Some graphs read numbers from text.
+    categories = declared.get("categories") or ["0"]
     return np.full(shape, categories[0].encode(), object)
 
 

@@ -101,14 +101,20 @@ class InferenceOverloaded(ServingError):
 class InputRefused(ServingError):
     """The model cannot take this input, whoever asks and however often.
 
-    `unit`, `value` and `limit` say by what it is too large, where that is the reason.
+    `unit`, `value` and `limit` say by what it is too large, where that is the reason; `name` is the
+    input's, where a model has several.
     """
 
     def __init__(
-        self, reason: str, unit: str | None = None, value: int = 0, limit: int = 0
+        self,
+        reason: str,
+        unit: str | None = None,
+        value: int = 0,
+        limit: int = 0,
+        name: str | None = None,
     ) -> None:
-        super().__init__(reason, unit, value, limit)
-        self.reason = reason
+        super().__init__(reason, unit, value, limit, name)
+        self.reason, self.name = reason, name
         self.unit, self.value, self.limit = unit, value, limit
 
     def __str__(self) -> str:

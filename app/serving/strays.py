@@ -9,13 +9,14 @@ from collections.abc import Iterable
 from pathlib import Path
 
 _OTHER_FORMATS = {
-    ".keras": "a model of Keras 3",
     ".pb": "a graph of TensorFlow",
     ".tflite": "a model of TensorFlow Lite",
     ".ckpt": "a checkpoint of TensorFlow",
-    ".onnx": "an ONNX model",
     ".pt": "a model of PyTorch",
     ".pth": "a model of PyTorch",
+    ".bst": "a booster of XGBoost",
+    ".pkl": "a pickle of Python",
+    ".joblib": "a pickle of Python",
     ".safetensors": "weights of another framework",
 }
 _ARCHIVE_SUFFIXES = frozenset({".zip", ".tar", ".tgz", ".gz", ".bz2", ".xz", ".7z", ".rar"})

@@ -34,7 +34,7 @@ OPENAPI = "3.1.1"
 VERSION = "3.0.0"
 
 _DESCRIPTION = (
-    "Slipway finds and outlines things on pictures with the models that it serves. An error is a "
+    "Slipway answers for the models that it serves, whatever their kind. An error is a "
     "problem as in RFC 9457, told apart by its `type`; every answer carries `X-Request-ID`."
 )
 _SCHEMAS = "#/components/schemas/{model}"

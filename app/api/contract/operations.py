@@ -16,7 +16,7 @@ from pydantic import BaseModel
 from typing_extensions import TypedDict
 
 from app.api import answers
-from app.api.bodies import OnePicture, PictureForm, Pictures, SeveralPictures
+from app.api.bodies import Instances, InstancesBeside, OnePicture, PictureForm
 from app.api.contract import examples
 from app.api.headers import PredictHeaders
 from app.api.negotiation import JSON
@@ -67,17 +67,20 @@ HEADERS = {
 
 #: What each group of operations is about.
 TAGS = {
-    "Predictions": "A picture in, what is on it out.",
+    "Predictions": "An input in, what a model says of it out.",
     "Models": "What is served, and what is there to try it with.",
     "Health": "For probes and for Prometheus.",
     "Pages": "For people, and this contract.",
 }
 
-_PICTURE = (
-    "The picture is a file of a form, the body itself, or base64 in JSON. The parameters stand in "
-    "the query, the form or the JSON; one that is unknown, given twice or out of range is refused. "
+_INPUTS = (
+    "A picture is a file of a form, the body itself, or base64 in JSON; numbers and text are JSON. "
+    "Which of them a model takes, and what it answers, is its `face` in `/models`: `instances` are "
+    "things on a picture, `classes` what a picture shows, `values` numbers and text by name. "
+    "The parameters stand in the query, the form or the JSON; one that is unknown to the model's "
+    "face, given twice or out of range is refused. "
     "Pixels are those of the picture after its EXIF turn, `x` to the right, `y` down. "
-    "The answer is JSON, COCO results or the picture with the instances drawn on it, by `format` "
+    "The answer is JSON, COCO results or the picture with what was found drawn on it, by `format` "
     "or else by `Accept`."
 )
 #: Problems that stand in the log alone: nobody is there to read the answer.
@@ -87,7 +90,7 @@ _OF_OTHER_ROUTES = frozenset({"not-ready", "problem-not-found", "sample-not-foun
 
 PredictAnswer: Any = Union[tuple(face.answer for face in faces().values())]  # noqa: UP007 - of any number
 PredictAnswers: Any = TypedDict("PredictAnswers", {"predictions": list[PredictAnswer]})
-PredictAnswers.__doc__ = "What is on each of `instances`, in their order."
+PredictAnswers.__doc__ = "What the model says of each of `instances`, in their order."
 #: The face whose examples are shown.
 _SHOWN = next(iter(faces().values()))
 
@@ -103,7 +106,7 @@ def _forms() -> Iterator[Content]:
 
 _PREDICT = Operation(
     tag="Predictions",
-    description=_PICTURE,
+    description=_INPUTS,
     query=PredictParameters,
     headers=PredictHeaders,
     bodies=(
@@ -112,11 +115,12 @@ _PREDICT = Operation(
         Content("application/octet-stream", bytes),
         Content(
             JSON,
-            OnePicture | SeveralPictures | Pictures,
+            OnePicture | Instances | InstancesBeside,
             {
                 "one": partial(examples.one_input, _SHOWN),
                 "several": partial(examples.several_inputs, _SHOWN),
                 "parameters": partial(examples.inputs_and_parameters, _SHOWN),
+                "values": partial(examples.several_inputs, faces()["values"]),
             },
         ),
     ),
@@ -128,6 +132,7 @@ _PREDICT = Operation(
             {
                 "one": partial(examples.predict_answer, _SHOWN),
                 "several": partial(examples.predict_answers, _SHOWN),
+                "values": partial(examples.predict_answers, faces()["values"]),
             },
         ),
         *_forms(),

@@ -11,10 +11,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import tensorflow as tf
 from numpy.typing import NDArray
-from tensorflow.core.protobuf import config_pb2
 
+from app.kinds.frameworks import config_pb2, tf
 from app.kinds.kind import ModelError
 from app.kinds.saved_model import files, hostile
 from app.kinds.saved_model.graph import Graph, Place
@@ -124,7 +123,8 @@ def line(error: Exception) -> str:
     """Return what TensorFlow says, as the start of one line, without paths."""
     text = str(error.message if isinstance(error, tf.errors.OpError) else error)
     first = next((one for one in text.splitlines() if one.strip()), type(error).__name__)
-    return re.sub(r"/\S*/", "", first.strip())[:_MOST_TOLD]
+    told = re.sub(r"/\S*/", "", first.strip())
+    return told if len(told) <= _MOST_TOLD else f"{told[: _MOST_TOLD - 1]}…"
 
 
 def _restored(reading: Reading, folder: Path, reached: Sequence[Place]) -> Path | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import logging
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -13,7 +12,6 @@ from flask import Flask
 from flask.testing import FlaskClient
 from PIL import Image
 
-from app import log
 from app.application import create_app
 from app.serving.local_client import LocalClient
 from app.settings import Settings
@@ -70,20 +68,6 @@ def photo() -> bytes:
     buffer = io.BytesIO()
     Image.fromarray(image).save(buffer, "PNG")
     return buffer.getvalue()
-
-
-@pytest.fixture
-def log_stream() -> Iterator[io.StringIO]:
-    """Return what the log writes to; the loggers are put back afterwards."""
-    root, own = logging.getLogger(), logging.getLogger("slipway")
-    handlers, levels = root.handlers[:], (root.level, own.level)
-    stream = io.StringIO()
-    log.configure("info", stream)
-    yield stream
-    logging.captureWarnings(False)
-    root.handlers[:] = handlers
-    root.setLevel(levels[0])
-    own.setLevel(levels[1])
 
 
 @pytest.fixture(scope="module")
