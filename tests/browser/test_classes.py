@@ -41,8 +41,8 @@ def served(tmp_path_factory: pytest.TempPathFactory, root: Path) -> Iterator[Ser
     models = Models(folder / "models")
     models.write("shade/1/shade.shades", json.dumps({"shades": {"warnings": [WARNING]}}))
     models.write("sun/1/sun.square", '{"brightest_square": 16}')
-    samples = models.folder / "shade" / "1" / "samples"
-    draw_sample(samples / "discs.png")
+    for model, sample in (("shade", "discs"), ("sun", "sky")):
+        draw_sample(models.folder / model / "1" / "samples" / f"{sample}.png")
     kinds = {"shades": own_kind(shades), "brightest": document_kind(root)}
     yield from running_with(kinds, root, folder, models.folder, DEFAULT_MODEL="shade")
 
@@ -213,3 +213,14 @@ def test_a_classifier_is_asked_for_no_more_than_it_knows(page: Page, grey: Path)
     assert held[0].request.url.endswith("/predict?model=shade")
     held[0].continue_()
     expect_result(page)
+
+
+def test_the_samples_are_those_of_the_chosen_model(page: Page):
+    offered = page.locator("#samples button:visible")
+    expect(offered).to_have_count(1)
+    expect(page.get_by_role("button", name="Sample discs")).to_be_visible()
+    page.get_by_role("combobox", name="Model").select_option("sun")
+    expect(offered).to_have_count(1)
+    page.get_by_role("button", name="Sample sky").click()
+    expect_result(page)
+    expect(page.locator("#facts")).to_contain_text("sun, version 1")

@@ -219,6 +219,19 @@ def test_what_the_server_refuses_is_told_at_its_field_and_forgiven_once_mended(
     expect(page.get_by_label("distances")).to_have_attribute("aria-invalid", "false")
 
 
+def test_what_the_model_itself_refuses_is_told_at_its_field(page: Page, discs: Path):
+    problem = {
+        "title": "The model cannot take this input",
+        "detail": "note is 'by the church', which the model has never seen",
+        "field": "instances[0].note",
+    }
+    page.route("**/predict?*", lambda route: route.fulfill(status=422, json=problem))
+    fill(page, discs)
+    predict(page)
+    expect(page.get_by_label("note", exact=True)).to_be_focused()
+    assert complaint(page, "note") == "It is 'by the church', which the model has never seen."
+
+
 def test_a_refusal_that_is_about_no_field_stands_above_the_button(page: Page, discs: Path):
     fill(page, discs, rooms="1001")
     predict(page)
@@ -242,12 +255,13 @@ def test_a_server_that_fails_on_values_names_the_request(page: Page, discs: Path
     expect(page.locator("#refusal-title")).to_have_text("The server does not answer")
 
 
-def test_a_whole_number_reaches_the_model_however_long_it_is(page: Page, discs: Path):
+def test_numbers_reach_the_model_as_they_were_typed(page: Page, discs: Path):
     held = hold_predictions(page)
-    fill(page, discs, rooms="-9007199254740993")
+    fill(page, discs, rooms="-9007199254740993", area=".5")
     predict(page)
     wait_for_held(page, held, 1)
-    assert '"rooms": -9007199254740993,' in (held[0].request.post_data or "")
+    sent = held[0].request.post_data or ""
+    assert '"area": 0.5, "rooms": -9007199254740993,' in sent
     held[0].continue_()
     expect(output(page, "told")).to_contain_text("rooms -9007199254740993")
 
@@ -370,7 +384,7 @@ def test_a_form_of_lists_and_of_what_may_be_left_out(page: Page, served: Server)
     expect(page.locator("#inputs .hint")).to_have_text(
         [
             "lists of any × 2 numbers",  # noqa: RUF001
-            "list of any count of texts",
+            "list of texts",
             "whole number, may be left out",
             "one of 1, may be left out",
         ]

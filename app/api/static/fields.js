@@ -5,6 +5,7 @@
 
 import { made } from "./elements.js";
 import { FILE } from "./shell.js";
+import { shortened } from "./words.js";
 
 /**
  * A sort of field. `json` is what stands in the control, "" where nothing does; it throws `Unfit`
@@ -15,9 +16,10 @@ import { FILE } from "./shell.js";
  * @property {(input: Input) => string} hint
  */
 
+const LONGEST_HINT = 80;
 const WHOLE = /^u?int/;
-// A whole number goes as it was typed, however long: a browser's own numbers would round it.
-const WHOLE_IN_JSON = /^-?(0|[1-9]\d*)$/;
+// Such a number goes as it was typed, however long: a browser's own numbers would round it.
+const NUMBER_IN_JSON = /^-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?$/;
 
 /** What stands in a field cannot be sent. */
 export class Unfit extends Error {}
@@ -130,7 +132,7 @@ const SORTS = {
     },
     json({ value, validity }) {
       if (validity.badInput) throw new Unfit("A number is expected.");
-      return !value || WHOLE_IN_JSON.test(value) ? value : String(Number(value));
+      return !value || NUMBER_IN_JSON.test(value) ? value : String(Number(value));
     },
     hint: nounOf,
   },
@@ -149,11 +151,11 @@ const SORTS = {
     hint: () => "picture",
   },
   list: {
-    control() {
+    control({ categories }) {
       const area = document.createElement("textarea");
       area.rows = 2;
       area.spellcheck = false;
-      area.placeholder = "[…, …]";
+      area.placeholder = categories ? `of ${shortened(categories.join(", "), LONGEST_HINT)}` : "[…]";
       return area;
     },
     json({ value }) {
@@ -189,7 +191,7 @@ function nounOf({ dtype }) {
 
 /** @param {Input} input */
 function sizesOf({ shape }) {
-  if (shape.length === 1) return `list of ${shape[0] ?? "any count of"}`;
+  if (shape.length === 1) return `list of ${shape[0] ?? ""}`.trim();
   return `lists of ${shape.map((side) => side ?? "any").join(" × ")}`;
 }
 

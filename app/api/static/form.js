@@ -57,11 +57,12 @@ export class Form {
    * @param {Problem} problem
    */
   refuse(problem) {
-    const place = (/** @type {Field} */ { name }) => `instances[0].${name}`;
-    const field = this.#fields.find((one) => place(one) === problem.field);
+    const field = this.#fields.find(({ name }) => `instances[0].${name}` === problem.field);
     if (field) {
       const detail = problem.detail || problem.title;
-      field.complain(sentence(detail.replace(`\`${place(field)}\``, "it")));
+      // Here it needs no name.
+      const named = [`\`${problem.field}\``, `${field.name} `].find((name) => detail.startsWith(name));
+      field.complain(sentence(named ? `it ${detail.slice(named.length).trimStart()}` : detail));
       field.focus();
     } else this.problem = problem;
   }

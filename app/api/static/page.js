@@ -5,13 +5,14 @@ import { showFaults } from "./faults.js";
 import { listenForPictures } from "./files.js";
 import { Models } from "./models.js";
 import { Pictures } from "./pictures.js";
-import { offerSamples } from "./samples.js";
+import { Samples } from "./samples.js";
 import { copy } from "./shell.js";
 import { Values } from "./values.js";
 
 const COPIED_MS = 2000;
 
 const models = new Models();
+const samples = new Samples();
 /** @type {import("./pictures.js").Acts} */
 const acts = {
   chosen: () => element("model").value || models.usual,
@@ -19,7 +20,7 @@ const acts = {
     element("model").value = model;
   },
   announce,
-  changed: () => showShell(),
+  changed: () => showRest(),
   tellAbout(place, name) {
     place.textContent = name === undefined ? "" : models.about(name);
     place.hidden = !place.textContent;
@@ -38,10 +39,12 @@ function announce(text) {
   element("announcer").textContent = text;
 }
 
-function showShell() {
+/** Show what goes with the part. */
+function showRest() {
   const shown = part();
   document.body.dataset.face = shown.faceName;
   element("curl").textContent = shown.line;
+  samples.show(acts.chosen());
 }
 
 function showModels() {
@@ -59,7 +62,7 @@ function showModels() {
   place.textContent = models.isReady ? models.text : "Not ready";
   showFaults(models.faults);
   part().showModels();
-  showShell();
+  showRest();
 }
 
 async function copyLine() {
@@ -88,5 +91,5 @@ models.listen("change", showModels);
 
 pictures.show();
 element("unloaded").hidden = true;
-offerSamples({ take: (sample) => pictures.takeSample(sample) });
+samples.offer({ take: (sample) => pictures.takeSample(sample) });
 models.follow();
