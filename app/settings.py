@@ -18,6 +18,7 @@ from app.variables import (
     file,
     folder,
     one_of,
+    other_defaults,
     route,
     seconds,
     socket,
@@ -39,7 +40,13 @@ class Settings:
     """The server's settings; `from_environment` is the one way to make them outside of tests."""
 
     model_repository: Path = field(
-        metadata=variable("MODEL_REPOSITORY", "models", folder, "The folder with the models.")
+        metadata=variable(
+            "MODEL_REPOSITORY",
+            "models",
+            folder,
+            "The folder with the models.",
+            alias="MODEL_BASE_PATH",
+        )
     )
     model_poll_s: float = field(
         metadata=variable(
@@ -81,7 +88,13 @@ class Settings:
         )
     )
     default_model: str | None = field(
-        metadata=variable("DEFAULT_MODEL", "", text, "The model of a request that names none.")
+        metadata=variable(
+            "DEFAULT_MODEL",
+            "",
+            text,
+            "The model of a request that names none.",
+            alias="MODEL_NAME",
+        )
     )
     bucket_name: str | None = field(
         metadata=variable(
@@ -258,8 +271,11 @@ class Settings:
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Settings:
         """Read every variable; an empty one counts as unset. Raises SettingsError."""
         values: dict[str, Any] = {}
+        defaults = other_defaults(environment)
         for setting in fields(cls):
-            values[setting.name] = _value(setting.metadata, environment)
+            described = setting.metadata
+            default = defaults.get(described["variable"], described["default"])
+            values[setting.name] = _value({**described, "default": default}, environment)
         if (values["tls_certificate"] is None) != (values["tls_key"] is None):
             raise SettingsError("TLS_CERTIFICATE, TLS_KEY: must both be files, or neither")
         if values["inference_socket"] is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,11 @@ LONGEST_SOCKET_PATH = 103
 # So many that every limit has fewer: Python refuses to read thousands.
 _DIGITS = re.compile(r"[0-9]{1,18}")
 _ROUTE = re.compile(r"/(?:[\w.~:@-]+(?:/[\w.~:@-]+)*/?)?", re.ASCII)
+
+
+#: The variables of tensorflow/serving's image, and what is the default where one of them is set.
+_OF_TENSORFLOW_SERVING = ("MODEL_NAME", "MODEL_BASE_PATH")
+_ITS_DEFAULTS = {"MODEL_REPOSITORY": "/models", "PORT": "8501"}
 
 
 class SettingsError(Exception):
@@ -85,6 +90,12 @@ def route(value: str) -> str | None:
     if value and not _ROUTE.fullmatch(value):
         raise ValueError("a path of letters, digits and -._~:@/, that begins with one /")
     return value or None
+
+
+def other_defaults(environment: Mapping[str, str]) -> Mapping[str, str]:
+    """Return the defaults of variables that another server's image has, whose ways are taken."""
+    is_like_it = any(environment.get(name, "").strip() for name in _OF_TENSORFLOW_SERVING)
+    return _ITS_DEFAULTS if is_like_it else {}
 
 
 def variable(

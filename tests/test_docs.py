@@ -45,7 +45,7 @@ def test_what_a_platform_calls_a_setting_is_documented_beside_it():
     documented = {
         alias: re.findall(r"^\| `([A-Z_]+)` \|", row)[0]
         for row in rows
-        for alias in re.findall(r"`(AIP_[A-Z_]+)`", row)
+        for alias in re.findall(r"(?:AI|/serving)'s `([A-Z_]+)` says the same", row)
     }
     assert documented == Settings.aliases()
 

@@ -132,3 +132,9 @@ class Problem(TypedDict):
     models: NotRequired[
         Annotated[list[ModelState], Field(description="The models that are awaited.")]
     ]
+
+
+class ProtocolError(TypedDict):
+    """An error, as TensorFlow Serving and the Open Inference Protocol tell it."""
+
+    error: Annotated[str, Field(description="What is wrong, in a sentence.")]

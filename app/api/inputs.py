@@ -44,7 +44,7 @@ class Sent:
 
 def read(request: Request) -> Sent:
     """Return what the request carries; raises ProblemError where it is not understood."""
-    _check_length(request)
+    check_length(request)
     if request.mimetype == "multipart/form-data":
         return _read_form(request)
     if request.mimetype == "application/json":
@@ -56,7 +56,7 @@ def read(request: Request) -> Sent:
     )
 
 
-def _check_length(request: Request) -> None:
+def check_length(request: Request) -> None:
     """Refuse a body whose length is not known before it comes."""
     if request.headers.get("Transfer-Encoding"):
         raise ProblemError("length-required", "send the body with a Content-Length, not chunked")

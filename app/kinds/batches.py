@@ -91,7 +91,8 @@ class Served:
             if port.is_optional:
                 told["is_optional"] = True
             inputs.append(told)
-        return {"inputs": inputs, "outputs": [_facts(field) for field in signature.outputs]}
+        outputs = [_facts(field) for field in signature.outputs]
+        return {"inputs": inputs, "outputs": outputs, "is_batched": self.is_batched}
 
     def together(self, inputs: Tensors) -> Hashable | None:
         """Return a key that inputs share which can be one batch; None for one that goes alone."""

@@ -18,7 +18,7 @@ from app.serving.lane import Place
 from app.serving.lanes import Lanes
 from app.serving.layout import Find, find_models
 from app.serving.repository import ModelRepository
-from app.serving.signatures import check_inputs
+from app.serving.signatures import check_inputs, signature_of
 from app.settings import Settings
 
 # Of the thread that loads models, and of those that frameworks start meanwhile to compute in: they
@@ -123,7 +123,7 @@ class LocalTurn:
     def predict(self, inputs: Tensors, asked: Mapping[str, Any] | None = None) -> Prediction:
         """Return what comes out for the inputs, once; raises ServingError."""
         try:
-            check_inputs(self._model.signature, inputs)
+            check_inputs(signature_of(self._model, asked or {}), inputs)
             self._model.check(inputs)
             outcome = self._place.run(inputs, asked or {})
         except InputError as error:

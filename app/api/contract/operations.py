@@ -6,52 +6,25 @@ has that route's.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 from functools import partial
 from typing import Any, Union
 
 from prometheus_client import CONTENT_TYPE_LATEST
-from pydantic import BaseModel
 from typing_extensions import TypedDict
 
 from app.api import answers
 from app.api.bodies import Instances, InstancesBeside, OnePicture, PictureForm
-from app.api.contract import examples
+from app.api.contract import examples, protocols
+from app.api.contract.operation import Content, Operation
 from app.api.headers import PredictHeaders
 from app.api.negotiation import JSON
 from app.api.parameters import PredictParameters
 from app.api.problems import PROBLEMS
 from app.kinds.registry import faces
 
-#: The static files are the pages', not the contract's.
-NOT_IN_THE_CONTRACT = frozenset({"static"})
-
-
-@dataclass(frozen=True)
-class Content:
-    """One form of a body: its media type, what pydantic makes a schema of, and examples."""
-
-    media_type: str
-    type: Any
-    examples: Mapping[str, Callable[[], object]] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Operation:
-    """What one route takes and answers; its summary is the first line of its view's docstring."""
-
-    tag: str
-    answer: str
-    contents: tuple[Content, ...]
-    problems: tuple[str, ...] = ()
-    description: str = ""
-    path: Mapping[str, tuple[str, str]] = field(default_factory=dict)
-    """What each variable of the path means, and an example of it."""
-    query: type[BaseModel] | None = None
-    headers: type[BaseModel] | None = None
-    bodies: tuple[Content, ...] = ()
-    answer_headers: tuple[str, ...] = ()
+#: The static files are the pages', not the contract's; of labels there is none yet.
+NOT_IN_THE_CONTRACT = frozenset({"static", *protocols.OF_LABELS})
 
 
 #: What the headers of answers mean.
@@ -69,6 +42,7 @@ HEADERS = {
 TAGS = {
     "Predictions": "An input in, what a model says of it out.",
     "Models": "What is served, and what is there to try it with.",
+    **protocols.TAGS,
     "Health": "For probes and for Prometheus.",
     "Pages": "For people, and this contract.",
 }
@@ -142,7 +116,7 @@ _PREDICT = Operation(
 )
 
 #: endpoint: what it takes and answers.
-OPERATIONS = {
+OPERATIONS = protocols.OPERATIONS | {
     "predict.predict": _PREDICT,
     "models.list_models": Operation(
         tag="Models",
