@@ -22,7 +22,7 @@ _CALM_AFTER_S = 10.0
 
 
 #: A model's name and version as a request names them, or does not.
-Model = tuple[str | None, int | None]
+Model = tuple[str | None, int | str | None]
 
 
 def most_at_once(places: int, processes: int) -> int:

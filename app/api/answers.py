@@ -34,6 +34,9 @@ class ModelStatus(ModelState):
             "Null until it is ready."
         ),
     ]
+    version_labels: Annotated[
+        list[str], Field(description="What the version may be called, as `stable`.")
+    ]
     default: Annotated[bool, Field(description="Whether it answers a request that names none.")]
     loaded_s: Annotated[float | None, Field(ge=0, description="Seconds that it took to load.")]
     about: NotRequired[Annotated[str, Field(description="What its owner wrote about it.")]]

@@ -96,8 +96,9 @@ class Door:
             return route, _named_in(environ)
         for pattern, route in self._others:
             if match := pattern.fullmatch(path):
-                version = match.groupdict().get("version")
-                return route, (match["name"], as_version(version))
+                named = match.groupdict()
+                version = named.get("label") or as_version(named.get("version"))
+                return route, (match["name"], version)
         return None
 
     def _refuse(
@@ -143,4 +144,5 @@ def _named_in(environ: WSGIEnvironment) -> Model | None:
     if content_type and not content_type.startswith(_BARE):
         return None
     query = dict(parse_qsl(environ.get("QUERY_STRING", "")))
-    return query.get("model"), as_version(query.get("version"))
+    version = query.get("version")
+    return query.get("model"), as_version(version) or version or None

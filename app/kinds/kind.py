@@ -119,6 +119,8 @@ class LoadedModel(Protocol):
     ) -> list[Tensors]:
         """Return the outputs for each of the inputs, by what each request asked of the model.
 
+        Raises InputError where the model itself finds that it cannot take one of them.
+
         What is asked are plain JSON values, those that the face's `Parameters.asked` returned.
         """
 

@@ -87,6 +87,7 @@ class Entry:
             error=self.error,
             loaded_s=self.loaded_s,
             face=self.face or None,
+            version_labels=[*self.found.version_labels],
         )
 
 
@@ -137,7 +138,10 @@ def default_candidates(entries: Sequence[Entry]) -> list[Entry]:
 
 
 def choose(
-    entries: Sequence[Entry], name: str | None, version: int | None, default_model: str | None
+    entries: Sequence[Entry],
+    name: str | None,
+    version: int | str | None,
+    default_model: str | None,
 ) -> Entry:
     """Return the ready model that a request means; raises ServingError."""
     entry = default_entry(entries, default_model) if name is None else _named(entries, name)
@@ -148,7 +152,13 @@ def choose(
     return entry
 
 
-def _of_version(entries: Sequence[Entry], version: int) -> Entry:
+def _of_version(entries: Sequence[Entry], version: int | str) -> Entry:
+    if isinstance(version, str):
+        labels = [label for entry in entries for label in entry.found.version_labels]
+        entries_of = [entry for entry in entries if version in entry.found.version_labels]
+        if not entries_of:
+            raise VersionNotFound(entries[0].name, version, sorted(set(labels)))
+        return max(entries_of, key=_preference)
     found = [entry for entry in entries if entry.version == version]
     if not found:
         there = [entry.version for entry in entries if entry.version]

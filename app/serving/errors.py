@@ -28,9 +28,11 @@ class ModelNotFound(ServingError):
 
 
 class VersionNotFound(ServingError):
-    """The model is there, that version of it is not loaded."""
+    """The model is there, that version of it is not loaded; a label is text, as those there are."""
 
-    def __init__(self, name: str, version: int, available: Sequence[int]) -> None:
+    def __init__(
+        self, name: str, version: int | str, available: Sequence[int] | Sequence[str]
+    ) -> None:
         super().__init__(name, version, list(available))
         self.name = name
         self.version = version
@@ -38,6 +40,9 @@ class VersionNotFound(ServingError):
 
     def __str__(self) -> str:
         loaded = _listed([str(version) for version in self.available])
+        if isinstance(self.version, str):
+            told = f"no version of model {self.name!r} has the label {self.version!r}"
+            return f"{told}; there is {loaded}"
         return f"version {self.version} of model {self.name!r} is not loaded; loaded is {loaded}"
 
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from app import log
-from app.kinds.kind import LoadedModel
+from app.kinds.kind import InputError, LoadedModel
 from app.kinds.tensors import Tensors
 from app.serving.client import IsGone
 from app.serving.errors import (
@@ -246,6 +246,9 @@ class Lane:
             count = len(works)
             log.event("batch_failed", "WARNING", model=self.title, requests=count, error=reason)
             return False
+        if isinstance(error, InputError):
+            works[0].outcome.set_exception(error)
+            return True
         log.event("prediction_failed", "ERROR", model=self.title, exception=True)
         works[0].outcome.set_exception(InferenceFailed(f"{self.title}: {reason}"))
         return True

@@ -11,7 +11,7 @@ import errno
 import re
 import stat
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from app.kinds.registry import markers, suffixes
@@ -47,6 +47,7 @@ class Found:
     options_path: Path | None = None
     labels_path: Path | None = None
     error: str | None = None
+    version_labels: tuple[str, ...] = ()
 
     def samples(self) -> list[Path]:
         """Return the pictures in the folder `samples` beside the model; raises OSError."""
@@ -85,7 +86,7 @@ def _served(model: Model) -> list[Found]:
         wanted = served(model.place, [*there])
     except VersionsError as error:
         return [Found(model.latest.name, 0, model.place, error=str(error))]
-    return [there[version] for version in wanted]
+    return [replace(there[version], version_labels=labels) for version, labels in wanted.items()]
 
 
 def is_model_folder(repository: Path) -> bool:

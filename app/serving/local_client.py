@@ -125,10 +125,10 @@ class LocalTurn:
         try:
             check_inputs(signature_of(self._model, asked or {}), inputs)
             self._model.check(inputs)
+            outcome = self._place.run(inputs, asked or {})
         except InputError as error:
             refused = InputRefused(str(error), error.unit, error.value, error.limit, error.name)
             raise refused from error
-        outcome = self._place.run(inputs, asked or {})
         return Prediction(
             model=self._entry.name,
             version=self._entry.version,

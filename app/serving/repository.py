@@ -86,7 +86,19 @@ class ModelRepository:
             if not any(_is(entry, key, stamps[key]) for entry in self._snapshot()):
                 self._load_beside(wanted[key], stamps[key])
                 retired += self._let_go(stamps, names)
+        self._rename(wanted)
         return retired
+
+    def _rename(self, wanted: Mapping[tuple[str, int], Found]) -> None:
+        """Take up labels that have moved; nothing is loaded for that."""
+        with self._lock:
+            self._entries = tuple(
+                replace(one, found=replace(one.found, version_labels=found.version_labels))
+                if (found := wanted.get((one.name, one.version))) is not None
+                and found.version_labels != one.found.version_labels
+                else one
+                for one in self._entries
+            )
 
     def _load_beside(self, found: Found, stamp: Stamp) -> None:
         """Load a version while what there is of its model goes on serving."""
@@ -130,7 +142,7 @@ class ModelRepository:
         for entry in self._entries:
             self._replace(entry, self._outcome(entry, self._examined))
 
-    def resolve(self, name: str | None, version: int | None) -> tuple[Entry, LoadedModel]:
+    def resolve(self, name: str | None, version: int | str | None) -> tuple[Entry, LoadedModel]:
         """Return the ready model that a request means; raises ServingError."""
         entry = choose(self._snapshot(), name, version, self._default_model)
         if entry.model is None:

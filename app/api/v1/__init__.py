@@ -116,14 +116,11 @@ def _parameters(document: dict[str, Any], chosen: Chosen) -> Parameters:
 
 
 def _wanted(name: str, version: str | None, label: str | None) -> Model:
-    if label is not None:
-        detail = f"Unrecognized servable version label: {label}"
-        raise ProblemError("invalid-parameter", detail, field="label", value=label)
     number = as_version(version)
     # A colon begins the method: `…:explain` is none.
     if (version is not None and number is None) or ":" in name:
         raise ProblemError("bad-request", f"Malformed request: {request.method} {request.path}")
-    return name, number
+    return name, label or number
 
 
 def _found(wanted: Model, work: Callable[[], Made]) -> Made:
@@ -131,7 +128,9 @@ def _found(wanted: Model, work: Callable[[], Made]) -> Made:
     name, version = wanted
     try:
         return work()
-    except (ModelNotFound, VersionNotFound):
+    except (ModelNotFound, VersionNotFound) as error:
+        if isinstance(version, str) and isinstance(error, VersionNotFound):
+            raise status.unrecognised(version) from None
         which = f"Latest({name})" if version is None else f"Specific({name}, {version})"
         detail = f"Servable not found for request: {which}"
         raise ProblemError("model-not-found", detail, field="model", value=name) from None

@@ -24,13 +24,22 @@ _METADATA = "type.googleapis.com/tensorflow.serving.SignatureDefMap"
 def of(models: Sequence[ModelStatus], wanted: Model) -> dict[str, Any]:
     """Return the state of a model's versions; raises ProblemError where there is none."""
     name, version = wanted
-    found = [model for model in models if model.name == name and version in (None, model.version)]
+    named = [model for model in models if model.name == name]
+    found = [model for model in named if version in (None, model.version, *model.version_labels)]
+    if named and not found and isinstance(version, str):
+        raise unrecognised(version)
     if not found:
         which = "any versions" if version is None else f"version {version}"
         detail = f"Could not find {which} of model {name}"
         raise ProblemError("model-not-found", detail, field="model", value=name)
     found.sort(key=lambda model: model.version, reverse=True)
     return {"model_version_status": [_version(model) for model in found]}
+
+
+def unrecognised(label: str) -> ProblemError:
+    """Return the problem of a label that no version has."""
+    detail = f"Unrecognized servable version label: {label}"
+    return ProblemError("invalid-parameter", detail, field="label", value=label)
 
 
 def metadata(chosen: Chosen) -> dict[str, Any]:

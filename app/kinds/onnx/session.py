@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from onnxruntime.capi import onnxruntime_pybind11_state as pybind
 
 from app.kinds.batches import Port, Served, batch_of
-from app.kinds.kind import ModelError
+from app.kinds.kind import InputError, ModelError
 from app.kinds.tensors import Tensors
 
 NAME = "serving_default"
@@ -62,7 +62,7 @@ class OnnxSession:
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         try:
             self._session = onnxruntime.InferenceSession(
-                str(path), options, providers=["CPUExecutionProvider"]
+                str(path), options, providers=["CPUExecutionProvider"], enable_fallback=0
             )
         except Exception as error:
             # Its errors have no base class of their own.
@@ -72,10 +72,14 @@ class OnnxSession:
         self.served = self._served()
 
     def run(self, inputs: Tensors) -> dict[str, NDArray[Any]]:
-        """Return the outputs by their names; text is bytes."""
+        """Return the outputs by their names; text is bytes. Raises InputError."""
         feeds = {name: _as_text(value) for name, value in inputs.items()}
         outputs: dict[str, NDArray[Any]] = {}
-        for name, value in zip(self._names, self._session.run(self._names, feeds), strict=True):
+        try:
+            found = self._session.run(self._names, feeds)
+        except pybind.InvalidArgument as error:
+            raise InputError(f"the model refuses it: {line(error)}") from error
+        for name, value in zip(self._names, found, strict=True):
             if isinstance(value, list):
                 keys, values = _from_maps(value)
                 outputs |= {name: values, f"{name}{_CLASSES}": keys}
@@ -85,7 +89,7 @@ class OnnxSession:
 
     def try_run(self, instance: Tensors) -> None:
         """Run one instance that is made up, and so need not be what the graph takes."""
-        with suppress(pybind.InvalidArgument, pybind.RuntimeException, pybind.Fail):
+        with suppress(InputError, pybind.RuntimeException, pybind.Fail):
             self.run(batch_of(self.served, instance))
 
     @property

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from app.kinds.arrays import zeros
 from app.kinds.batches import batch_of, predict
 from app.kinds.kind import InputError, ModelError, ModelSource, Signature
-from app.kinds.saved_model import files
+from app.kinds.saved_model import files, pictures
 from app.kinds.tensors import Tensors
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def _load(source: ModelSource) -> LoadedSavedModel:
     if not source.options.get("allow_unseen"):
         known = vocabularies(program.graph, reading, folder, program.reached)
     return LoadedSavedModel(
-        {name: Entry(run, known) for name, run in runs.items()},
+        {name: Entry(run, known, source.max_molded_pixels) for name, run in runs.items()},
         default,
         _told(reading, program, before),
     )
@@ -105,12 +105,14 @@ def _told(reading: Reading, program: Program, before: Run | None) -> dict[str, A
 class Entry:
     """One signature with what is known of its inputs."""
 
-    def __init__(self, run: Run, known: Mapping[str, Vocabulary]) -> None:
+    def __init__(self, run: Run, known: Mapping[str, Vocabulary], max_molded_pixels: int) -> None:
         from app.kinds.saved_model.vocabularies import of_inputs
 
         self.run = run
         self.served = run.whole
         self.names = {port.name for port in self.served.inputs}
+        self._pictures = [port.name for port in self.served.inputs if port.role == "picture"]
+        self._max_molded_pixels = max_molded_pixels
         found = of_inputs({port.name: port.tensor for port in run.served.inputs}, known)
         self._given: dict[str, Vocabulary] = {}
         self._made: dict[str, Vocabulary] = {}
@@ -120,21 +122,30 @@ class Entry:
         self.facts = self.served.facts({name: one.texts() for name, one in self._given.items()})
 
     def check(self, inputs: Tensors) -> None:
-        """Raise InputError for a category that its vocabulary lacks.
+        """Raise InputError for a category that its vocabulary lacks, or what is no picture.
 
         What the transform makes categories of is known when it has run: so it does.
         """
+        for name in self._pictures:
+            if name in inputs:
+                pictures.check(name, inputs[name], self._max_molded_pixels)
         for name, vocabulary in self._given.items():
             if name in inputs:
-                vocabulary.check(name, inputs[name])
+                vocabulary.check(name, inputs[name], name)
         if self._made:
             made = self.run.inputs(batch_of(self.served, inputs))
             for name, vocabulary in self._made.items():
                 vocabulary.check(f"{name}, which {files.TRANSFORM}/ makes,", made[name])
 
     def predict(self, inputs: Sequence[Tensors]) -> list[Tensors]:
-        """Return the outputs for each instance."""
-        return predict(self.served, self.run, inputs)
+        """Return the outputs for each instance; raises InputError for what the graph refuses."""
+        from app.kinds.frameworks import tf
+        from app.kinds.saved_model.program import line
+
+        try:
+            return predict(self.served, self.run, inputs)
+        except tf.errors.InvalidArgumentError as error:
+            raise InputError(f"the model refuses it: {line(error)}") from error
 
     def made_up(self) -> Tensors:
         """Return inputs that might have been sent: zeros, first categories, empty texts."""
@@ -168,7 +179,7 @@ class LoadedSavedModel:
         entry = self._entries[self._default]
         try:
             entry.predict([entry.made_up()])
-        except tf.errors.InvalidArgumentError:
+        except InputError:
             pass  # What is made up need not be what it takes.
         except tf.errors.OpError as error:
             raise ModelError(f"{files.GRAPH} does not run: {line(error)}") from error

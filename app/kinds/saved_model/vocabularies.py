@@ -42,13 +42,13 @@ class Vocabulary:
 
     values: tuple[bytes, ...]
 
-    def check(self, name: str, given: NDArray[Any]) -> None:
-        """Raise InputError for the first value that is not among them."""
+    def check(self, what: str, given: NDArray[Any], name: str | None = None) -> None:
+        """Raise InputError for the first value that is not among them; `name` is an input's."""
         for one in np.asarray(given, object).ravel():
             value = _as_text(one)
             if value not in self._known:
                 raise InputError(
-                    f"{name} is {_told(value)}, which the model has never seen; {self.told()}",
+                    f"{what} is {_told(value)}, which the model has never seen; {self.told()}",
                     name=name,
                 )
 

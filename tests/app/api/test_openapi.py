@@ -129,6 +129,9 @@ def values_of(schema: dict[str, Any]) -> tuple[list[object], list[object]]:
     """Return values that a parameter's schema allows and such that it just does not."""
     if "enum" in schema or "const" in schema:
         return schema.get("enum", [schema.get("const")]), ["jpeg", "RLE", "", 1, True, ["png"]]
+    if "anyOf" in schema:
+        number, text = (values_of(one) for one in schema["anyOf"])
+        return number[0] + text[0], [bad for bad in number[1] if bad != "x"]
     if schema["type"] == "string":
         return ["x"], ["", 7, True]
     low, high = schema["minimum"], schema["maximum"]

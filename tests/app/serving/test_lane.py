@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -10,6 +11,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
 
+from app.kinds.kind import InputError
 from app.serving.client import IsGone
 from app.serving.errors import (
     CallerGone,
@@ -184,6 +186,16 @@ def test_a_model_that_raises_fails_one_prediction(gate: Gate, predict, error):
         predict()
     gate.error = None
     assert predict(1).result["y"][0] == 1
+
+
+def test_an_input_that_a_model_refuses_while_it_runs_is_told_and_no_failure(
+    gate: Gate, predict, log_stream: io.StringIO
+):
+    gate.is_open.set()
+    gate.error = InputError("no picture", name="x")
+    with pytest.raises(InputError, match="no picture"):
+        predict()
+    assert "prediction_failed" not in log_stream.getvalue()
 
 
 def test_a_closed_lane_refuses(lane: Lane):

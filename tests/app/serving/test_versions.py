@@ -10,12 +10,16 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from app.serving.client import Ask
 from app.serving.errors import ModelChanged, VersionNotFound
 from app.serving.layout import find_models
 from app.serving.local_client import LocalClient
+from app.serving.repository import ModelRepository
+from app.settings import Settings
 from tests.app.serving.inference_process import wait_for
 from tests.app.serving.model_folder import Models
 from tests.app.serving.pictures import ask
+from tests.app.serving.thresholding import Thresholding
 
 POLL_S = 0.05
 
@@ -145,8 +149,6 @@ def test_who_is_in_work_is_answered_by_the_version_that_it_asked(
 
 
 def test_who_was_read_for_a_version_that_is_gone_is_told(client: LocalClient, models: Models):
-    from app.serving.client import Ask
-
     loaded = client.choose().loaded
     models.add("street/2/street.h5")
     wait_for_states(client, street_2="ready")
@@ -154,17 +156,19 @@ def test_who_was_read_for_a_version_that_is_gone_is_told(client: LocalClient, mo
         client.enter(Ask("street", loaded=loaded))
 
 
-def test_a_file_that_still_grows_is_waited_for(client: LocalClient, models: Models):
-    whole = json.dumps({"threshold": 128})
+def test_a_file_that_still_grows_is_waited_for(models: Models, settings: Settings):
+    models.add("street/1/street.h5")
+    repository = ModelRepository(settings, [Thresholding()])
+    repository.load()
     path = models.write("street/2/street.h5", "{")
-    seen = set()
-    for _ in range(20):
+    for _ in range(3):
+        repository.reconcile()
+        assert [one.version for one in repository.statuses()] == [1]
         path.write_text(path.read_text() + " ")
-        seen |= {state for name, state in states(client).items() if name == "street/2"}
-        threading.Event().wait(POLL_S / 3)
-    path.write_text(whole)
-    wait_for_states(client, street_2="ready")
-    assert seen == set()
+    path.write_text(json.dumps({"threshold": 128}))
+    repository.reconcile()
+    repository.reconcile()
+    assert [(one.version, one.state) for one in repository.statuses()] == [(2, "ready")]
 
 
 @pytest.mark.parametrize(
@@ -194,8 +198,13 @@ def test_versions_yaml_says_which_versions_are_served(
         pytest.param("serve: [1, 7]", "serve names version 7; there are 1, 2", id="absent"),
         pytest.param("serve: [true]", "serve is [True]; it must be", id="truth"),
         pytest.param("serve: {latest: 0}", "serve is {'latest': 0}; it must be", id="none"),
-        pytest.param("keep: 2", "there is no key 'keep'; allowed is serve", id="unknown key"),
+        pytest.param(
+            "keep: 2", "there is no key 'keep'; allowed are serve, labels", id="unknown key"
+        ),
         pytest.param("- 1", "versions.yaml", id="no mapping"),
+        pytest.param("labels: 1", "labels is 1; it must be a mapping", id="no labels"),
+        pytest.param("labels: {2: 2}", "labels has 2; it must begin with a letter", id="number"),
+        pytest.param("labels: {stable: 1}", "labels has stable: 1; served is 2", id="not served"),
     ],
 )
 def test_what_versions_yaml_must_not_say_is_told(models: Models, told: str, error: str):
@@ -219,3 +228,23 @@ def test_several_versions_answer_by_their_numbers_and_the_highest_without(
     assert [answering(client, photo, version) for version in (1, 2, None)] == [1, 2, 2]
     (default,) = [one.version for one in client.models() if one.is_default]
     assert default == 2
+
+
+def test_a_label_is_another_name_of_a_version_and_moves_without_a_load(
+    models: Models, local_client: Callable[..., LocalClient], photo
+):
+    for version in (1, 2):
+        models.add(f"street/{version}/street.h5")
+    models.write("street/versions.yaml", "serve: all\nlabels: {stable: 1, canary: 2}")
+    client = local_client()
+    client.keep_up(POLL_S)
+    assert [ask(client, photo, "street", label).version for label in ("stable", "canary")] == [1, 2]
+    loaded = client.choose(Ask("street", 2)).loaded
+    models.write("street/versions.yaml", "serve: all\nlabels: {stable: 2}")
+    wait_for(lambda: client.choose(Ask("street", "stable")).version == 2, "the label has moved")
+    assert client.choose(Ask("street", "stable")).loaded == loaded
+    with pytest.raises(VersionNotFound) as refused:
+        client.choose(Ask("street", "canary"))
+    assert str(refused.value) == (
+        "no version of model 'street' has the label 'canary'; there is stable"
+    )

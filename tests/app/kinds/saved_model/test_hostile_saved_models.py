@@ -135,6 +135,49 @@ def test_a_table_is_filled_from_the_models_own_assets_alone(tmp_path: Path):
     assert "its op InitializeTableFromTextFileV2 (" in told
 
 
+class Words(tf.Module):
+    """Numbers words by a file; TensorFlow 2 keeps the file's path in a variable."""
+
+    def __init__(self, words: Path) -> None:
+        super().__init__()
+        whole, number = tf.lookup.TextFileIndex.WHOLE_LINE, tf.lookup.TextFileIndex.LINE_NUMBER
+        file = tf.lookup.TextFileInitializer(str(words), tf.string, whole, tf.int64, number)
+        self.table = tf.lookup.StaticHashTable(file, 7)
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, "x")])
+    def __call__(self, x: Any) -> Any:
+        return {"y": self.table.lookup(x)}
+
+
+def test_a_path_that_is_kept_in_a_variable_is_that_of_an_asset_whatever_is_written_there(
+    tmp_path: Path,
+):
+    words, others = tmp_path / "words.txt", tmp_path / "others.txt"
+    words.write_text("a\nb\n")
+    others.write_text("secret\n")
+    module = Words(words)
+    tf.saved_model.save(module, str(tmp_path / "1"), signatures=module.__call__)
+    words.unlink()
+
+    def write_another(graph: Any) -> None:
+        nodes = {node.name: node for node in graph.graph_def.node}
+        (assign,) = (node for node in nodes.values() if node.op == "AssignVariableOp")
+        other = graph.graph_def.node.add(name="other", op="Const")
+        other.attr["dtype"].type = tf.string.as_datatype_enum
+        other.attr["value"].tensor.CopyFrom(tf.make_tensor_proto(str(others)))
+        after = graph.graph_def.node.add(name="after", op="AssignVariableOp")
+        after.CopyFrom(assign)
+        after.name = "after"
+        after.input[:] = [assign.input[0], "other", f"^{assign.name}"]
+        reads = (node for node in nodes.values() if f"^{assign.name}" in node.input)
+        for node in list(reads):
+            node.input.append("^after")
+
+    model = load(rewritten(tmp_path / "1", write_another))
+    known, unknown = ask(model, [{"x": "b"}, {"x": "secret"}])
+    assert (known["y"], unknown["y"]) == (1, 7)
+
+
 def _forget_assets(graph: Any) -> None:
     del graph.asset_file_def[:]
     graph.collection_def.pop("saved_model_assets", None)

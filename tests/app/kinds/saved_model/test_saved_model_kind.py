@@ -11,7 +11,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from app.kinds.kind import InputError, ModelError, ModelSource
+from app.kinds.kind import InputError, LoadedModel, ModelError, ModelSource
 from app.kinds.saved_model import SavedModel
 from tests.app.kinds.saved_model.saved_models import V1, ask, doubler, load, write
 
@@ -95,6 +95,33 @@ def test_an_output_of_the_whole_batch_keeps_instances_apart(tmp_path: Path):
     assert [float(one["mean"]) for one in answers] == [1, 3]
 
 
+def test_models_whose_variables_have_the_same_names_stay_apart(tmp_path: Path):
+    def tripler() -> Any:
+        given = V1.placeholder(tf.float32, [None])
+        return {"x": given}, {"y": given * V1.get_variable("factor", initializer=3.0)}
+
+    two, three = (load(write(tmp_path / one.__name__, one)) for one in (doubler, tripler))
+    assert [ask(model, [{"x": 1.0}])[0]["y"] for model in (two, three, two)] == [2, 3, 2]
+
+
+def test_a_loop_of_tensorflow_1_runs(tmp_path: Path):
+    def build() -> Any:
+        given = V1.placeholder(tf.float32, [None])
+        V1.disable_control_flow_v2()
+        try:
+            _, doubled = V1.while_loop(
+                lambda index, _: index < 3,
+                lambda index, value: (index + 1, value * 2),
+                [tf.constant(0), given],
+            )
+        finally:
+            V1.enable_control_flow_v2()
+        return {"x": given}, {"y": doubled}
+
+    (answer,) = ask(load(write(tmp_path / "1", build)), [{"x": 1.0}])
+    assert answer["y"] == 8
+
+
 def test_a_graph_without_a_batch_takes_whole_arrays(tmp_path: Path):
     def build() -> Any:
         given = V1.placeholder(tf.float32, [2, 2])
@@ -131,15 +158,36 @@ class Looker(tf.Module):
         return {"mean": tf.map_fn(mean, files, fn_output_signature=tf.float32)}
 
 
-def test_text_that_the_graph_decodes_is_a_picture(tmp_path: Path):
-    module = Looker()
-    tf.saved_model.save(module, str(tmp_path / "1"), signatures=module.__call__)
-    model = load(tmp_path / "1")
-    (told,) = model.facts["signatures"]["serving_default"]["inputs"]
-    assert (told["role"], told["dtype"], told["shape"]) == ("picture", "bytes", [])
+@pytest.fixture(scope="module")
+def looker(tmp_path_factory: pytest.TempPathFactory) -> LoadedModel:
+    module, folder = Looker(), tmp_path_factory.mktemp("looker")
+    tf.saved_model.save(module, str(folder), signatures=module.__call__)
+    return load(folder)
+
+
+def _png(width: int, height: int) -> bytes:
     buffer = io.BytesIO()
-    Image.new("RGB", (4, 4), (30, 60, 90)).save(buffer, "PNG")
-    assert ask(model, [{"image_bytes": buffer.getvalue()}])[0]["mean"] == 60
+    Image.new("RGB", (width, height), (30, 60, 90)).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def test_text_that_the_graph_decodes_is_a_picture(looker):
+    (told,) = looker.facts["signatures"]["serving_default"]["inputs"]
+    assert (told["role"], told["dtype"], told["shape"]) == ("picture", "bytes", [])
+    assert ask(looker, [{"image_bytes": _png(4, 4)}])[0]["mean"] == 60
+
+
+@pytest.mark.parametrize(
+    ("file", "told"),
+    [
+        pytest.param(b"no picture", "image_bytes is no picture that the model can", id="text"),
+        pytest.param(_png(4, 4)[:20], "image_bytes: ", id="cut"),
+        pytest.param(_png(9000, 9000), "image_bytes: .* has 81,000,000 pixels", id="too large"),
+    ],
+)
+def test_what_the_graph_would_not_decode_is_refused_before(looker, file: bytes, told: str):
+    with pytest.raises(InputError, match=told):
+        ask(looker, [{"image_bytes": file}])
 
 
 def _looked_up(keys: list[str], *, default: int, buckets: int) -> Any:
