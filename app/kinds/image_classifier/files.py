@@ -11,7 +11,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import h5py
 
@@ -76,13 +76,18 @@ class ModelFile:
         return cls(path, False, _network(config, path), _version(version or "1"), backend)
 
     @contextlib.contextmanager
+    def content(self) -> Iterator[IO[bytes]]:
+        """Yield the HDF5 file within an archive; raises ModelError."""
+        with archives.opened(self.path) as archive, archive.weights() as content:
+            yield content
+
+    @contextlib.contextmanager
     def weights(self) -> Iterator[h5py.File]:
         """Open the part with the arrays, its structure checked; raises ModelError."""
         with contextlib.ExitStack() as stack:
             stack.enter_context(told_of(self.path))
             if self.is_archive:
-                archive = stack.enter_context(archives.opened(self.path))
-                content = stack.enter_context(archive.weights())
+                content = stack.enter_context(self.content())
                 file = stack.enter_context(h5py.File(content, "r"))
             else:
                 file = stack.enter_context(open_hdf5(self.path))
