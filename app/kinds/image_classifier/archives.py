@@ -7,7 +7,6 @@ the archive could honestly hold.
 from __future__ import annotations
 
 import contextlib
-import tempfile
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -53,20 +52,17 @@ class Archive:
         with self._archive.open(name) as member:
             return member.read(most)
 
-    @contextlib.contextmanager
-    def weights(self) -> Iterator[IO[bytes]]:
-        """Yield the arrays' HDF5 file in a temporary file without a name."""
+    def copy_weights(self, content: IO[bytes]) -> None:
+        """Write the arrays' HDF5 file into `content`."""
         if not self.has_weights:
             raise ModelError(
                 f"{self._path.name}: a zip archive without {_WEIGHTS}; save the model with "
                 f"model.save('name.keras')"
             )
-        with tempfile.TemporaryFile() as content:
-            with self._archive.open(_WEIGHTS) as member:
-                while block := member.read(_BLOCK):
-                    content.write(block)
-            content.seek(0)
-            yield content
+        with self._archive.open(_WEIGHTS) as member:
+            while block := member.read(_BLOCK):
+                content.write(block)
+        content.flush()
 
     def _check(self) -> None:
         members = self._archive.infolist()

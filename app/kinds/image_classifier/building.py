@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 from mrcnn.quiet import importing_quietly
@@ -18,12 +16,12 @@ with importing_quietly():
 from app.kinds.image_classifier.examination import Examined
 from app.kinds.image_classifier.files import told_of
 from app.kinds.image_classifier.filling import fill
+from app.kinds.image_classifier.lines import line_of
 from app.kinds.image_classifier.older_layers import older_objects
 from app.kinds.kind import ModelError
 
 #: Numbers between two layers that one picture may have: 1 GiB of them.
 _LARGEST_MAP = 2**28
-_BLOCK = 1024 * 1024
 
 
 def build(examined: Examined, *, allow_code: bool) -> keras.Model:
@@ -32,12 +30,12 @@ def build(examined: Examined, *, allow_code: bool) -> keras.Model:
     Before memory is taken, the sizes of all that it would need are compared with the file.
     """
     name = examined.file.path.name
-    with _refusals_told(name, "cannot be rebuilt"), _scopes(allow_code=allow_code):
+    with refusals_told(name, "cannot be rebuilt"), _scopes(allow_code=allow_code):
         with keras.StatelessScope(initialize_variables=False):
             planned = _network(examined.config, examined, allow_code=allow_code)
             _check_sizes(planned, examined)
         network = _network(examined.config, examined, allow_code=allow_code)
-    with _refusals_told(name, "its numbers do not fit"):
+    with refusals_told(name, "its numbers do not fit"):
         _fill(network, examined)
     _check_numbers(network, name)
     return network
@@ -98,11 +96,7 @@ def _fill(network: keras.Model, examined: Examined) -> None:
         with examined.file.weights() as root, told_of(examined.file.path):
             fill(network, root, examined.file)
         return
-    with examined.file.content() as content, tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "model.weights.h5"
-        with path.open("wb") as file:
-            while block := content.read(_BLOCK):
-                file.write(block)
+    with examined.file.unpacked() as path:
         network.load_weights(path)
 
 
@@ -117,12 +111,11 @@ def _check_numbers(network: keras.Model, name: str) -> None:
 
 
 @contextlib.contextmanager
-def _refusals_told(name: str, what: str) -> Iterator[None]:
+def refusals_told(name: str, what: str) -> Iterator[None]:
     """Tell in one line what Keras says against a file."""
     try:
         yield
     except ModelError:
         raise
     except Exception as error:
-        line = " ".join(str(error).split()) or type(error).__name__
-        raise ModelError(f"{name}: {what}: {line[:300]}") from error
+        raise ModelError(f"{name}: {what}: {line_of(error)}") from error

@@ -19,6 +19,8 @@ from app.kinds.image_classifier.words import words
 #: What `older_layers` has: functions and layers that later versions changed or dropped.
 OLD_HARD_SIGMOID = "hard_sigmoid_of_keras_2"
 OPERATION = "TensorFlowOperation"
+#: Layers that `older_layers` has.
+OWN = frozenset({OPERATION, "CustomScaleLayer", "LayerScale", "ThresholdedReLU"})
 
 #: Functions of TensorFlow's that networks call on their way; those that only compute.
 FUNCTIONS = words(
@@ -39,9 +41,10 @@ _CLASSES = {
     "Convolution2DTranspose": "Conv2DTranspose",
     "LayerNormalizationV1": "LayerNormalization",
     "LayerNormalizationV2": "LayerNormalization",
+    "Custom>CustomScaleLayer": "CustomScaleLayer",
     "SyncBatchNormalization": "BatchNormalization",
 }
-_ACTIVATIONS = {"hard_sigmoid": OLD_HARD_SIGMOID, "softmax_v2": "softmax", "relu_v2": "relu"}
+_ACTIVATIONS = {"softmax_v2": "softmax", "relu_v2": "relu"}
 _TRAINING_ENDS = ("_initializer", "_regularizer", "_constraint")
 # Keys of Keras 2's that Keras 3 does not know; where a value is given, no other can be read.
 _DROPPED: dict[str, tuple[Any, ...]] = {
@@ -57,6 +60,9 @@ _DROPPED_ANYHOW = words(
     """
 )
 _ALWAYS_ONE_GROUP = ("DepthwiseConv", "SeparableConv")
+ARITHMETIC = frozenset({"Add", "Divide", "Multiply", "Subtract", "TrueDivide"})
+#: Convolutions that `channels_first` has; their names there begin with `First`.
+_CONVOLUTIONS = ("Conv2D", "Conv2DTranspose", "DepthwiseConv2D", "SeparableConv2D")
 _INNER = ("layer", "backward_layer", "cell", "forward_layer")
 
 
@@ -104,7 +110,34 @@ def _slim(value: Any) -> Any:
     shape = found.get("batch_shape")
     if isinstance(shape, list) and shape:
         found["batch_shape"] = [None, *shape[1:]]
+    if "module" not in found and _is_operation(found):
+        found |= {"module": "keras.src.ops.numpy", "registered_name": found["class_name"]}
+    if _has_bias_on_channels(found):
+        ours = f"First{found['class_name']}"
+        return {**found, "class_name": ours, "module": None, "registered_name": ours}
     return found
+
+
+def _is_operation(entry: Mapping[str, Any]) -> bool:
+    """Say whether it is arithmetic between layers, which Keras 3 notes in a `.h5` without a place.
+
+    Its layers of the same names take one list.
+    """
+    nodes = entry.get("inbound_nodes")
+    if entry.get("class_name") not in ARITHMETIC or not isinstance(nodes, list) or not nodes:
+        return False
+    given = nodes[0].get("args") if isinstance(nodes[0], dict) else None
+    return isinstance(given, list) and len(given) == 2
+
+
+def _has_bias_on_channels(entry: Mapping[str, Any]) -> bool:
+    config = entry.get("config")
+    return (
+        isinstance(config, dict)
+        and entry.get("class_name") in _CONVOLUTIONS
+        and config.get("data_format") == "channels_first"
+        and config.get("use_bias", True)
+    )
 
 
 def _is_of_training(key: str, value: Any) -> bool:
@@ -207,8 +240,21 @@ def _layer(entry: dict[str, Any], *, is_first: bool) -> dict[str, Any]:
     _settle(kind, config, name)
     for key in _INNER:
         if isinstance(config.get(key), dict):
-            config[key] = _model(config[key], is_first=is_first)
+            config[key] = _within(_model(config[key], is_first=is_first))
+    if isinstance(config.get("cells"), list):
+        config["cells"] = [_within(_model(one, is_first=is_first)) for one in config["cells"]]
+    if _has_bias_on_channels({"class_name": kind, "config": config}):
+        kind = f"First{kind}"
     return _entry(entry, kind, config)
+
+
+def _within(entry: dict[str, Any]) -> dict[str, Any]:
+    """Return a layer within a layer, which Keras 3 looks up by its module."""
+    kind = entry["class_name"]
+    if kind in OWN or kind.startswith("First"):
+        return entry | {"registered_name": kind}
+    module = "keras" if kind in ("Functional", "Sequential") else "keras.layers"
+    return entry | {"module": module, "registered_name": None}
 
 
 def _declared(config: Mapping[str, Any], name: str) -> list[Any]:
@@ -254,10 +300,12 @@ def _settle(kind: str, config: dict[str, Any], name: str) -> None:
             config[key] = _activation_written_out(config[key], name)
 
 
-def _activation(given: str, name: str) -> str:
+def _activation(given: str, name: str) -> Any:
+    if given == "hard_sigmoid":
+        function = {"class_name": "function", "module": "builtins", "config": OLD_HARD_SIGMOID}
+        return function | {"registered_name": OLD_HARD_SIGMOID}
     found = _ACTIVATIONS.get(given, given)
-    if found != OLD_HARD_SIGMOID:
-        check_activation(found, name)
+    check_activation(found, name)
     return found
 
 

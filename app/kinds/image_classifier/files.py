@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import contextlib
 import json
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import h5py
 
@@ -76,10 +77,13 @@ class ModelFile:
         return cls(path, False, _network(config, path), _version(version or "1"), backend)
 
     @contextlib.contextmanager
-    def content(self) -> Iterator[IO[bytes]]:
-        """Yield the HDF5 file within an archive; raises ModelError."""
-        with archives.opened(self.path) as archive, archive.weights() as content:
-            yield content
+    def unpacked(self) -> Iterator[Path]:
+        """Yield the HDF5 file of an archive, in a folder that goes again; raises ModelError."""
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "model.weights.h5"
+            with archives.opened(self.path) as archive, path.open("wb") as content:
+                archive.copy_weights(content)
+            yield path
 
     @contextlib.contextmanager
     def weights(self) -> Iterator[h5py.File]:
@@ -87,8 +91,7 @@ class ModelFile:
         with contextlib.ExitStack() as stack:
             stack.enter_context(told_of(self.path))
             if self.is_archive:
-                content = stack.enter_context(self.content())
-                file = stack.enter_context(h5py.File(content, "r"))
+                file = stack.enter_context(h5py.File(stack.enter_context(self.unpacked()), "r"))
             else:
                 file = stack.enter_context(open_hdf5(self.path))
             arrays.check(file, self.path.stat().st_size)

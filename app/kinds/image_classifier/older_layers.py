@@ -9,10 +9,11 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from app.kinds.image_classifier.channels_first import CHANNELS_FIRST
 from app.kinds.image_classifier.configuration import FUNCTIONS, OLD_HARD_SIGMOID, OPERATION
 
 
-def hard_sigmoid(x: tf.Tensor) -> tf.Tensor:
+def hard_sigmoid_of_keras_2(x: tf.Tensor) -> tf.Tensor:
     """Return `0.2 x + 0.5` from 0 to 1, as Keras 1 and 2 do; Keras 3 has `x / 6 + 0.5`."""
     return tf.clip_by_value(0.2 * x + 0.5, 0.0, 1.0)
 
@@ -31,6 +32,43 @@ class ThresholdedReLU(keras.layers.Layer):
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
         """Return the inputs with 0 where they are at most the threshold."""
         return inputs * tf.cast(inputs > self.theta, inputs.dtype)
+
+
+class CustomScaleLayer(keras.layers.Layer):
+    """Adds its second input, scaled, to its first: a part of Inception-ResNet v2.
+
+    Args:
+        scale: what the second input is multiplied by.
+    """
+
+    def __init__(self, scale: float, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.scale = scale
+
+    def call(self, inputs: list[tf.Tensor]) -> tf.Tensor:
+        """Return the sum."""
+        return inputs[0] + inputs[1] * self.scale
+
+
+class LayerScale(keras.layers.Layer):
+    """Multiplies each channel by a number of its own: a part of ConvNeXt.
+
+    Args:
+        projection_dim: how many channels there are.
+        init_values: how the numbers began.
+    """
+
+    def __init__(self, projection_dim: int, init_values: float = 1e-6, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.projection_dim = projection_dim
+
+    def build(self, input_shape: Any) -> None:
+        """Make the numbers."""
+        self.gamma = self.add_weight(shape=(self.projection_dim,), name="gamma")
+
+    def call(self, inputs: tf.Tensor) -> tf.Tensor:
+        """Return the inputs, multiplied."""
+        return inputs * self.gamma
 
 
 class TensorFlowOperation(keras.layers.Layer):
@@ -110,7 +148,10 @@ def _place(spec: Any) -> Any:
 def older_objects() -> dict[str, Any]:
     """Return them by the names that a rewritten configuration gives them."""
     return {
-        OLD_HARD_SIGMOID: hard_sigmoid,
+        OLD_HARD_SIGMOID: hard_sigmoid_of_keras_2,
         OPERATION: TensorFlowOperation,
+        "CustomScaleLayer": CustomScaleLayer,
+        "LayerScale": LayerScale,
         "ThresholdedReLU": ThresholdedReLU,
+        **CHANNELS_FIRST,
     }

@@ -147,8 +147,8 @@ class Scale:
     """Pixels times `factor` plus `offset`, a number each or one a channel; blue first for caffe."""
 
     name: str
-    factor: NDArray[np.float32]
-    offset: NDArray[np.float32]
+    factor: NDArray[np.float64]
+    offset: NDArray[np.float64]
     is_blue_first: bool = False
 
 
@@ -170,7 +170,7 @@ def scale_of(wanted: Any, channels: int, file: str) -> Scale:
     offset = (said.get("offset", 0.0) - mean) / std if (std != 0).all() else np.array(np.nan)
     if not (np.isfinite(factor).all() and np.isfinite(offset).all()):
         raise ModelError(f"{file}: preprocessing gives no numbers: std is 0, or one is infinite")
-    return Scale("of its own", factor.astype(np.float32), offset.astype(np.float32))
+    return Scale("of its own", _f64(factor), _f64(offset))
 
 
 def _named(name: str, channels: int, file: str) -> Scale:
@@ -180,18 +180,18 @@ def _named(name: str, channels: int, file: str) -> Scale:
         )
     if name == "torch":
         mean, std = np.array(_IMAGENET_MEAN), np.array(_IMAGENET_STD)
-        return Scale(name, _f32(1 / 255 / std), _f32(-mean / std))
+        return Scale(name, _f64(1 / 255 / std), _f64(-mean / std))
     factor, offset = {
         "none": (1.0, 0.0),
         "unit": (1 / 255, 0.0),
         "tf": (1 / 127.5, -1.0),
         "caffe": (1.0, [-mean for mean in _CAFFE_MEAN]),
     }[name]
-    return Scale(name, _f32(factor), _f32(offset), is_blue_first=name == "caffe")
+    return Scale(name, _f64(factor), _f64(offset), is_blue_first=name == "caffe")
 
 
-def _f32(value: Any) -> NDArray[np.float32]:
-    return np.asarray(value, np.float32)
+def _f64(value: Any) -> NDArray[np.float64]:
+    return np.asarray(value, np.float64)
 
 
 def _plain(value: Any) -> dict[str, Any]:

@@ -5,14 +5,17 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-import keras
 import numpy as np
-import tensorflow as tf
 from numpy.typing import NDArray
 
-from app.kinds.image_classifier.building import build
+from mrcnn.quiet import importing_quietly
+
+with importing_quietly():
+    import keras
+    import tensorflow as tf
+
+from app.kinds.image_classifier.building import build, refusals_told
 from app.kinds.image_classifier.examination import Examined
-from app.kinds.kind import ModelError
 
 logger = logging.getLogger(__name__)
 
@@ -35,7 +38,8 @@ class Program:
         self._scale = examined.scale
         self._output = output
         frame = examined.frame
-        pixels = tf.TensorSpec([None, frame.height, frame.width, frame.channels], tf.uint8)
+        self.picture_shape = (frame.height, frame.width, frame.channels)
+        pixels = tf.TensorSpec([None, *self.picture_shape], tf.uint8)
         graph = tf.function(self._call, input_signature=[pixels], autograph=False)
         self._graph = graph.get_concrete_function()
         self._at_once = max(1, _PIXELS_AT_ONCE // (frame.height * frame.width))
@@ -50,10 +54,11 @@ class Program:
 
     def _call(self, pictures: tf.Tensor) -> tf.Tensor:
         frame, scale = self._frame, self._scale
-        pixels = tf.cast(pictures, tf.float32)
+        # In float64, so that 51 / 255 is what a client's own division in float32 gives.
+        pixels = tf.cast(pictures, tf.float64)
         if scale.is_blue_first:
             pixels = pixels[..., ::-1]
-        pixels = pixels * tf.constant(scale.factor) + tf.constant(scale.offset)
+        pixels = tf.cast(pixels * scale.factor + scale.offset, tf.float32)
         if frame.is_channels_first:
             pixels = tf.transpose(pixels, [0, 3, 1, 2])
         pixels = tf.reshape(pixels, [-1, *frame.shape])
@@ -76,12 +81,11 @@ def program_of(
         _use_threads(threads)
     network = build(examined, allow_code=allow_code)
     place = examined.network.outputs.index(output) if output else 0
-    try:
-        return Program(network, examined, place)
-    except Exception as error:
-        line = " ".join(str(error).split()) or type(error).__name__
-        name = examined.file.path.name
-        raise ModelError(f"{name}: its network does not run: {line[:300]}") from error
+    with refusals_told(examined.file.path.name, "its network does not run"):
+        program = Program(network, examined, place)
+        # As often as a graph may be asked for: alone, and with others.
+        program.run(np.zeros((1, *program.picture_shape), np.uint8))
+        return program
 
 
 def _use_threads(count: int) -> None:

@@ -19,7 +19,7 @@ TRAINING_ONLY = words(
     """
     ActivityRegularization AlphaDropout Dropout FixedDropout GaussianDropout GaussianNoise
     RandomBrightness RandomContrast RandomFlip RandomHeight RandomRotation RandomTranslation
-    RandomWidth RandomZoom SpatialDropout1D SpatialDropout2D SpatialDropout3D
+    RandomWidth RandomZoom StochasticDepth SpatialDropout1D SpatialDropout2D SpatialDropout3D
     """
 )
 
@@ -47,6 +47,7 @@ LAYERS = words(
 OLDER = words(
     """
     AtrousConv2D AtrousConvolution2D BatchNormalizationV1 BatchNormalizationV2 Convolution2D
+    Custom>CustomScaleLayer CustomScaleLayer Divide LayerScale TrueDivide
     Convolution2DTranspose LayerNormalizationV1 LayerNormalizationV2 Merge
     SeparableConvolution2D SlicingOpLambda SyncBatchNormalization TFOpLambda TensorFlowOpLayer
     ThresholdedReLU
