@@ -22,6 +22,8 @@ from app.kinds.kind import ModelError
 
 #: Numbers between two layers that one picture may have: 1 GiB of them.
 _LARGEST_MAP = 2**28
+#: Numbers that a network may need beyond those in the file until the layers are compared.
+_FREE_NUMBERS = 2**24
 
 
 def build(examined: Examined, *, allow_code: bool) -> keras.Model:
@@ -44,10 +46,12 @@ def build(examined: Examined, *, allow_code: bool) -> keras.Model:
 def _network(config: dict[str, Any], examined: Examined, *, allow_code: bool) -> keras.Model:
     fresh = _copy(config)
     if "module" in config:
-        network = keras.saving.deserialize_keras_object(fresh, safe_mode=not allow_code)
+        network = keras.saving.deserialize_keras_object(
+            fresh, custom_objects=older_objects(), safe_mode=not allow_code
+        )
     else:
         kind = keras.Sequential if config["class_name"] == "Sequential" else keras.Model
-        network = kind.from_config(fresh["config"])
+        network = kind.from_config(fresh["config"], custom_objects=older_objects())
     if not network.built:
         network.build((None, *examined.frame.shape))
     return network
@@ -75,7 +79,7 @@ def _check_sizes(network: keras.Model, examined: Examined) -> None:
     """Raise ModelError where the file holds less than the network needs, or a map is too large."""
     name = examined.file.path.name
     needed = sum(math.prod(variable.shape) for variable in network.variables)
-    if needed > examined.parameters + len(network.variables) * 2:
+    if needed > 2 * examined.parameters + _FREE_NUMBERS:
         raise ModelError(
             f"{name}: its network has {needed:,} numbers, and the file holds "
             f"{examined.parameters:,}"
