@@ -23,7 +23,7 @@ _PASSING = words(
 #: Layers before the first that has weights, that leave pixels pixels.
 _BEFORE = words(
     """
-    CenterCrop Cropping2D Identity InputLayer Permute RandAugment RandomCrop Reshape Resizing
+    CenterCrop Cropping2D Flatten Identity InputLayer Permute RandAugment RandomCrop Reshape Resizing
     ZeroPadding2D
     """
 )

@@ -73,8 +73,6 @@ def _is_first(network: Network, shape: tuple[int | None, ...]) -> bool:
 def _row(numbers: int | None, given: Mapping[str, int], file: str) -> Frame:
     """Return the pictures whose numbers a network takes in a row."""
     sized = {"height", "width"} <= set(given)
-    if numbers is None and not sized:
-        raise _unsaid(file, ["height", "width", "channels"])
     if sized:
         channels = given.get("channels") or _channels_of(numbers, given["height"] * given["width"])
         size = given["height"], given["width"], channels
@@ -84,7 +82,8 @@ def _row(numbers: int | None, given: Mapping[str, int], file: str) -> Frame:
                 f"are {math.prod(size):,}"
             )
         return Frame(*size, shape=(math.prod(size),), is_channels_first=False)
-    assert numbers is not None
+    if numbers is None:
+        raise _unsaid(file, ["height", "width", "channels"])
     for channels in (given["channels"],) if "channels" in given else (1, 3):
         side = math.isqrt(numbers // channels)
         if side >= _LEAST_SIDE and side * side * channels == numbers:
@@ -107,7 +106,9 @@ def _row(numbers: int | None, given: Mapping[str, int], file: str) -> Frame:
 
 
 def _channels_of(numbers: int | None, pixels: int) -> int:
-    return 1 if numbers is None or not pixels else max(1, numbers // pixels)
+    """Return how many channels make the numbers of so many pixels, 1 where none do."""
+    counted = (numbers or 0) // pixels
+    return counted if counted in _CHANNELS else 1
 
 
 def _settled(
