@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -24,7 +24,7 @@ from app.ids import new_id
 from app.images import ImageError
 from app.kinds.face import Face, Limits, Outcome, Parsed
 from app.kinds.registry import faces
-from app.serving.client import Ask, Chosen, IsGone, Prediction
+from app.serving.client import Ask, Chosen, IsGone, Prediction, Turn
 from app.serving.errors import InferenceOverloaded, InferenceTimeout, InputRefused, ModelChanged
 
 Made = TypeVar("Made")
@@ -115,34 +115,65 @@ def found(work: Work) -> Iterator[Found]:
 
     Raises ServingError, GivenError or ProblemError.
     """
+    if len(work.given) > 1 and all(isinstance(given, Ready) for given, _ in work.given):
+        yield from _found_together(work)
+        return
+    for one in work.given:
+        yield _found_alone(work, *one)
+
+
+def _found_alone(work: Work, given: Any, field: str) -> Found:
+    """Return what came of one input, which takes a place of its own."""
+    ready = given
+    with _entered(work, [field]) as turn:
+        if not isinstance(ready, Ready):
+            ready = parsed(work.chosen, given, services().limits)
+        services().admission.rest()
+        prediction = turn.predict(ready.parsed.inputs, work.told)
+    return _of(work, ready, prediction)
+
+
+def _found_together(work: Work) -> Iterator[Found]:
+    """Yield what came of inputs that are parsed: all take one place, and may share passes."""
+    ready = [given for given, _ in work.given]
+    with _entered(work, [field for _, field in work.given]) as turn:
+        services().admission.rest()
+        predictions = turn.predict_all([one.parsed.inputs for one in ready], work.told)
+    for one, prediction in zip(ready, predictions, strict=True):
+        yield _of(work, one, prediction)
+
+
+def _of(work: Work, ready: Ready, prediction: Prediction) -> Found:
+    outcome = Outcome(prediction.result, work.chosen.facts, ready.parsed.picture)
+    return Found(outcome, prediction, ready.decode_ms)
+
+
+@contextlib.contextmanager
+def _entered(work: Work, fields: Sequence[str]) -> Iterator[Turn]:
+    """Give a place in the model's queue, and tell what fails in it in the request's own words.
+
+    Raises ServingError, GivenError or ProblemError.
+    """
     admission, wanted = services().admission, work.wanted
-    for given, field in work.given:
-        ask = work.deadline.ask(wanted, work.chosen.loaded)
-        admission.work()
-        if refusal := admission.refusal(wanted):
-            raise refusal
-        try:
-            # Where there may be no place an input is not even read before there is.
-            is_ahead = not admission.expects_place(wanted)
-            turn = services().client.enter(ask, ahead=is_ahead)
-            with contextlib.closing(turn):
-                ready = given
-                if not isinstance(ready, Ready):
-                    ready = parsed(work.chosen, given, services().limits)
-                admission.rest()
-                prediction = turn.predict(ready.parsed.inputs, work.told)
-        except InferenceOverloaded as error:
-            admission.note_refusal(wanted, error)
-            raise
-        except InferenceTimeout:
-            raise InferenceTimeout(work.deadline.timeout_s) from None
-        except ImageError as error:
-            raise problems.of_image(error, field) from error
-        except InputRefused as error:
-            raise problems.of_serving(error, field) from error
-        admission.note_answer(wanted)
-        outcome = Outcome(prediction.result, work.chosen.facts, ready.parsed.picture)
-        yield Found(outcome, prediction, ready.decode_ms)
+    ask = work.deadline.ask(wanted, work.chosen.loaded)
+    admission.work()
+    if refusal := admission.refusal(wanted):
+        raise refusal
+    try:
+        # Where there may be no place an input is not even read before there is.
+        is_ahead = not admission.expects_place(wanted)
+        with contextlib.closing(services().client.enter(ask, ahead=is_ahead)) as turn:
+            yield turn
+    except InferenceOverloaded as error:
+        admission.note_refusal(wanted, error)
+        raise
+    except InferenceTimeout:
+        raise InferenceTimeout(work.deadline.timeout_s) from None
+    except ImageError as error:
+        raise problems.of_image(error, fields[0]) from error
+    except InputRefused as error:
+        raise problems.of_serving(error, fields[error.row]) from error
+    admission.note_answer(wanted)
 
 
 def given_of(

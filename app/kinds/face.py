@@ -18,9 +18,7 @@ from typing_extensions import TypedDict
 from app.images import ImageLimits
 from app.kinds.fields import WHOLE_NUMBER
 from app.kinds.tensors import Facts, Tensors
-
-#: What a version may be called beside its number.
-VERSION_LABEL = "[A-Za-z][A-Za-z0-9_.-]{0,62}"
+from app.names import VERSION_LABEL
 
 _ID = Annotated[str, Field(examples=["01JD6Z8M3V5W0Q4T2R9XK7B1NC"])]
 _Milliseconds = Annotated[float, Field(ge=0)]

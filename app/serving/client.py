@@ -94,6 +94,14 @@ class Turn(Protocol):
         `asked` is what the request asks of the model: plain JSON values that its kind knows.
         """
 
+    def predict_all(
+        self, rows: Sequence[Tensors], asked: Mapping[str, Any] | None = None
+    ) -> list[Prediction]:
+        """Return what comes out for each of several inputs, once; they may share passes.
+
+        Raises ServingError where one of them fails.
+        """
+
     def close(self) -> None:
         """Give the place away; may be called again."""
 

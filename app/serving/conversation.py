@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import select
 import socket
+from collections.abc import Sequence
 
 from app import log
 from app.kinds.tensors import Tensors
@@ -16,7 +17,7 @@ from app.serving.buffers import BuffersError, mapped
 from app.serving.client import Ask, InferenceClient, Turn
 from app.serving.errors import InferenceFailed, ServingError
 from app.serving.messages import ChooseRequest, EnterRequest, PredictRequest
-from app.serving.packing import PackingError, unpack
+from app.serving.packing import PackingError, parted, unpack
 
 
 class Conversation:
@@ -77,7 +78,10 @@ class Conversation:
         inputs = _inputs(message, request)
         with contextlib.closing(self._turn) as turn:
             self._turn = None
-            return messages.of_prediction(turn.predict(inputs, request.asked))
+            if request.rows is None:
+                return messages.of_prediction(turn.predict(inputs, request.asked))
+            rows = _parted(inputs, *request.rows)
+            return messages.of_predictions(turn.predict_all(rows, request.asked))
 
     def _is_gone(self) -> bool:
         """Say whether the HTTP worker has hung up; the socket's own timeout is left alone."""
@@ -87,6 +91,13 @@ class Conversation:
         poll = select.poll()
         poll.register(descriptor, select.POLLRDHUP)
         return bool(poll.poll(0))
+
+
+def _parted(inputs: Tensors, count: int, is_stacked: bool) -> Sequence[Tensors]:
+    try:
+        return parted(inputs, count, is_stacked)
+    except PackingError as error:
+        raise wire.WireError(str(error)) from error
 
 
 def _inputs(message: wire.Message, request: PredictRequest) -> Tensors:

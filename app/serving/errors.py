@@ -107,7 +107,7 @@ class InputRefused(ServingError):
     """The model cannot take this input, whoever asks and however often.
 
     `unit`, `value` and `limit` say by what it is too large, where that is the reason; `name` is the
-    input's, where a model has several.
+    input's, where a model has several, and `row` the number of the one that is refused of several.
     """
 
     def __init__(
@@ -117,9 +117,10 @@ class InputRefused(ServingError):
         value: int = 0,
         limit: int = 0,
         name: str | None = None,
+        row: int = 0,
     ) -> None:
-        super().__init__(reason, unit, value, limit, name)
-        self.reason, self.name = reason, name
+        super().__init__(reason, unit, value, limit, name, row)
+        self.reason, self.name, self.row = reason, name, row
         self.unit, self.value, self.limit = unit, value, limit
 
     def __str__(self) -> str:

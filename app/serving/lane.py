@@ -7,11 +7,12 @@ better refused at once than late.
 
 from __future__ import annotations
 
+import contextlib
 import statistics
 import threading
 import time
 from collections import deque
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Generator, Hashable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any
@@ -117,9 +118,10 @@ class Lane:
             if self._is_closed:
                 raise stopping()
             # One that was given up while it ran keeps the thread busy until it has run.
-            others = len(self._places | self._running)
+            before = self._places | self._running
+            others = len(before)
             each_s = self._expected_s()
-            wait_s = others * each_s
+            wait_s = sum(one.rows for one in before) * each_s
             if others >= self._limit:
                 raise InferenceOverloaded(
                     f"{others} requests are in work or wait already; at most {self._limit} may",
@@ -145,12 +147,12 @@ class Lane:
             if not self._places:
                 self._has_left.notify_all()
 
-    def submit(self, work: _Work) -> None:
-        """Let the work wait for its pass; raises InferenceUnavailable."""
+    def submit(self, works: Iterable[_Work]) -> None:
+        """Let the works wait for their passes; raises InferenceUnavailable."""
         with self._lock:
             if self._is_ending:
                 raise stopping()
-            self._waiting.append(work)
+            self._waiting.extend(works)
             self._has_work.notify()
 
     def close(self, drain_s: float = 0.0) -> None:
@@ -267,6 +269,7 @@ class Place:
     def __init__(self, lane: Lane, timeout_s: float, is_gone: IsGone | None) -> None:
         self._lane = lane
         self._timeout_s = timeout_s
+        self.rows = 1
         self.entered_at = time.monotonic()
         self._is_gone = is_gone
 
@@ -286,25 +289,43 @@ class Place:
     def run(self, inputs: Tensors, asked: Mapping[str, Any]) -> Outcome:
         """Wait for the turn and the prediction.
 
-        Raises InferenceTimeout, InferenceFailed, InferenceUnavailable, or CallerGone.
+        Raises InferenceTimeout, InferenceFailed, InferenceUnavailable, InputError, or CallerGone.
         """
-        work = _Work(self, inputs, asked, self._lane.model.together(inputs, asked))
+        with contextlib.closing(self.run_all([inputs], asked)) as running:
+            return next(running)
+
+    def run_all(
+        self, rows: Sequence[Tensors], asked: Mapping[str, Any]
+    ) -> Generator[Outcome, None, None]:
+        """Let all wait for their turn, and yield each's outcome; raises as `run` does.
+
+        Once it is closed, or one has failed, no other is predicted that has not begun.
+        """
+        together, self.rows = self._lane.model.together, len(rows)
+        works = [_Work(self, inputs, asked, together(inputs, asked)) for inputs in rows]
+        futures = [work.outcome for work in works]
+        # An error's traceback holds this frame, and would hold the inputs in it.
+        del rows
         try:
-            self._lane.submit(work)
-            while True:
-                left_s = self.left_s
-                try:
-                    return work.outcome.result(min(_POLL_S, max(0.0, left_s)))
-                except TimeoutError:
-                    error = self._reason_to_give_up(left_s)
-                if error is not None:
-                    # Do not predict for nobody when the turn comes.
-                    work.outcome.cancel()
-                    raise error
+            self._lane.submit(works)
+            works.clear()
+            for future in futures:
+                yield self._outcome(future)
         finally:
-            # An error's traceback holds this frame, and the work its error: without this the inputs
-            # would stay in memory until the next garbage collection.
-            del work, inputs
+            # Do not predict for nobody when the turn comes.
+            for future in futures:
+                future.cancel()
+            works.clear()
+
+    def _outcome(self, future: Future[Outcome]) -> Outcome:
+        while True:
+            left_s = self.left_s
+            try:
+                return future.result(min(_POLL_S, max(0.0, left_s)))
+            except TimeoutError:
+                error = self._reason_to_give_up(left_s)
+            if error is not None:
+                raise error
 
     def _reason_to_give_up(self, left_s: float) -> ServingError | None:
         if self.is_gone():

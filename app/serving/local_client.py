@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from app import log
@@ -122,24 +122,47 @@ class LocalTurn:
 
     def predict(self, inputs: Tensors, asked: Mapping[str, Any] | None = None) -> Prediction:
         """Return what comes out for the inputs, once; raises ServingError."""
-        try:
-            check_inputs(signature_of(self._model, asked or {}), inputs)
-            self._model.check(inputs)
-            outcome = self._place.run(inputs, asked or {})
-        except InputError as error:
-            refused = InputRefused(str(error), error.unit, error.value, error.limit, error.name)
-            raise refused from error
-        return Prediction(
-            model=self._entry.name,
-            version=self._entry.version,
-            result=outcome.result,
-            queue_ms=outcome.queue_ms,
-            inference_ms=outcome.inference_ms,
-        )
+        (prediction,) = self.predict_all([inputs], asked)
+        return prediction
+
+    def predict_all(
+        self, rows: Sequence[Tensors], asked: Mapping[str, Any] | None = None
+    ) -> list[Prediction]:
+        """Return what comes out for each of several inputs, once; raises ServingError."""
+        signature = signature_of(self._model, asked or {})
+        for index, inputs in enumerate(rows):
+            with _telling(index):
+                check_inputs(signature, inputs)
+                self._model.check(inputs)
+        outcomes = []
+        with contextlib.closing(self._place.run_all(rows, asked or {})) as running:
+            for index in range(len(rows)):
+                with _telling(index):
+                    outcomes.append(next(running))
+        return [
+            Prediction(
+                model=self._entry.name,
+                version=self._entry.version,
+                result=outcome.result,
+                queue_ms=outcome.queue_ms,
+                inference_ms=outcome.inference_ms,
+            )
+            for outcome in outcomes
+        ]
 
     def close(self) -> None:
         """Give the place away; may be called again."""
         self._place.close()
+
+
+@contextlib.contextmanager
+def _telling(row: int) -> Iterator[None]:
+    """Say of an input that is refused which of several it is."""
+    try:
+        yield
+    except InputError as error:
+        refused = error.unit, error.value, error.limit, error.name, row
+        raise InputRefused(str(error), *refused) from error
 
 
 def _give_way() -> None:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from app.serving import errors
 from app.serving.client import Chosen, ModelStatus, Prediction
-from app.serving.packing import Layout, PackingError, parse_layout
+from app.serving.packing import Layout, PackingError, merged, parse_layout, parted
 from app.serving.wire import Message, WireError
+
+_MOST_ROWS = 100_000
 
 ERRORS: Mapping[str, type[errors.ServingError]] = {
     error.__name__: error
@@ -81,12 +83,13 @@ class PredictRequest:
     """Inputs, for the place that was given before or for one that is asked for with them.
 
     They travel with the message, or where they are large in the memory behind a descriptor, as the
-    `layout` says.
+    `layout` says. Those of several rows are merged: `rows` has their number, and whether stacked.
     """
 
     asked: Mapping[str, Any]
     entry: EnterRequest | None = None
     layout: Layout | None = None
+    rows: tuple[int, bool] | None = None
 
     def header(self) -> dict[str, Any]:
         """Return the message's header."""
@@ -95,6 +98,7 @@ class PredictRequest:
             "asked": dict(self.asked),
             "entry": None if self.entry is None else self.entry.header(),
             "layout": self.layout,
+            "rows": self.rows,
         }
 
     @classmethod
@@ -105,9 +109,17 @@ class PredictRequest:
                 asked=dict(header["asked"]),
                 entry=_optional(header["entry"], EnterRequest.parse),
                 layout=_optional(header["layout"], parse_layout),
+                rows=_optional(header["rows"], _rows),
             )
         except (KeyError, TypeError, ValueError, PackingError) as error:
             raise WireError(f"no request to predict: {type(error).__name__} {error}") from error
+
+
+def _rows(value: Any) -> tuple[int, bool]:
+    count, is_stacked = value
+    if not 1 <= int(count) <= _MOST_ROWS:
+        raise ValueError(f"{count} rows")
+    return int(count), bool(is_stacked)
 
 
 def _version(value: Any) -> int | str:
@@ -166,6 +178,32 @@ def to_prediction(message: Message) -> Prediction:
         )
     except KeyError as error:
         raise WireError(f"no prediction: {type(error).__name__} {error}") from error
+
+
+def of_predictions(predictions: Sequence[Prediction]) -> Message:
+    """Return the message that carries those of several rows."""
+    arrays, is_stacked = merged([one.result for one in predictions])
+    header = {
+        "model": predictions[0].model,
+        "version": predictions[0].version,
+        "took_ms": [(one.queue_ms, one.inference_ms) for one in predictions],
+        "is_stacked": is_stacked,
+    }
+    return Message(header, arrays)
+
+
+def to_predictions(message: Message) -> list[Prediction]:
+    """Return the predictions in a message; raises the error in it, or WireError."""
+    header = _answer(message)
+    try:
+        took_ms = header["took_ms"]
+        results = parted(message.arrays, len(took_ms), header["is_stacked"])
+        return [
+            Prediction(header["model"], header["version"], result, *times)
+            for result, times in zip(results, took_ms, strict=True)
+        ]
+    except (KeyError, TypeError, PackingError) as error:
+        raise WireError(f"no predictions: {type(error).__name__} {error}") from error
 
 
 def of_statuses(statuses: list[ModelStatus]) -> Message:

@@ -98,6 +98,38 @@ def unpack(layout: Layout, data: memoryview | bytearray) -> dict[str, NDArray[An
     return arrays
 
 
+def merged(rows: Sequence[Tensors]) -> tuple[dict[str, NDArray[Any]], bool]:
+    """Return several rows as one set of tensors, and whether they are stacked.
+
+    Those of one shape are, along a new first axis; others keep their number before their name.
+    """
+    first = rows[0]
+    kinds = {name: (array.dtype, array.shape) for name, array in first.items()}
+    if all({n: (a.dtype, a.shape) for n, a in row.items()} == kinds for row in rows[1:]):
+        return {name: np.stack([row[name] for row in rows]) for name in first}, True
+    return {
+        f"{i}/{name}": array for i, row in enumerate(rows) for name, array in row.items()
+    }, False
+
+
+def parted(tensors: Tensors, count: int, is_stacked: bool) -> list[dict[str, NDArray[Any]]]:
+    """Return the rows that `merged` has made one of; raises PackingError."""
+    rows: list[dict[str, NDArray[Any]]] = [{} for _ in range(count)]
+    for name, array in tensors.items():
+        if is_stacked:
+            if not array.ndim or len(array) != count:
+                raise PackingError(f"{name} is not of {count} rows")
+            for index, row in enumerate(rows):
+                # An element of text is no array by itself.
+                row[name] = array[index, ...]
+            continue
+        number, _, own = name.partition("/")
+        if not number.isdecimal() or int(number) >= count:
+            raise PackingError(f"{name} is of none of {count} rows")
+        rows[int(number)][own] = array
+    return rows
+
+
 def _next(offset: int, count: int) -> int:
     return -(-(offset + count) // _ALIGNMENT) * _ALIGNMENT
 

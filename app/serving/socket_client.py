@@ -12,7 +12,7 @@ import socket
 import struct
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -33,7 +33,7 @@ from app.serving.errors import (
     VersionNotFound,
 )
 from app.serving.messages import ChooseRequest, EnterRequest, PredictRequest
-from app.serving.packing import pack, size_of
+from app.serving.packing import merged, pack, size_of
 
 Answer = TypeVar("Answer")
 
@@ -111,15 +111,37 @@ class SocketClient(InferenceClient):
         deadline: Deadline,
     ) -> Prediction:
         """Send the inputs for the place that this thread has or asks for; return what came out."""
+        request = PredictRequest(asked, entry)
+        return self._predict(inputs, request, messages.to_prediction, deadline)
+
+    def predict_rows_in_turn(
+        self,
+        rows: Sequence[Tensors],
+        asked: Mapping[str, Any],
+        entry: EnterRequest | None,
+        deadline: Deadline,
+    ) -> list[Prediction]:
+        """Do the same for several inputs, all in one message."""
+        inputs, is_stacked = merged(rows)
+        request = PredictRequest(asked, entry, rows=(len(rows), is_stacked))
+        return self._predict(inputs, request, messages.to_predictions, deadline)
+
+    def _predict(
+        self,
+        inputs: Tensors,
+        request: PredictRequest,
+        parse: Callable[[wire.Message], Answer],
+        deadline: Deadline,
+    ) -> Answer:
         layout, parts = pack(inputs)
         if size_of(layout) <= _WITH_THE_MESSAGE:
-            message = wire.Message(PredictRequest(asked, entry).header(), inputs)
-            return self._ask(message, messages.to_prediction, deadline)
+            message = wire.Message(request.header(), inputs)
+            return self._ask(message, parse, deadline)
         memory = self._buffers.fill(layout, parts)
-        request = PredictRequest(asked, entry, layout)
+        request = replace(request, layout=layout)
         try:
             message = wire.Message(request.header(), descriptor=memory)
-            prediction = self._ask(message, messages.to_prediction, deadline)
+            prediction = self._ask(message, parse, deadline)
         except BaseException:
             # What was given up may still be read: this memory is for no other inputs.
             os.close(memory)
@@ -202,6 +224,14 @@ class SocketTurn:
         self._is_used = True
         entry = self._entry and replace(self._entry, timeout_s=self._deadline.left_s)
         return self._client.predict_in_turn(inputs, asked or {}, entry, self._deadline)
+
+    def predict_all(
+        self, rows: Sequence[Tensors], asked: Mapping[str, Any] | None = None
+    ) -> list[Prediction]:
+        """Return what comes out for each of several inputs, once; raises ServingError."""
+        self._is_used = True
+        entry = self._entry and replace(self._entry, timeout_s=self._deadline.left_s)
+        return self._client.predict_rows_in_turn(rows, asked or {}, entry, self._deadline)
 
     def close(self) -> None:
         """Give the place away, unless the answer has done that; may be called again."""

@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from app.kinds.face import VERSION_LABEL
+from app.names import VERSION_LABEL
 from app.serving.yaml_mapping import MappingError, read_mapping
 
 #: Lies beside the folders of a model's versions.

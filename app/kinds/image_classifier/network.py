@@ -23,8 +23,8 @@ _PASSING = words(
 #: Layers before the first that has weights, that leave pixels pixels.
 _BEFORE = words(
     """
-    CenterCrop Cropping2D Flatten Identity InputLayer Permute RandAugment RandomCrop Reshape Resizing
-    ZeroPadding2D
+    CenterCrop Cropping2D Flatten Identity InputLayer Permute RandAugment RandomCrop Reshape
+    Resizing ZeroPadding2D
     """
 )
 _SCALING = frozenset({"Normalization", "Rescaling"})

@@ -160,6 +160,6 @@ class LoadedArithmetic:
     ) -> list[Tensors]:
         time.sleep(self._delay_s)
         return [
-            self._signatures[one["signature"] or "serving_default"][2](given)
+            self._signatures[one.get("signature") or "serving_default"][2](given)
             for given, one in zip(inputs, asked, strict=True)
         ]

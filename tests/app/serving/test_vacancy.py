@@ -82,7 +82,7 @@ def test_a_folder_that_may_not_be_read_is_told_with_the_user(tmp_path: Path, roo
     folder.chmod(0o755)
     who = 65534 if os.getuid() == 0 else os.getuid()
     assert told.stderr.splitlines()[-1] == (
-        f"app.settings.SettingsError: MODEL_REPOSITORY='{folder}': cannot be read by user {who}: "
+        f"app.variables.SettingsError: MODEL_REPOSITORY='{folder}': cannot be read by user {who}: "
         f"Permission denied; allow it: chmod -R a+rX {folder}"
     )
 
