@@ -170,6 +170,21 @@ def test_the_metadata_has_each_signature_with_its_tensors(client: FlaskClient):
     assert [one["size"] for one in matrix["dim"]] == ["2", "-1"]
 
 
+def test_a_version_answers_to_its_label(arithmetic: Models, start_app: Callable[..., Flask]):
+    for version in (2, 3):
+        arithmetic.write(f"mixed/{version}/mixed.h5", '{"arithmetic": "half_plus_two"}')
+    arithmetic.write("mixed/versions.yaml", "serve: all\nlabels: {stable: 1}")
+    client = start_app().test_client()
+    path = "/v1/models/mixed/labels/stable"
+    assert len(ask(client, f"{path}:predict", {"instances": [MIXED]})["predictions"]) == 1
+    (version,) = client.get(path).get_json()["model_version_status"]
+    assert version["version"] == client.get(f"{path}/metadata").get_json()["model_spec"]["version"]
+    assert version["version"] == "1"
+    assert ask(client, "/v1/models/mixed:predict", {"instances": [1]}) == {"predictions": [2.5]}
+    versions = client.get("/v1/models/mixed").get_json()["model_version_status"]
+    assert [one["version"] for one in versions] == ["3", "2", "1"]
+
+
 def test_the_names_of_all_models_are_listed_as_kserve_lists_them(client: FlaskClient):
     names = ["half_plus_two", "mixed", "street", "whole"]
     assert client.get("/v1/models").get_json() == {"models": names}
