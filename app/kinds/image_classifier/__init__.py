@@ -1,0 +1,107 @@
+"""The kind `image_classifier`: Keras models that take one picture and give a number a class.
+
+`.keras`, and whole models as `.h5`, of Keras 1 to 3. Importing this imports no reader of files and
+no framework: `examination`, `model` and `inspection` do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from app.kinds.classes import CLASSES, Numbers, Resize
+from app.kinds.face import Face
+from app.kinds.kind import Inspection, LoadedModel, ModelSource
+from app.kinds.options import Options, Text
+
+_Side = Annotated[int, Field(ge=1, le=16384)]
+_PerChannel = float | Annotated[list[float], Field(min_length=1, max_length=4)]
+
+
+class InputOption(BaseModel):
+    """The size of the pictures, where the file leaves it open."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    height: _Side | None = None
+    width: _Side | None = None
+    channels: Literal[1, 3, 4] | None = None
+
+
+class Scaling(BaseModel):
+    """`((x * scale + offset) - mean) / std`, of pixels from 0 to 255."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    scale: float = 1.0
+    offset: float = 0.0
+    mean: _PerChannel = 0.0
+    std: _PerChannel = 1.0
+
+
+class ImageClassifierOptions(Options):
+    """What a `model.yaml` may say of a classifier."""
+
+    input: InputOption = Field(
+        InputOption(), description="a mapping of height, width and channels (1, 3 or 4)"
+    )
+    preprocessing: Literal["none", "unit", "tf", "caffe", "torch"] | Scaling | None = Field(
+        None,
+        description="one of none, unit, tf, caffe and torch, or a mapping of scale, offset, mean "
+        "and std",
+    )
+    outputs: Numbers | None = Field(
+        None,
+        description="one of probabilities, logits, independent, binary and binary_logit",
+    )
+    resize: Resize | None = Field(None, description="one of stretch, crop and pad")
+    output: Text | None = Field(None, description="the name of an output")
+    allow_code: bool = Field(False, description="true or false")
+
+
+class ImageClassifier:
+    """Loads Keras models that classify pictures."""
+
+    name = "image_classifier"
+    faces = (CLASSES,)
+    options = ImageClassifierOptions
+
+    def face_of(self, options: Mapping[str, Any]) -> Face:
+        """Return the only one."""
+        return CLASSES
+
+    def recognises(self, path: Path) -> bool:
+        """Say whether the file holds a network of Keras."""
+        from app.kinds.image_classifier.files import is_whole_model
+
+        return is_whole_model(path)
+
+    def refusal(self, path: Path) -> str:
+        """Say in one line what the file lacks."""
+        from app.kinds.image_classifier import files
+
+        return files.refusal(path)
+
+    def inspect(self, path: Path) -> Inspection:
+        """Return the network's input, its output and its layers; raises ModelError, or OSError."""
+        from app.kinds.image_classifier.inspection import inspect
+
+        return inspect(path)
+
+    def examine(self, source: ModelSource) -> dict[str, Any]:
+        """Return class count, input and Keras' version; raises ModelError.
+
+        Every number of the file is read, since a training that had diverged leaves NaN.
+        """
+        from app.kinds.image_classifier.examination import examine
+
+        return examine(source).described()
+
+    def load(self, source: ModelSource) -> LoadedModel:
+        """Build the network and fill it; raises ModelError."""
+        from app.kinds.image_classifier.model import load
+
+        return load(source)
