@@ -21,6 +21,7 @@ from tests.app.api.contract import ContractClient
 from tests.app.api.server import Server, command_of
 from tests.app.serving.model_folder import Models
 from tests.app.serving.thresholding import Thresholding
+from tests.browser.shades import Shades
 
 
 @pytest.fixture
@@ -47,7 +48,7 @@ def start_app(models: Models, tmp_path: Path) -> Iterator[Callable[..., Flask]]:
     def start(*, wait: bool = True, **variables: str) -> Flask:
         environment = {"MODEL_REPOSITORY": str(models.folder), "INFERENCE": "in_process"}
         settings = Settings.from_environment(environment | variables)
-        clients.append(LocalClient.start(settings, kinds=[Thresholding(), Arithmetic()]))
+        clients.append(LocalClient.start(settings, kinds=[Thresholding(), Arithmetic(), Shades()]))
         if wait:
             assert clients[-1].wait_until_loaded(20)
         app = create_app(settings, clients[-1])
