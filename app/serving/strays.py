@@ -23,6 +23,7 @@ _ARCHIVE_SUFFIXES = frozenset({".zip", ".tar", ".tgz", ".gz", ".bz2", ".xz", ".7
 _UNFINISHED_SUFFIXES = frozenset({".part", ".partial", ".crdownload", ".download", ".tmp"})
 _POINTER = b"version https://git-lfs.github.com/spec/v1"
 _ARCHIVES = {b"PK\x03\x04": "a ZIP archive", b"\x1f\x8b": "compressed with gzip"}
+_THEMSELVES_ARCHIVES = frozenset({".keras"})
 _MARKUP = (b"<!doctype html", b"<html")
 LONGEST_START = 64
 
@@ -63,7 +64,7 @@ def no_content(path: Path) -> str | None:
     if is_pointer(start):
         return pointer_text(path.name)
     for magic, what in _ARCHIVES.items():
-        if start.startswith(magic):
+        if start.startswith(magic) and path.suffix.lower() not in _THEMSELVES_ARCHIVES:
             return f"{path.name} is {what}; unpack it"
     if start.lstrip().lower().startswith(_MARKUP):
         return f"{path.name} is a web page: the download gave that in place of the file"
