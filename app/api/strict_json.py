@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from typing import Any
 
 from app.api.problems import ProblemError
 
 LONGEST_NUMBER = 100
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 
 def parse(body: bytes, *, takes_nan: bool = False) -> Any:
@@ -22,8 +24,9 @@ def parse(body: bytes, *, takes_nan: bool = False) -> Any:
     """
     try:
         # The whole text is UTF-8, whatever the first bytes say.
+        text = body.decode()
         document = json.loads(
-            body.decode(),
+            text,
             object_pairs_hook=_object,
             parse_constant=float if takes_nan else _constant,
             parse_float=_float,
@@ -37,6 +40,8 @@ def parse(body: bytes, *, takes_nan: bool = False) -> Any:
         raise ProblemError("invalid-json", detail) from error
     except ValueError as error:
         raise ProblemError("invalid-json", f"the body is not JSON: {error}") from error
+    if _SURROGATE.search(text) and _is_broken(json.dumps(document, ensure_ascii=False)):
+        raise ProblemError("invalid-json", "the body is not JSON: it has half of a surrogate pair")
     return document
 
 

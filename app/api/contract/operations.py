@@ -23,8 +23,8 @@ from app.api.parameters import PredictParameters
 from app.api.problems import PROBLEMS
 from app.kinds.registry import faces
 
-#: The static files are the pages', not the contract's; of labels there is none yet.
-NOT_IN_THE_CONTRACT = frozenset({"static", *protocols.OF_LABELS})
+#: The static files are the pages', not the contract's.
+NOT_IN_THE_CONTRACT = frozenset({"static"})
 
 
 #: What the headers of answers mean.

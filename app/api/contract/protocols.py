@@ -26,7 +26,11 @@ TAGS = {
     "Open Inference": "The Open Inference Protocol, for clients of KServe's V2 and of Triton.",
 }
 
-_PATH = {"name": ("The model's name.", "street"), "version": ("The version.", "1")}
+_PATH = {
+    "name": ("The model's name.", "street"),
+    "version": ("The version.", "1"),
+    "label": ("The version's label.", "stable"),
+}
 _OF_MODELS = ("model-not-found", "version-not-found", "invalid-parameter", "internal-error")
 _OF_STATE = (*_OF_MODELS, "inference-unavailable", "bad-request", "model-not-ready")
 _OF_OTHER_ROUTES = {"sample-not-found", "problem-not-found", "client-gone"}
@@ -165,7 +169,7 @@ def _inference() -> Inference:
 
 
 def _of_v1(name: str, answer: Operation) -> dict[str, Operation]:
-    return {f"v1.{name}": answer, f"v1.{name}_version": answer}
+    return {f"v1.{name}{place}": answer for place in ("", "_version", "_label")}
 
 
 def _of_v2(name: str, answer: Operation) -> dict[str, Operation]:
@@ -260,8 +264,3 @@ _V2 = {
 
 #: endpoint: what it takes and answers.
 OPERATIONS = _V1 | _V2
-#: A version of TensorFlow Serving's may have a label; none has one here.
-OF_LABELS = frozenset(
-    f"v1.{view}_label"
-    for view in ("show_status", "show_metadata", "predict", "classify", "regress")
-)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 ORIGIN = "http://localhost:8080"
 
 _PREDICT = (
@@ -67,21 +69,19 @@ _V2 = (
         f'"data": ["\'; {_PICTURE}; printf \'"]}}]}}\') {_SENT}',
     ),
 )
-# The model that the lines name finds instances: nothing to classify, and no number.
 _BY_VIEW = {
     "predict.predict": _PREDICT,
     **dict.fromkeys(("v1.predict", "v1.predict_version"), _V1),
     **dict.fromkeys(("v2.infer", "v2.infer_version"), _V2),
-    **dict.fromkeys(
-        f"v1.{view}{place}" for view in ("classify", "regress") for place in ("", "_version")
-    ),
 }
+# The model that the lines name finds instances: no class, no number; and no label is its.
+_WITHOUT = re.compile(r"v1\.(classify|regress|\w+_label)")
 
 
 def snippets(endpoint: str, path: str) -> list[dict[str, str]]:
     """Return the lines for one operation, whose path is filled in, as `x-codeSamples` has them."""
     plain = (("From a shell", "Shell", f"curl {ORIGIN}{path}"),)
-    given = _BY_VIEW.get(endpoint, plain) or ()
+    given = _BY_VIEW.get(endpoint, () if _WITHOUT.match(endpoint) else plain)
     return [
         {
             "label": label,

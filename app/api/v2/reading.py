@@ -26,7 +26,7 @@ BINARY, SIZE, ALL_BINARY = "binary_data", "binary_data_size", "binary_data_outpu
 _SIGNATURE = "signature_name"
 # Triton's clients send them unasked; nothing here is scheduled by them.
 _OF_SCHEDULERS = ("priority", "timeout", "sequence_id", "sequence_start", "sequence_end")
-_MOST_AXES = 32
+_MOST_AXES, _MOST_DIGITS = 32, 18
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,7 +134,8 @@ def _body(request: Request) -> _Body:
     length = request.headers.get(HEADER)
     if length is None:
         return _Body(_object(strict_json.parse(data), "the body"))
-    if not (length.isascii() and length.isdigit() and int(length[:18]) <= len(data)):
+    is_number = length.isascii() and length.isdigit() and len(length) <= _MOST_DIGITS
+    if not (is_number and int(length) <= len(data)):
         raise _unfit(f"header {HEADER!r} is {length[:80]!r}: the body has {len(data):,} bytes")
     document = strict_json.parse(data[: int(length)])
     return _Body(_object(document, "the body"), memoryview(data)[int(length) :])
@@ -161,7 +162,11 @@ def _tensor(entry: object, place: str, body: _Body) -> tuple[str, NDArray[Any]]:
             f"{name}: the shape is {shape}, of {math.prod(shape):,} elements; "
             f"there are {values.size:,}"
         )
-    return name, values.reshape(shape)
+    try:
+        return name, values.reshape(shape)
+    except ValueError:
+        # Of no elements, with axes beyond what any array has.
+        raise _unfit(f"{name}: the shape is {shape}, which is too large") from None
 
 
 def _of_bytes(data: bytes, datatype: str, name: str) -> NDArray[Any]:

@@ -47,6 +47,12 @@ def _classes(inputs: Tensors) -> dict[str, np.ndarray]:
     return {"classes": np.array([b"yes", b"no"], object), "scores": scores}
 
 
+_ECHOED = [
+    _number("int_tensor", "int32", [3, 2]),
+    {**_text("str_tensor"), "shape": [2]},
+    _number("float_tensor", shape=[2]),
+    _number("dbl_tensor", "float64", [1]),
+]
 #: Of each model its signatures: inputs, outputs, and what is between them.
 MODELS: dict[str, dict[str, tuple[list[Any], list[Any], Run]]] = {
     "half_plus_two": {
@@ -81,6 +87,14 @@ MODELS: dict[str, dict[str, tuple[list[Any], list[Any], Run]]] = {
                 _number("any", "bool", []),
             ],
             _mixed,
+        ),
+    },
+    # The tensors of TensorFlow Serving's own tests of its JSON.
+    "echo": {
+        "serving_default": (
+            _ECHOED,
+            [*_ECHOED, {**_text("str_tensor_bytes"), "shape": [2]}],
+            lambda inputs: {**inputs, "str_tensor_bytes": inputs["str_tensor"]},
         ),
     },
     "whole": {

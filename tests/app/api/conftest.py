@@ -21,6 +21,7 @@ from tests.app.api.contract import ContractClient
 from tests.app.api.server import Server, command_of
 from tests.app.serving.model_folder import Models
 from tests.app.serving.thresholding import Thresholding
+from tests.browser.shades import Shades
 
 
 @pytest.fixture
@@ -34,7 +35,7 @@ def models(tmp_path: Path) -> Models:
 @pytest.fixture
 def arithmetic(models: Models) -> Models:
     """Return the repository with models of values beside `street`."""
-    for name in ("half_plus_two", "mixed", "whole"):
+    for name in ("echo", "half_plus_two", "mixed", "whole"):
         models.write(f"{name}/1/{name}.h5", json.dumps({"arithmetic": name}))
     return models
 
@@ -47,7 +48,7 @@ def start_app(models: Models, tmp_path: Path) -> Iterator[Callable[..., Flask]]:
     def start(*, wait: bool = True, **variables: str) -> Flask:
         environment = {"MODEL_REPOSITORY": str(models.folder), "INFERENCE": "in_process"}
         settings = Settings.from_environment(environment | variables)
-        clients.append(LocalClient.start(settings, kinds=[Thresholding(), Arithmetic()]))
+        clients.append(LocalClient.start(settings, kinds=[Thresholding(), Arithmetic(), Shades()]))
         if wait:
             assert clients[-1].wait_until_loaded(20)
         app = create_app(settings, clients[-1])

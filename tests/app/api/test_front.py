@@ -84,6 +84,27 @@ def chunks(size: int, count: int) -> list[bytes]:
 
 
 @pytest.mark.parametrize(
+    ("path", "route"),
+    [
+        ("/v1/models/street:predict", "/v1/models/<name>:predict"),
+        (
+            "/v1/models/street/versions/1:regress",
+            "/v1/models/<name>/versions/<version>:regress",
+        ),
+        ("/v2/models/street/infer", "/v2/models/<name>/infer"),
+        ("/v2/models/street/infer/more", "none"),
+    ],
+)
+def test_what_is_refused_before_a_worker_is_counted_under_its_route(
+    server: Server, path: str, route: str
+):
+    head = request_of("POST", path, b"Content-Length: 100000000000")
+    assert said(server, head).status == 413
+    counted = f'slipway_http_requests_total{{method="POST",route="{route}",status="413"}}'
+    wait_for(lambda: counted in server.ask("/metrics").body.decode(), "it is counted")
+
+
+@pytest.mark.parametrize(
     ("sent", "status", "slug"),
     [
         pytest.param(

@@ -6,6 +6,7 @@ import base64
 import json
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -93,6 +94,23 @@ def test_numbers_that_are_not_finite_come_as_they_went(client: FlaskClient):
     assert "count" in error(refused, 400)
 
 
+def test_tensorflow_servings_own_test_of_named_tensors_comes_back_as_it_went(
+    client: FlaskClient, data: Path
+):
+    cases = (data / "public" / "protocols" / "tfserving_json_tensor_cases.jsonl").read_text()
+    (text, *_) = [
+        case["text"]
+        for case in map(json.loads, cases.splitlines())
+        if case["test"] == "JsontensorTest.MultipleNamedTensor"
+    ]
+    sent = json.loads(text)["instances"]
+    found = ask(client, "/v1/models/echo:predict", text)["predictions"]
+    as_bytes = [one.pop("str_tensor_bytes") for one in found]
+    # Compared as text: NaN is no number that equals itself.
+    assert json.dumps(found, sort_keys=True) == json.dumps(sent, sort_keys=True)
+    assert as_bytes[0] == [b64(b"foo"), b64(b"bar")]
+
+
 def test_a_graph_without_a_batch_takes_whole_arrays(client: FlaskClient):
     path = "/v1/models/whole:predict"
     assert ask(client, path, {"inputs": {"matrix": [[1, 2], [3, 4]]}}) == {"outputs": [3, 7]}
@@ -170,8 +188,23 @@ def test_the_metadata_has_each_signature_with_its_tensors(client: FlaskClient):
     assert [one["size"] for one in matrix["dim"]] == ["2", "-1"]
 
 
+def test_a_version_answers_to_its_label(arithmetic: Models, start_app: Callable[..., Flask]):
+    for version in (2, 3):
+        arithmetic.write(f"mixed/{version}/mixed.h5", '{"arithmetic": "half_plus_two"}')
+    arithmetic.write("mixed/versions.yaml", "serve: all\nlabels: {stable: 1}")
+    client = start_app().test_client()
+    path = "/v1/models/mixed/labels/stable"
+    assert len(ask(client, f"{path}:predict", {"instances": [MIXED]})["predictions"]) == 1
+    (version,) = client.get(path).get_json()["model_version_status"]
+    assert version["version"] == client.get(f"{path}/metadata").get_json()["model_spec"]["version"]
+    assert version["version"] == "1"
+    assert ask(client, "/v1/models/mixed:predict", {"instances": [1]}) == {"predictions": [2.5]}
+    versions = client.get("/v1/models/mixed").get_json()["model_version_status"]
+    assert [one["version"] for one in versions] == ["3", "2", "1"]
+
+
 def test_the_names_of_all_models_are_listed_as_kserve_lists_them(client: FlaskClient):
-    names = ["half_plus_two", "mixed", "street", "whole"]
+    names = ["echo", "half_plus_two", "mixed", "street", "whole"]
     assert client.get("/v1/models").get_json() == {"models": names}
 
 

@@ -91,6 +91,7 @@ def test_a_status_of_what_is_not_there_is_404(client: FlaskClient, path: str, to
         pytest.param(b'{"instances": [[1, 2]]}', "a list of 1 is expected", id="another shape"),
         pytest.param(b'{"inputs": {"x": 1}}', "the batch's", id="no batch"),
         pytest.param(b'{"instances": [1], "signature_name": 5}', "must be a string", id="name"),
+        pytest.param(rb'{"instances": [["\ud800"]]}', "surrogate", id="half of a pair"),
         pytest.param(b'{"instances": [99]}', "99 is not known", id="unknown to the model"),
         pytest.param(
             json.dumps({"instances": [1] * 1001}).encode(), "at most 1,000", id="too many"

@@ -211,6 +211,8 @@ def test_another_datatype_does_where_no_number_changes(client: FlaskClient, data
         pytest.param({"shape": [-1, 1]}, "list of whole numbers", id="open shape"),
         pytest.param({"shape": [0, 1], "data": []}, "a batch of 1 to", id="empty batch"),
         pytest.param({"shape": [1] * 40 + [3]}, "at most 32", id="many axes"),
+        pytest.param({"shape": [0, *[2**30] * 3], "data": []}, "too large", id="endless axes"),
+        pytest.param({"data": [10**90] * 3}, "cannot", id="number of 90 digits"),
         pytest.param({"data": [99, 1, 1]}, "99 is not known", id="unknown to the model"),
         pytest.param({"parameters": {"binary_data_size": 12}}, "0 bytes are left", id="no bytes"),
     ],
@@ -265,7 +267,7 @@ def test_bytes_that_do_not_fit_are_refused(client: FlaskClient):
     assert "no FP32" in error(send(client, {"inputs": [odd]}, b"123"), 400)
     word = {**sent, "datatype": "BYTES", "parameters": {"binary_data_size": 5}}
     assert "cut off" in error(send(client, {"inputs": [word]}, b"\xff\xff\xff\xff1"), 400)
-    for length in ("9999", "-1", "x"):
+    for length in ("9999", "-1", "x", "9" * 5000):
         refused = client.post(f"{HALF}/infer", data=b"{}", headers={HEADER: length})
         assert HEADER in error(refused, 400)
 
