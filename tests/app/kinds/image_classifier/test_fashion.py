@@ -62,5 +62,5 @@ def test_the_demo_tells_clothes_apart_as_it_says(root: Path, clothes: Path):
 def test_a_file_that_is_not_the_data_sets_is_refused(tmp_path: Path):
     for name in ("t10k-images-idx3-ubyte.gz", "t10k-labels-idx1-ubyte.gz"):
         (tmp_path / name).write_bytes(gzip.compress(bytes(64)))
-    with pytest.raises(ValueError, match="t10k-images-idx3-ubyte.gz is no file of the data set"):
+    with pytest.raises(ValueError, match=r"t10k-images-idx3-ubyte\.gz is no file of the data set"):
         read_idx(tmp_path, "t10k")

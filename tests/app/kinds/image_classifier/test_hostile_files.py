@@ -125,6 +125,13 @@ def test_a_configuration_without_end_is_refused(tmp_path: Path):
     assert "nested deeper" in refusal_of(path)
 
 
+def test_layers_without_end_are_refused(tmp_path: Path):
+    shaped = layer("Flatten", "flatten", batch_input_shape=[None, 8, 6, 3])
+    layers = [layer("Activation", f"a{index}", activation="relu") for index in range(20_000)]
+    path = write_h5(tmp_path / "m.h5", sequential(shaped, *layers))
+    assert "more layers than any network" in refusal_of(path)
+
+
 def test_brackets_without_end_are_refused(tmp_path: Path):
     path = write_h5(tmp_path / "m.h5", classifier())
     with h5py.File(path, "r+") as file:
