@@ -143,14 +143,14 @@ def trained(pictures: Pictures, labels: NDArray[np.int64], *, epochs: int) -> An
     chance = np.random.default_rng(SEED)
     for epoch in range(epochs):
         started_at = time.monotonic()
-        found: dict[str, float] = {}
-        for batch in _batches(pictures, labels, chance):
-            found = network.train_on_batch(*batch, return_dict=True)
-        network.reset_metrics()
+        found = [
+            network.train_on_batch(*batch, return_dict=True)
+            for batch in _batches(pictures, labels, chance)
+        ]
+        loss, accuracy = (np.mean([one[key] for one in found]) for key in ("loss", "accuracy"))
         took_s = time.monotonic() - started_at
         print(
-            f"epoch {epoch + 1}/{epochs}: loss {found['loss']:.4f}, accuracy "
-            f"{found['accuracy']:.4f}, {took_s:.0f} s",
+            f"epoch {epoch + 1}/{epochs}: loss {loss:.4f}, accuracy {accuracy:.4f}, {took_s:.0f} s",
             flush=True,
         )
     return network

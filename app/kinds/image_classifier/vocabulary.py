@@ -88,6 +88,8 @@ _VALUES = words(
 )
 # Where Keras 3 has the functions that compute; those that call others are not among them.
 _OPERATIONS = ("keras.src.ops.image", "keras.src.ops.nn", "keras.src.ops.numpy")
+# `tf_keras` is what Keras 2 is called today.
+_PACKAGES = ("keras", "tf_keras")
 # The largest of keras.applications has 1,300.
 _MOST_LAYERS = 10_000
 _OWN_KEYS = ("_initializer", "_regularizer", "_constraint")
@@ -134,7 +136,7 @@ def _is_known(entry: dict[str, Any], kind: str) -> bool:
     module = str(entry.get("module") or "keras")
     if module in _OPERATIONS or (module == "keras.src.ops.core" and kind == "Cast"):
         return True
-    if module.partition(".")[0] != "keras":
+    if module.partition(".")[0] not in _PACKAGES:
         return False
     known = kind in LAYERS or kind in OLDER or kind in TRAINING_ONLY or kind in MODELS
     return known or kind in _VALUES or _is_functional(entry)
