@@ -42,6 +42,8 @@ ENV PATH=/opt/venv/bin:/usr/local/bin:/usr/bin:/bin \
     PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1 \
     HOME=/tmp
+# Where models are copied to and mounted for MODEL_NAME.
+WORKDIR /models
 WORKDIR /app
 # From what changes least to what changes most.
 COPY models models
@@ -51,7 +53,7 @@ COPY app app
 RUN python -m compileall -q --invalidation-mode unchecked-hash app mrcnn
 # Any other will do, root's and one without a name too: nothing is written outside of /tmp.
 USER 10001:10001
-EXPOSE 8080
+EXPOSE 8080 8501
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=30s --timeout=5s --start-period=120s --retries=3 CMD ["slipway", "ready"]
 ENTRYPOINT ["slipway"]

@@ -15,9 +15,12 @@ from app.api import (
     problems,
     requests,
     uploads,
+    v1,
+    v2,
 )
 from app.api.admission import Admission
-from app.api.door import Door
+from app.api.dialects import of_blueprint
+from app.api.door import Door, Route
 from app.api.services import Services, attach
 from app.api.telemetry import Telemetry
 from app.serving.client import InferenceClient
@@ -29,19 +32,22 @@ def create_app(settings: Settings, client: InferenceClient) -> Flask:
     app = Flask("app.api")
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
     app.json.sort_keys = False  # type: ignore[attr-defined]
-    services = Services(
-        settings, client, Telemetry(), Admission(settings.queue_limit, settings.http_threads)
-    )
+    services = Services(settings, client, Telemetry(), Admission(settings.http_threads))
     attach(app, services)
     requests.register(app)
     uploads.register(app)
     problems.register(app)
     platform.register(app, settings)
-    for room in (predict, models, health, metrics, pages, docs):
+    for room in (predict, v1, v2, models, health, metrics, pages, docs):
         app.register_blueprint(room.blueprint)
-    app.wsgi_app = Door(app.wsgi_app, services, _paths_of(app, "predict.predict"))  # type: ignore[method-assign]
+    app.wsgi_app = Door(app.wsgi_app, services, _routes(app))  # type: ignore[method-assign]
     return app
 
 
-def _paths_of(app: Flask, endpoint: str) -> list[str]:
-    return [rule.rule for rule in app.url_map.iter_rules(endpoint)]
+def _routes(app: Flask) -> list[Route]:
+    """Return where predictions are asked for: all that is sent by POST."""
+    return [
+        Route(rule.rule, of_blueprint(rule.endpoint.partition(".")[0]))
+        for rule in app.url_map.iter_rules()
+        if "POST" in (rule.methods or ())
+    ]

@@ -7,107 +7,32 @@ Nothing else in `app` reads the environment.
 from __future__ import annotations
 
 import os
-import re
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-# An AF_UNIX address holds 108 bytes with its closing zero; macOS has four less.
-LONGEST_SOCKET_PATH = 103
+from app.variables import (
+    SettingsError,
+    file,
+    folder,
+    one_of,
+    other_defaults,
+    route,
+    seconds,
+    socket,
+    text,
+    variable,
+    whole_number,
+)
 
 #: prometheus-client's own: where the processes of one server keep what they count.
 METRICS_FOLDER_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 
 _ROOM_AROUND_THE_IMAGE = 1 << 20
-# So many that every limit has fewer: Python refuses to read thousands.
-_DIGITS = re.compile(r"[0-9]{1,18}")
-_ROUTE = re.compile(r"/(?:[\w.~:@-]+(?:/[\w.~:@-]+)*/?)?", re.ASCII)
 
-
-class SettingsError(Exception):
-    """A setting that cannot be used; its text is one line."""
-
-
-def _text(value: str) -> str | None:
-    return value or None
-
-
-def _whole_number(lowest: int, highest: int) -> Callable[[str], int]:
-    def parse(value: str) -> int:
-        if _DIGITS.fullmatch(value) and lowest <= int(value) <= highest:
-            return int(value)
-        raise ValueError(f"a whole number from {lowest} to {highest}")
-
-    return parse
-
-
-def _seconds(lowest: float, highest: float) -> Callable[[str], float]:
-    def parse(value: str) -> float:
-        allowed = f"a number of seconds from {lowest:g} to {highest:g}"
-        try:
-            seconds = float(value)
-        except ValueError:
-            raise ValueError(allowed) from None
-        if not lowest <= seconds <= highest:
-            raise ValueError(allowed)
-        return seconds
-
-    return parse
-
-
-def _one_of(*choices: str) -> Callable[[str], str]:
-    def parse(value: str) -> str:
-        if value.lower() not in choices:
-            raise ValueError(f"one of {', '.join(choices)}")
-        return value.lower()
-
-    return parse
-
-
-def _folder(value: str) -> Path:
-    if "://" in value:
-        raise ValueError("a folder on this machine")
-    return Path(value).expanduser()
-
-
-def _file(value: str) -> Path | None:
-    if not value:
-        return None
-    path = Path(value).expanduser().absolute()
-    # Where nginx reads of it these would end it.
-    if not path.is_file() or set(str(path)) & set(" \t\n;{}\"'$"):
-        raise ValueError("a file, in whose path is no blank, quote, brace, ; or $")
-    return path
-
-
-def _socket(value: str) -> Path | None:
-    if not value:
-        return None
-    path = Path(value).expanduser().absolute()
-    if len(os.fsencode(path)) > LONGEST_SOCKET_PATH:
-        raise ValueError(f"a path of at most {LONGEST_SOCKET_PATH} bytes")
-    return path
-
-
-def _route(value: str) -> str | None:
-    if value and not _ROUTE.fullmatch(value):
-        raise ValueError("a path of letters, digits and -._~:@/, that begins with one /")
-    return value or None
-
-
-def _variable(
-    name: str, default: str, parse: Callable[[str], object], meaning: str, alias: str | None = None
-) -> dict[str, Any]:
-    """Describe a setting; `alias` is the variable in which a platform gives it."""
-    return {
-        "variable": name,
-        "default": default,
-        "parse": parse,
-        "meaning": meaning,
-        "alias": alias,
-    }
+__all__ = ["METRICS_FOLDER_VARIABLE", "Settings", "SettingsError"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,194 +40,214 @@ class Settings:
     """The server's settings; `from_environment` is the one way to make them outside of tests."""
 
     model_repository: Path = field(
-        metadata=_variable("MODEL_REPOSITORY", "models", _folder, "The folder with the models.")
+        metadata=variable(
+            "MODEL_REPOSITORY",
+            "models",
+            folder,
+            "The folder with the models.",
+            alias="MODEL_BASE_PATH",
+        )
+    )
+    model_poll_s: float = field(
+        metadata=variable(
+            "MODEL_POLL_S",
+            "5",
+            seconds(0, 86_400),
+            "How often that folder is looked at for new versions; 0 is never.",
+        )
     )
     port: int = field(
-        metadata=_variable(
-            "PORT", "8080", _whole_number(1, 65535), "The HTTP port.", alias="AIP_HTTP_PORT"
+        metadata=variable(
+            "PORT", "8080", whole_number(1, 65535), "The HTTP port.", alias="AIP_HTTP_PORT"
         )
     )
     health_route: str | None = field(
-        metadata=_variable(
+        metadata=variable(
             "HEALTH_ROUTE",
             "",
-            _route,
+            route,
             "A path that is answered as /readyz is, for a platform that asks there.",
             alias="AIP_HEALTH_ROUTE",
         )
     )
     predict_route: str | None = field(
-        metadata=_variable(
+        metadata=variable(
             "PREDICT_ROUTE",
             "",
-            _route,
+            route,
             "A path that is answered as /predict is, for a platform that sends there.",
             alias="AIP_PREDICT_ROUTE",
         )
     )
     log_level: str = field(
-        metadata=_variable(
+        metadata=variable(
             "LOG_LEVEL",
             "info",
-            _one_of("debug", "info", "warning", "error"),
+            one_of("debug", "info", "warning", "error"),
             "The least severity that is logged.",
         )
     )
     default_model: str | None = field(
-        metadata=_variable("DEFAULT_MODEL", "", _text, "The model of a request that names none.")
+        metadata=variable(
+            "DEFAULT_MODEL",
+            "",
+            text,
+            "The model of a request that names none.",
+            alias="MODEL_NAME",
+        )
     )
     bucket_name: str | None = field(
-        metadata=_variable(
+        metadata=variable(
             "gcp_bucket_name",
             "",
-            _text,
+            text,
             "The Cloud Storage bucket to which models are pushed.",
         )
     )
     ready: str = field(
-        metadata=_variable(
+        metadata=variable(
             "READY",
             "default",
-            _one_of("default", "all"),
+            one_of("default", "all"),
             "Which models have to serve before the server is ready: the one that a request "
             "without a name means, or all.",
         )
     )
     inference: str = field(
-        metadata=_variable(
+        metadata=variable(
             "INFERENCE",
             "process",
-            _one_of("process", "in_process"),
+            one_of("process", "in_process"),
             "Where the models run: in a process of their own, or in this one.",
         )
     )
     inference_socket: Path = field(
-        metadata=_variable(
+        metadata=variable(
             "INFERENCE_SOCKET",
             "",
-            _socket,
+            socket,
             "The inference process's Unix socket; by default in a folder named for the port.",
         )
     )
     inference_timeout_s: float = field(
-        metadata=_variable(
+        metadata=variable(
             "INFERENCE_TIMEOUT_S",
             "60",
-            _seconds(0.1, 3600),
+            seconds(0.1, 3600),
             "How long one prediction may take, its wait in the queue included.",
         )
     )
     inference_threads: int = field(
-        metadata=_variable(
+        metadata=variable(
             "INFERENCE_THREADS",
             "0",
-            _whole_number(0, 1024),
+            whole_number(0, 1024),
             "Threads of the network; 0 means as many as this process may use cores.",
         )
     )
     stop_delay_s: float = field(
-        metadata=_variable(
+        metadata=variable(
             "STOP_DELAY_S",
             "0",
-            _seconds(0, 3600),
+            seconds(0, 3600),
             "How long the server goes on after SIGTERM, not ready any more: time for load "
             "balancers to notice.",
         )
     )
     stop_timeout_s: float = field(
-        metadata=_variable(
+        metadata=variable(
             "STOP_TIMEOUT_S",
             "60",
-            _seconds(0, 3600),
+            seconds(0, 3600),
             "How long, after STOP_DELAY_S, is waited for requests in flight.",
         )
     )
     keepalive_s: int = field(
-        metadata=_variable(
+        metadata=variable(
             "KEEPALIVE_S",
             "75",
-            _whole_number(1, 3600),
+            whole_number(1, 3600),
             "How long a connection may be idle: longer than whatever stands before the server "
             "keeps it.",
         )
     )
     tls_certificate: Path | None = field(
-        metadata=_variable(
+        metadata=variable(
             "TLS_CERTIFICATE",
             "",
-            _file,
+            file,
             "A file with the server's certificate and its chain, PEM: the port speaks HTTPS.",
         )
     )
     tls_key: Path | None = field(
-        metadata=_variable("TLS_KEY", "", _file, "The file with the certificate's key, PEM.")
+        metadata=variable("TLS_KEY", "", file, "The file with the certificate's key, PEM.")
     )
     queue_limit: int = field(
-        metadata=_variable(
+        metadata=variable(
             "QUEUE_LIMIT",
             "32",
-            _whole_number(1, 1024),
-            "Predictions that may be in work or wait at once; one more is refused.",
+            whole_number(1, 1024),
+            "Predictions of one model that may be in work or wait at once; one more is refused.",
         )
     )
     http_processes: int = field(
-        metadata=_variable("HTTP_PROCESSES", "2", _whole_number(1, 256), "HTTP worker processes.")
+        metadata=variable("HTTP_PROCESSES", "2", whole_number(1, 256), "HTTP worker processes.")
     )
     http_threads: int = field(
-        metadata=_variable(
-            "HTTP_THREADS", "64", _whole_number(1, 256), "Threads of each HTTP worker process."
+        metadata=variable(
+            "HTTP_THREADS", "64", whole_number(1, 256), "Threads of each HTTP worker process."
         )
     )
     max_image_bytes: int = field(
-        metadata=_variable(
+        metadata=variable(
             "MAX_IMAGE_BYTES",
             "33554432",
-            _whole_number(1, 2**31 - 1),
+            whole_number(1, 2**31 - 1),
             "The largest upload, in bytes.",
         )
     )
     max_image_pixels: int = field(
-        metadata=_variable(
+        metadata=variable(
             "MAX_IMAGE_PIXELS",
             "50000000",
-            _whole_number(1, 2**31 - 1),
+            whole_number(1, 2**31 - 1),
             "The largest photo, width times height.",
         )
     )
     max_image_side: int = field(
-        metadata=_variable(
-            "MAX_IMAGE_SIDE", "30000", _whole_number(1, 2**31 - 1), "The longest side of a photo."
+        metadata=variable(
+            "MAX_IMAGE_SIDE", "30000", whole_number(1, 2**31 - 1), "The longest side of a photo."
         )
     )
     max_image_frames: int = field(
-        metadata=_variable(
+        metadata=variable(
             "MAX_IMAGE_FRAMES",
             "1000",
-            _whole_number(1, 2**31 - 1),
+            whole_number(1, 2**31 - 1),
             "The most frames of an animation; only the first is decoded.",
         )
     )
     max_request_pixels: int = field(
-        metadata=_variable(
+        metadata=variable(
             "MAX_REQUEST_PIXELS",
             "200000000",
-            _whole_number(1, 2**31 - 1),
+            whole_number(1, 2**31 - 1),
             "The most pixels of all photos of one request.",
         )
     )
     max_molded_pixels: int = field(
-        metadata=_variable(
+        metadata=variable(
             "MAX_MOLDED_PIXELS",
             "4194304",
-            _whole_number(64 * 64, 2**31 - 1),
+            whole_number(64 * 64, 2**31 - 1),
             "The most pixels that a photo may have once it is resized and padded for its network.",
         )
     )
     decode_timeout_s: float = field(
-        metadata=_variable(
+        metadata=variable(
             "DECODE_TIMEOUT_S",
             "10",
-            _seconds(0.01, 3600),
+            seconds(0.01, 3600),
             "How long decoding one photo may keep a core busy.",
         )
     )
@@ -326,8 +271,11 @@ class Settings:
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Settings:
         """Read every variable; an empty one counts as unset. Raises SettingsError."""
         values: dict[str, Any] = {}
+        defaults = other_defaults(environment)
         for setting in fields(cls):
-            values[setting.name] = _value(setting.metadata, environment)
+            described = setting.metadata
+            default = defaults.get(described["variable"], described["default"])
+            values[setting.name] = _value({**described, "default": default}, environment)
         if (values["tls_certificate"] is None) != (values["tls_key"] is None):
             raise SettingsError("TLS_CERTIFICATE, TLS_KEY: must both be files, or neither")
         if values["inference_socket"] is None:

@@ -39,6 +39,10 @@ KEPT_GRAPHS = 16
 #: Pixels that may go through a GPU at once: an image of 1024 x 1024 takes 1 GB of feature maps.
 PIXELS_AT_ONCE = 8 * 1024 * 1024
 
+# Each op in work has a thread of TensorFlow's, which waits for those that compute: with as few as
+# there are cores, all wait for one large network, and a small one's ops for them.
+_OPS_AT_ONCE = 16
+
 Images = Sequence[NDArray[np.uint8]]
 #: (pixels [n, h, w, channels], windows [n, 4], least score) -> (detections, image indices, masks).
 Graph = Callable[[tf.Tensor, tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor, tf.Tensor]]
@@ -226,10 +230,10 @@ class Detector:
 
 
 def use_threads(count: int) -> None:
-    """Let TensorFlow use `count` threads; logs a warning where it has started with others."""
+    """Let TensorFlow compute in `count` threads; logs a warning where it started with others."""
     try:
         tf.config.threading.set_intra_op_parallelism_threads(count)
-        tf.config.threading.set_inter_op_parallelism_threads(count)
+        tf.config.threading.set_inter_op_parallelism_threads(max(count, _OPS_AT_ONCE))
     except RuntimeError:
         now = tf.config.threading.get_intra_op_parallelism_threads()
         if now != count:

@@ -45,7 +45,7 @@ def test_what_a_platform_calls_a_setting_is_documented_beside_it():
     documented = {
         alias: re.findall(r"^\| `([A-Z_]+)` \|", row)[0]
         for row in rows
-        for alias in re.findall(r"`(AIP_[A-Z_]+)`", row)
+        for alias in re.findall(r"(?:AI|/serving)'s `([A-Z_]+)` says the same", row)
     }
     assert documented == Settings.aliases()
 
@@ -120,7 +120,7 @@ def test_every_command_is_documented_and_no_other(root: Path):
 
 
 def test_every_key_of_model_yaml_is_documented_and_no_other(root: Path):
-    page = (root / "models" / "README.md").read_text()
+    page = (root / "docs" / "models.md").read_text()
     keys = {key for kind in kinds() for key in kind.options.model_fields}
     documented = re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE)
     assert (set(documented), len(documented)) == (keys, len(keys))

@@ -20,6 +20,7 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text()
+PROTOCOLS = (ROOT / "docs" / "protocols.md").read_text()
 MAKEFILE = (ROOT / "Makefile").read_text()
 
 
@@ -34,13 +35,17 @@ def _is_from_npm(page: Path) -> bool:
     return "node_modules" in page.parts
 
 
-def _blocks(language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+def _blocks(language: str, page: str = README) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+
+
+def _lines(page: str) -> Iterator[str]:
+    for block in _blocks("sh", page):
+        yield from (line.split("  #")[0].strip() for line in block.splitlines() if line)
 
 
 def _commands() -> Iterator[str]:
-    for block in _blocks("sh"):
-        yield from (line.split("  #")[0].strip() for line in block.splitlines() if line)
+    yield from _lines(README)
     for code in re.findall(r"`([^`\n]+)`", README):
         if code.startswith(("make ", ".venv/bin/")):
             yield code
@@ -113,9 +118,12 @@ def _wait_until_ready(server: subprocess.Popen[bytes], port: int) -> None:
 
 
 @pytest.mark.server
-def test_readme_curl_commands_get_answers_from_make_serve(served_port: int, tmp_path: Path):
-    commands = [command for command in _commands() if command.startswith("curl")]
-    assert commands
+def test_curl_commands_of_readme_and_protocols_get_answers_from_make_serve(
+    served_port: int, tmp_path: Path
+):
+    lines = [*_commands(), *_lines(PROTOCOLS)]
+    commands = [command for command in lines if command.startswith("curl")]
+    assert len(commands) >= 8
     for command in commands:
         here = command.replace("localhost:8080", f"127.0.0.1:{served_port}")
         here = here.replace("@models", f"@{ROOT}/models").replace("curl", "curl -sS --fail", 1)
@@ -124,7 +132,10 @@ def test_readme_curl_commands_get_answers_from_make_serve(served_port: int, tmp_
         if "-o overlay.png" in command:
             assert (tmp_path / "overlay.png").read_bytes().startswith(b"\x89PNG")
         elif "/predict" in command:
-            assert json.loads(asked.stdout)["instances"]
+            answer = json.loads(asked.stdout)
+            assert answer.get("instances") or answer["predictions"]
+        elif ":predict" in command or "/infer" in command:
+            assert '"versicolor"' in asked.stdout.decode()
 
 
 def test_readme_script_has_the_settings_of_the_demo_model():

@@ -7,7 +7,6 @@ waits unseen. So few work at a time, more wait for their turn, and the rest is f
 
 from __future__ import annotations
 
-import math
 import threading
 import time
 
@@ -23,13 +22,13 @@ _CALM_AFTER_S = 10.0
 
 
 #: A model's name and version as a request names them, or does not.
-Model = tuple[str | None, int | None]
+Model = tuple[str | None, int | str | None]
 
 
 def most_at_once(places: int, processes: int) -> int:
-    """Return how many predictions are worth passing on to all processes of a server together.
+    """Return how many predictions of one model are worth passing on to all processes together.
 
-    Besides those that have a place in the queue, there are those that are read or rendered.
+    Besides those that have a place in its queue, there are those that are read or rendered.
     """
     return max(places, _LEAST_INSIDE) + _AT_WORK * processes
 
@@ -38,48 +37,52 @@ class Admission:
     """Who may ask for a prediction, of one process's requests. Safe to share between threads.
 
     Args:
-        places: in the queue, QUEUE_LIMIT.
         threads: of this process, HTTP_THREADS. An eighth of them is kept for refusals and health
-            checks, should there be more places than threads.
+            checks.
     """
 
-    def __init__(self, places: int, threads: int) -> None:
-        self._most = min(max(places, _LEAST_INSIDE), threads - threads // 8)
+    def __init__(self, threads: int) -> None:
+        self._most = threads - threads // 8
         self._lock = threading.Lock()
         self._inside = 0
         self._at_work = threading.Semaphore(_AT_WORK)
         self._thread = threading.local()
-        # One tuple, so that no reader sees half of it changed.
-        self._last: tuple[float, InferenceOverloaded] | None = None
-        self._refused_at = -math.inf
+        # By what was refused, until when that holds; a model that is not there is none of them.
+        self._refused: dict[Model, tuple[float, InferenceOverloaded]] = {}
+        self._refused_at: dict[Model, float] = {}
         self._answered: set[Model] = set()
 
     def expects_place(self, model: Model) -> bool:
-        """Say whether a place is likely: the model has answered, and for a while all had room."""
-        is_calm = time.monotonic() - self._refused_at > _CALM_AFTER_S
+        """Say whether a place is likely: the model has answered, and has long refused nobody."""
+        refused_at = self._refused_at.get(model)
+        is_calm = refused_at is None or time.monotonic() - refused_at > _CALM_AFTER_S
         return is_calm and model in self._answered
 
     def note_answer(self, model: Model) -> None:
         """Remember that the model, as a request named it, has answered."""
         self._answered.add(model)
 
-    def note_refusal(self, error: InferenceOverloaded) -> None:
-        """Remember that the queue has refused a request, as long as that holds for everybody."""
-        self._refused_at = time.monotonic()
+    def note_refusal(self, model: Model, error: InferenceOverloaded) -> None:
+        """Remember that the model's queue has refused a request, and for how long it is full."""
+        now = time.monotonic()
+        self._refused_at[model] = now
         if error.full_s > 0:
-            self._last = time.monotonic() + error.full_s, error
+            self._refused[model] = now + error.full_s, error
+
+    def refusal(self, model: Model) -> InferenceOverloaded | None:
+        """Return what the model's queue said, as long as that holds for whoever asks the model."""
+        until, error = self._refused.get(model, (0.0, None))
+        if error is None or time.monotonic() >= until:
+            return None
+        # Another one: what is raised keeps the frames, and the inputs, that it came through.
+        return InferenceOverloaded(*error.args)
 
     def enter(self) -> InferenceOverloaded | None:
         """Let this thread's request in and to work, or return why not."""
-        last = self._last
-        if last is not None and time.monotonic() < last[0]:
-            return last[1]
         with self._lock:
             if self._inside >= self._most:
                 reason = f"{self._inside} requests are in work or wait already"
-                return InferenceOverloaded(
-                    reason, last[1].retry_after_s if last else _RETRY_AFTER_S
-                )
+                return InferenceOverloaded(reason, _RETRY_AFTER_S)
             self._inside += 1
         self.work()
         return None

@@ -34,6 +34,9 @@ class ModelStatus(ModelState):
             "Null until it is ready."
         ),
     ]
+    version_labels: Annotated[
+        list[str], Field(description="What the version may be called, as `stable`.")
+    ]
     default: Annotated[bool, Field(description="Whether it answers a request that names none.")]
     loaded_s: Annotated[float | None, Field(ge=0, description="Seconds that it took to load.")]
     about: NotRequired[Annotated[str, Field(description="What its owner wrote about it.")]]
@@ -43,7 +46,7 @@ class ModelStatus(ModelState):
         ]
     ]
     num_classes: NotRequired[
-        Annotated[int, Field(ge=1, description="Of a Mask R-CNN with the background.")]
+        Annotated[int, Field(ge=1, description="With the background, where the model knows one.")]
     ]
     input: NotRequired[
         Annotated[
@@ -129,3 +132,9 @@ class Problem(TypedDict):
     models: NotRequired[
         Annotated[list[ModelState], Field(description="The models that are awaited.")]
     ]
+
+
+class ProtocolError(TypedDict):
+    """An error, as TensorFlow Serving and the Open Inference Protocol tell it."""
+
+    error: Annotated[str, Field(description="What is wrong, in a sentence.")]

@@ -6,6 +6,7 @@ What an input has to be is for the face of the model to say that is asked.
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -15,6 +16,7 @@ from app.api import strict_json
 from app.api.parameters import Given
 from app.api.problems import ProblemError
 
+_GZIP_OR_ZLIB = zlib.MAX_WBITS | 32
 _RAW_TYPES = ("", "application/octet-stream")
 _BODIES = (
     "send the picture as the multipart field `image`, as the body itself "
@@ -44,7 +46,7 @@ class Sent:
 
 def read(request: Request) -> Sent:
     """Return what the request carries; raises ProblemError where it is not understood."""
-    _check_length(request)
+    check_length(request)
     if request.mimetype == "multipart/form-data":
         return _read_form(request)
     if request.mimetype == "application/json":
@@ -56,7 +58,7 @@ def read(request: Request) -> Sent:
     )
 
 
-def _check_length(request: Request) -> None:
+def check_length(request: Request) -> None:
     """Refuse a body whose length is not known before it comes."""
     if request.headers.get("Transfer-Encoding"):
         raise ProblemError("length-required", "send the body with a Content-Length, not chunked")
@@ -64,6 +66,33 @@ def _check_length(request: Request) -> None:
     if length and not (length.isascii() and length.isdigit()):
         detail = f"header 'Content-Length' is {length!r}: a whole number of bytes is expected"
         raise ProblemError("invalid-parameter", detail, field="Content-Length", value=length)
+
+
+def unpacked(request: Request) -> bytes:
+    """Return the body of a request of another protocol, whose clients may compress it.
+
+    Raises ProblemError, also where it would be larger than a body may be.
+    """
+    check_length(request)
+    data = request.get_data(cache=False)
+    coding = request.headers.get("Content-Encoding", "identity").strip().lower()
+    if coding == "identity":
+        return data
+    if coding not in ("gzip", "deflate"):
+        detail = f"Content-Encoding is {coding[:80]!r}: gzip and deflate are understood"
+        raise ProblemError("unsupported-media-type", detail, field="Content-Encoding")
+    limit = request.max_content_length or len(data)
+    unpacking = zlib.decompressobj(_GZIP_OR_ZLIB)
+    try:
+        whole = unpacking.decompress(data, limit)
+    except zlib.error as error:
+        raise ProblemError("incomplete-body", f"the body is not {coding}: {error}") from None
+    if unpacking.unconsumed_tail:
+        detail = f"the body has more than {limit:,} bytes, which are accepted, once it is unpacked"
+        raise ProblemError("body-too-large", detail, limit=limit)
+    if not unpacking.eof:
+        raise ProblemError("incomplete-body", f"the body's {coding} is cut off")
+    return whole
 
 
 def _query(request: Request) -> Iterator[tuple[str, object]]:

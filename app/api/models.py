@@ -49,6 +49,7 @@ def _as_json(model: client.ModelStatus) -> ModelStatus:
         "error": model.error,
         "kind": model.kind,
         "face": model.face,
+        "version_labels": [*model.version_labels],
         "default": model.is_default,
         "loaded_s": model.loaded_s,
     }

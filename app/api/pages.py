@@ -6,8 +6,6 @@ any other host. Its policy lets the browser load and run those files and nothing
 
 from __future__ import annotations
 
-import contextlib
-from pathlib import Path
 from urllib.parse import quote
 
 from flask import Blueprint, Response, jsonify, make_response, render_template, send_file
@@ -15,7 +13,6 @@ from flask import Blueprint, Response, jsonify, make_response, render_template, 
 from app.api.answers import Sample, Samples
 from app.api.problems import ProblemError
 from app.api.services import services
-from app.serving.layout import find_models
 
 blueprint = Blueprint("pages", __name__)
 
@@ -54,7 +51,7 @@ def list_samples() -> Response:
     """List the sample pictures that lie with the models."""
     listed: list[Sample] = [
         {"model": model, "name": path.stem, "url": f"/samples/{quote(model)}/{quote(path.name)}"}
-        for model, paths in _samples().items()
+        for model, paths in services().samples.by_model().items()
         for path in paths
     ]
     answer: Samples = {"samples": listed}
@@ -64,20 +61,7 @@ def list_samples() -> Response:
 @blueprint.get("/samples/<model>/<name>")
 def show_sample(model: str, name: str) -> Response:
     """Return one sample picture."""
-    for path in _samples().get(model, []):
+    for path in services().samples.by_model().get(model, []):
         if path.name == name and path.is_file():
             return send_file(path.absolute(), max_age=3600)
     raise ProblemError("sample-not-found", f"there is no sample {name!r} of model {model!r}")
-
-
-def _samples() -> dict[str, list[Path]]:
-    """Return the pictures in each model's folder `samples`; none where nothing can be read.
-
-    They are looked for once, as the models are: no request waits for a slow disk.
-    """
-    known = services().samples
-    if not known:
-        with contextlib.suppress(OSError):
-            models = find_models(services().settings.model_repository)
-            known.update({model.name: model.samples() for model in models})
-    return known

@@ -70,6 +70,8 @@ def wanted_model(given: Given) -> Parameters:
 def _expected(model: type[Parameters], name: str) -> str:
     if name == "model":
         return "the name of a model is expected (GET /models lists them)"
+    if name == "version":
+        return "a whole number from 1 to 2,147,483,647 is allowed, or a version's label"
     return allowed(model, name)
 
 

@@ -21,7 +21,9 @@ from werkzeug.exceptions import (
 )
 
 from app import log
+from app.api import dialects
 from app.api.answers import Problem
+from app.api.dialects import Dialect
 from app.images import (
     FORMATS,
     ImageError,
@@ -132,22 +134,34 @@ class ProblemError(Exception):
         return cast(Problem, document)
 
     def response(self) -> Response:
-        """Return the problem as an answer."""
+        """Return the problem as an answer, in the dialect of the protocol that is spoken."""
         g.problem, g.problem_detail = self.slug, self.detail
-        return Response(self.body(g.request_id), self.status, self.headers())
+        dialect = _dialect()
+        status = dialect.status(self.status) if dialect else self.status
+        return Response(self.body(g.request_id, dialect), status, self.headers(dialect))
 
-    def body(self, request_id: str) -> bytes:
+    def body(self, request_id: str, dialect: Dialect | None = None) -> bytes:
         """Return the document as it is sent."""
+        if dialect:
+            return dialect.body(self.detail)
         # Half a surrogate pair, as JSON may hold, has no UTF-8; backslashed it is JSON again.
         text = json.dumps(self.document(request_id), ensure_ascii=False)
         return text.encode(errors="backslashreplace") + b"\n"
 
-    def headers(self) -> dict[str, str]:
+    def headers(self, dialect: Dialect | None = None) -> dict[str, str]:
         """Return the headers that belong to it."""
-        headers = {"Content-Type": "application/problem+json"}
+        media_type = "application/json" if dialect else "application/problem+json"
+        headers = {"Content-Type": media_type}
         if self.retry_after_s is not None:
             headers["Retry-After"] = str(max(1, round(self.retry_after_s)))
         return headers
+
+
+def _dialect() -> Dialect | None:
+    """Return that of the current request: its route's, or of its path where it has none."""
+    if request.url_rule is None:
+        return dialects.of_path(request.path)
+    return dialects.of_blueprint(request.blueprint)
 
 
 def _presentable(value: object) -> object:
@@ -194,7 +208,7 @@ def of_serving(error: errors.ServingError, field: str = "image") -> ProblemError
             wait_s = error.retry_after_s
             return ProblemError("too-many-requests", detail, retry_after_s=wait_s)
         case errors.InputRefused():
-            return _of_picture(error, field)
+            return _of_input(error, field)
         case errors.CallerGone():
             return ProblemError("client-gone", detail)
         case errors.InferenceUnavailable():
@@ -208,7 +222,9 @@ def of_serving(error: errors.ServingError, field: str = "image") -> ProblemError
             return ProblemError("inference-failed", detail)
 
 
-def _of_picture(error: errors.InputRefused, field: str) -> ProblemError:
+def _of_input(error: errors.InputRefused, field: str) -> ProblemError:
+    if error.name is not None:
+        field = f"{field}.{error.name}"
     if error.unit is None:
         return ProblemError("input-not-accepted", error.reason, field=field)
     members: dict[str, Any] = {"unit": error.unit, "value": error.value, "limit": error.limit}
@@ -252,6 +268,8 @@ def _of_http(error: HTTPException) -> Response:
         return ProblemError("incomplete-body", detail, field="Content-Length").response()
     if error.response is not None or error.code is None or error.code < 400:
         return cast(Response, error.get_response())
+    if request.url_rule is None and (dialect := _dialect()) and dialect.no_route:
+        return _of_unrouted(dialect)
     title = HTTPStatus(error.code).phrase
     slug = title.lower().replace(" ", "-")
     detail, members = _of_route(error)
@@ -260,6 +278,11 @@ def _of_http(error: HTTPException) -> Response:
         if name not in ("Content-Type", "Content-Length"):
             response.headers[name] = value
     return response
+
+
+def _of_unrouted(dialect: Dialect) -> Response:
+    told = dialect.no_route.format(method=request.method, path=request.path)
+    return ProblemError("bad-request", told).response()
 
 
 def _of_route(error: HTTPException) -> tuple[str, dict[str, Any]]:

@@ -13,6 +13,7 @@ from flask import Flask, Response, g, request
 
 from app import log
 from app.api.counted import METHODS
+from app.api.dialects import Dialect
 from app.api.problems import ProblemError
 from app.api.services import Services, services
 from app.ids import new_id
@@ -22,7 +23,17 @@ HEADER = "X-Request-ID"
 _WELL_FORMED = re.compile(r"[A-Za-z0-9._:+/=-]{1,128}")
 # Asked every few seconds by machines: no load to scale by, and logged only when the answer is news
 # to this process.
-_QUIET = ("health.healthz", "health.readyz", "metrics.metrics")
+_QUIET = frozenset(
+    {
+        "health.healthz",
+        "health.readyz",
+        "metrics.metrics",
+        "v2.live",
+        "v2.ready",
+        "v2.model_ready",
+        "v2.model_ready_version",
+    }
+)
 # What an answer says to browsers, unless its page says more. Nothing here is to be shown in another
 # site's frame, guessed at, or kept: a prediction is about somebody's photo.
 SECURITY = {
@@ -45,10 +56,12 @@ def request_id_of(given: str) -> str:
     return given if _WELL_FORMED.fullmatch(given) else new_id()
 
 
-def outside_of_flask(problem: ProblemError, request_id: str) -> tuple[dict[str, str], bytes]:
+def outside_of_flask(
+    problem: ProblemError, request_id: str, dialect: Dialect | None = None
+) -> tuple[dict[str, str], bytes]:
     """Return headers and body of a problem that is answered where there is no Flask around it."""
-    body = problem.body(request_id)
-    headers = problem.headers() | SECURITY
+    body = problem.body(request_id, dialect)
+    headers = problem.headers(dialect) | SECURITY
     headers |= {HEADER: request_id, "Cache-Control": "no-store", "Content-Length": str(len(body))}
     return headers, body
 

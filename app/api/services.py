@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
 from typing import cast
 
 from flask import Flask, current_app
 
 from app.api.admission import Admission
+from app.api.samples import SamplePictures
 from app.api.telemetry import Telemetry
 from app.kinds.face import Limits
 from app.serving.client import InferenceClient
@@ -29,8 +29,11 @@ class Services:
     admission: Admission
     last_answers: dict[str, object] = field(default_factory=dict)
     """What each health path answered last."""
-    samples: dict[str, list[Path]] = field(default_factory=dict)
-    """The sample pictures of each model, once they have been asked for."""
+
+    @cached_property
+    def samples(self) -> SamplePictures:
+        """The pictures that lie with the models."""
+        return SamplePictures(self.settings.model_repository, self.settings.model_poll_s)
 
     @cached_property
     def limits(self) -> Limits:

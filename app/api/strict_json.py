@@ -15,14 +15,17 @@ from app.api.problems import ProblemError
 LONGEST_NUMBER = 100
 
 
-def parse(body: bytes) -> Any:
-    """Return the document; raises ProblemError (400)."""
+def parse(body: bytes, *, takes_nan: bool = False) -> Any:
+    """Return the document; raises ProblemError (400).
+
+    With `takes_nan` NaN, Infinity and -Infinity are numbers, as other protocols have them.
+    """
     try:
         # The whole text is UTF-8, whatever the first bytes say.
         document = json.loads(
             body.decode(),
             object_pairs_hook=_object,
-            parse_constant=_constant,
+            parse_constant=float if takes_nan else _constant,
             parse_float=_float,
             parse_int=_int,
         )

@@ -106,8 +106,13 @@ class _Inference(Collector):
             "1 for a model that serves, 0 for one that is loading or failed.",
             labels=("model", "version"),
         )
+        # A version that is loaded anew is there twice for as long as that takes.
+        states: dict[tuple[str, str], bool] = {}
         for model in models:
-            ready.add_metric((model.name, str(model.version)), float(model.state == "ready"))
+            key = model.name, str(model.version)
+            states[key] = states.get(key, False) or model.state == "ready"
+        for key, is_ready in states.items():
+            ready.add_metric(key, float(is_ready))
         yield ready
 
 

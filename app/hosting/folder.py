@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from app.hosting.errors import StartError
-from app.settings import LONGEST_SOCKET_PATH
+from app.variables import LONGEST_SOCKET_PATH
 
 # Metrics, and the bodies of requests that are being sent.
 _LEAST_ROOM = 32 << 20

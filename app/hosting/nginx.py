@@ -29,8 +29,15 @@ _HIGHEST_OWN_ERROR = 500
 # Without the time, which the log has, and what it adds of the request, which may hold secrets.
 _OWN = re.compile(r"(?:[\d/]+ [\d:]+ \[(?!notice)\w+\] [\d#]+: |nginx: )(.*?)(?:, client: .*)?")
 _REFUSED = "too-many-requests"
+# In which models are told apart, by a hash of their names: two may share one. A divisor of 100.
+_GROUPS = 25
 # Others are not told apart: each would be a metric of its own.
 _ROUTES = frozenset({"/", "/docs", "/healthz", "/metrics", "/models", "/predict", "/readyz"})
+_NAME, _VERSION = re.compile(r"^(/v[12]/models/)[^/:]+"), re.compile(r"/versions/[^/:]+")
+_OF_MODELS = re.compile(
+    r"/v1/models/<name>(/versions/<version>)?:(predict|classify|regress)"
+    r"|/v2/models/<name>(/versions/<version>)?/infer"
+)
 _LOGGED_EACH_S = 1.0
 
 
@@ -45,7 +52,7 @@ class Nginx:
     """The front of one server.
 
     `listener` is the number under which it takes over the open port, and `most_inside` how many
-    predictions it passes on at once.
+    predictions of a model it passes on at once.
     """
 
     template: Path
@@ -88,6 +95,8 @@ class Nginx:
             "FRONT": self.folder.front,
             "WORKERS": self.folder.workers,
             "MOST_INSIDE": self.most_inside,
+            "GROUPS": "\n    ".join(_group(number, self) for number in range(_GROUPS)),
+            "SHARES": " ".join(f"{100 // _GROUPS}% predictions_{n};" for n in range(1, _GROUPS)),
             "BODY_BYTES": settings.max_body_bytes,
             "KEEPALIVE_S": keepalive_s,
             "ANSWER_S": answer_s,
@@ -96,6 +105,11 @@ class Nginx:
             "LISTEN": f"{settings.port}{' ssl' if tls else ''}",
             "TLS": _tls(settings) if tls else "",
         }
+
+
+def _group(number: int, nginx: Nginx) -> str:
+    server = f"server unix:{nginx.folder.workers} max_conns={nginx.most_inside};"
+    return f"upstream predictions_{number} {{ zone predictions 1m; {server} }}"
 
 
 def _tls(settings: Settings) -> str:
@@ -161,7 +175,7 @@ class Lines:
             return
         method, status = answered["method"], answered["status"]
         known = method if method in self._methods else "other"
-        route = answered["path"] if answered["path"] in _ROUTES else "none"
+        route = _route(answered["path"])
         self._counter.labels(known, route, str(status)).inc()
         if answered["problem"] == _REFUSED:
             self._count(answered["path"])
@@ -176,3 +190,11 @@ class Lines:
         if now - self._logged_at >= _LOGGED_EACH_S:
             refused, self._refused, self._logged_at = self._refused, 0, now
             log.event("refused", "WARNING", requests=refused, path=path, detail="all are busy")
+
+
+def _route(path: str) -> str:
+    """Return the route of a path as the application counts it; of any other `none`."""
+    if path in _ROUTES:
+        return path
+    route = _VERSION.sub("/versions/<version>", _NAME.sub(r"\1<name>", path, count=1))
+    return route if _OF_MODELS.fullmatch(route) else "none"

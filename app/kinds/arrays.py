@@ -52,20 +52,29 @@ def json_of(array: NDArray[Any]) -> Any:
     """Return the array as lists; text that is no UTF-8 as base64, what is not finite as null."""
     if array.dtype == object:
         return _mapped(array.tolist(), _text_of)
-    if array.dtype.kind == "f":
-        # As short as tells the number apart in its own type: 0.1, not 0.10000000149011612.
-        if array.dtype.itemsize < 8:
-            return _mapped(array.tolist(), lambda one: _finite(float(str(array.dtype.type(one)))))
-        return array.tolist() if np.isfinite(array).all() else _mapped(array.tolist(), _finite)
+    values = lists_of(array)
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        return _mapped(values, _finite)
+    return values
+
+
+def lists_of(array: NDArray[Any]) -> Any:
+    """Return numbers as lists, each as short as tells it apart in its own type.
+
+    0.1, not 0.10000000149011612. What is not finite comes as it is.
+    """
+    if array.dtype.kind == "f" and array.dtype.itemsize < 8:
+        array = array.astype(str).astype(np.float64)
     return array.tolist()
 
 
 def zeros(declared: Mapping[str, Any]) -> NDArray[Any]:
-    """Return the least value that an input may take: zeros, or its first category."""
+    """Return a value that an input may take: zeros, or its first category."""
     shape = [side or 1 for side in declared["shape"]]
     if declared["dtype"] != TEXT:
         return np.zeros(shape, declared["dtype"])
-    categories = declared.get("categories") or [""]
+    # Some graphs read numbers from text.
+    categories = declared.get("categories") or ["0"]
     return np.full(shape, categories[0].encode(), object)
 
 
@@ -87,13 +96,13 @@ def _numbers(value: object, dtype: np.dtype[Any]) -> NDArray[Any]:
         return _whole(value, array, dtype)
     with np.errstate(over="ignore"):
         cast = array.astype(dtype)
-    if not np.isfinite(cast).all():
+    if not (np.isfinite(cast) | ~np.isfinite(array)).all():
         raise ArrayError(f" holds a number that {dtype.name} cannot: at most {_most(dtype):.4g}")
     return cast
 
 
 def _whole(value: object, array: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
-    if array.dtype.kind == "f" and not (array == np.floor(array)).all():
+    if array.dtype.kind == "f" and not (np.isfinite(array) & (array == np.floor(array))).all():
         raise _unfit(value, "a whole number")
     limits = np.iinfo(dtype)
     # Python's own numbers: those of numpy would be rounded to compare them.

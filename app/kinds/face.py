@@ -19,10 +19,15 @@ from app.images import ImageLimits
 from app.kinds.fields import WHOLE_NUMBER
 from app.kinds.tensors import Facts, Tensors
 
+#: What a version may be called beside its number.
+VERSION_LABEL = "[A-Za-z][A-Za-z0-9_.-]{0,62}"
+
 _ID = Annotated[str, Field(examples=["01JD6Z8M3V5W0Q4T2R9XK7B1NC"])]
 _Milliseconds = Annotated[float, Field(ge=0)]
 _Name = Annotated[str, Field(min_length=1)]
 _Version = Annotated[int, Field(ge=1, le=2**31 - 1), WHOLE_NUMBER]
+# It begins with a letter: "3" is a version.
+_Label = Annotated[str, Field(pattern=f"^{VERSION_LABEL}$")]
 
 
 class GivenError(Exception):
@@ -74,8 +79,9 @@ class Parameters(BaseModel):
         description="The model that answers, by its name in `/models`. Without it: the default "
         "model.",
     )
-    version: _Version | None = Field(
-        default=None, description="The version of the model. Without it: the highest."
+    version: _Version | _Label | None = Field(
+        default=None,
+        description="The version of the model, or its label, as `stable`. Without it: the highest.",
     )
 
     def asked(self) -> dict[str, Any]:

@@ -24,14 +24,21 @@ class ModelError(Exception):
 class InputError(Exception):
     """An input that a model cannot take, for a reason that lies in the input.
 
-    `unit`, `value` and `limit` say by what it is too large, where that is the reason.
+    `unit`, `value` and `limit` say by what it is too large, where that is the reason; `name` is the
+    input's, where a model has several.
     """
 
     def __init__(
-        self, reason: str, *, unit: str | None = None, value: int = 0, limit: int = 0
+        self,
+        reason: str,
+        *,
+        unit: str | None = None,
+        value: int = 0,
+        limit: int = 0,
+        name: str | None = None,
     ) -> None:
         super().__init__(reason)
-        self.unit, self.value, self.limit = unit, value, limit
+        self.unit, self.value, self.limit, self.name = unit, value, limit, name
 
 
 @dataclass(frozen=True)
@@ -112,6 +119,8 @@ class LoadedModel(Protocol):
     ) -> list[Tensors]:
         """Return the outputs for each of the inputs, by what each request asked of the model.
 
+        Raises InputError where the model itself finds that it cannot take one of them.
+
         What is asked are plain JSON values, those that the face's `Parameters.asked` returned.
         """
 
@@ -138,7 +147,10 @@ class Kind(Protocol):
         """Say by the file's content whether it is of this kind; never raises."""
 
     def refusal(self, path: Path) -> str:
-        """Say in one line why the file is not recognised; never raises."""
+        """Say in one line why the file is not recognised; never raises.
+
+        Nothing where the kind's files have other names: it is not one that was meant.
+        """
 
     def inspect(self, path: Path) -> Inspection:
         """Return what the file is; raises ModelError, or OSError."""

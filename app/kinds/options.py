@@ -33,8 +33,16 @@ class Options(BaseModel):
     )
     about: Text = Field("", description="a text")
     fallback: bool = Field(False, description="true or false")
+    default: bool = Field(True, description="true or false")
+    max_batch: int = Field(32, ge=1, description="a whole number from 1 on")
     source: dict[Text, Any] = Field({}, description="a mapping of uri, sha256 and bytes")
     golden: list[Golden] = Field([], description="a list of {input: FILE, output: FILE}")
+
+
+def max_batch_of(values: Mapping[str, Any], options: type[Options]) -> int:
+    """Return how many predictions may share a pass, by options that `problem_of` let pass."""
+    default = options.model_fields["max_batch"].default
+    return int(values.get("max_batch", default))
 
 
 def problem_of(values: Mapping[str, Any], options: type[Options]) -> str | None:

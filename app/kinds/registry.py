@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 #: of a file which makes a model of the folder in which it lies.
 LISTED: dict[str, tuple[str, ...]] = {
     "app.kinds.mask_rcnn:MaskRcnn": (".h5", ".hdf5"),
+    "app.kinds.image_classifier:ImageClassifier": (".keras", ".h5", ".hdf5"),
+    "app.kinds.saved_model:SavedModel": ("saved_model.pb",),
+    "app.kinds.onnx:Onnx": (".onnx",),
 }
 
 

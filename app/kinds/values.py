@@ -86,7 +86,7 @@ class ValuesFace:
             except ArrayError as error:
                 # A file's name, or the body's place, and the input's.
                 where = f"{given.field}.{name}"
-                members = {"value": _shown(error.value)} if error.has_value else {}
+                members = {"value": _told(error.value)} if error.has_value else {}
                 raise GivenError(
                     "invalid-input", f"`{where}`{error}", field=where, **members
                 ) from None
@@ -94,12 +94,17 @@ class ValuesFace:
 
     def example(self) -> Example:
         """Return a flower and what it is taken for."""
-        given = {"petal_length": 3.5, "petal_width": 1.0}
+        given = {
+            "sepal_length": 5.0,
+            "sepal_width": 2.0,
+            "petal_length": 3.5,
+            "petal_width": 1.0,
+        }
         result = {
             "predicted_species": np.array(b"versicolor", object),
             "species_probs": np.array([0.03, 0.91, 0.06]),
         }
-        return Example(given, {}, {}, Outcome(result, {}))
+        return Example(given, {"model": "iris"}, {"model": "iris"}, Outcome(result, {}))
 
     def noise(self, facts: Facts) -> Tensors:
         """Return zeros, and of categories the first."""
@@ -194,6 +199,11 @@ def _by_name(given: _Given, inputs: Sequence[Mapping[str, Any]]) -> Mapping[str,
 def _listed(names: Sequence[str]) -> str:
     shown = ", ".join(f"`{name}`" for name in names[:20])
     return shown if len(names) <= 20 else f"{shown} and {len(names) - 20} more"
+
+
+def _told(value: object) -> object:
+    """Return a value as a problem names it: itself where it is a single one."""
+    return value if isinstance(value, str | int | float | None) else _shown(value)
 
 
 def _shown(value: object) -> str:

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -22,14 +22,14 @@ class Ask:
 
     Args:
         model: its name; the default model unless told.
-        version: of the model; the highest unless told.
+        version: of the model, or its label; the highest unless told.
         timeout_s: from now on, until the prediction is there; INFERENCE_TIMEOUT_S at most.
         is_gone: asked while the request waits; one that nobody waits for is not predicted.
         loaded: of the `Chosen` that the inputs are read for; no other may answer.
     """
 
     model: str | None = None
-    version: int | None = None
+    version: int | str | None = None
     timeout_s: float | None = None
     is_gone: IsGone | None = None
     loaded: str | None = None
@@ -81,6 +81,8 @@ class ModelStatus:
     loaded_s: float | None = None
     face: str | None = None
     """How clients see it, once it is ready."""
+    version_labels: Sequence[str] = field(default_factory=list)
+    """What its version may be called beside its number."""
 
 
 class Turn(Protocol):

@@ -10,6 +10,30 @@ from app.kinds.registry import markers
 from app.serving import strays
 
 
+def name_of(path: Path) -> str:
+    """Return what a model's file is called; a folder's is the one that makes a model of it."""
+    if not path.is_dir():
+        return path.name
+    return next((marker for marker in markers() if (path / marker).exists()), path.name)
+
+
+def stamp_of(path: Path) -> tuple[tuple[str, int, int], ...]:
+    """Return what changes when a model's files do: their names, sizes and times.
+
+    Of a file that is not there it is the name alone.
+    """
+    return tuple((str(file), *_times(file)) for file in _files(path))
+
+
+def _times(file: Path) -> tuple[int, int]:
+    try:
+        found = file.stat()
+    except OSError:
+        return -1, 0
+    # The inode's own time changes too where another file is put in the place of one.
+    return found.st_size, max(found.st_mtime_ns, found.st_ctime_ns)
+
+
 def size_of(path: Path) -> int:
     """Return how many bytes a model has; raises OSError."""
     return sum(file.stat().st_size for file in _files(path))

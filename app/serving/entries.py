@@ -14,6 +14,9 @@ from app.serving.client import ModelStatus
 from app.serving.errors import ModelAmbiguous, ModelNotFound, ModelNotReady, VersionNotFound
 from app.serving.layout import Found
 
+#: Of each of a version's files its name, its size and its time.
+Stamp = tuple[object, ...]
+
 LOADING = "loading"
 READY = "ready"
 FAILED = "failed"
@@ -30,10 +33,15 @@ class Entry:
     face: str = ""
     loaded: str = ""
     model: LoadedModel | None = None
+    max_batch: int = 1
     description: Mapping[str, Any] = field(default_factory=dict)
     error: str | None = None
     loaded_s: float | None = None
     has_failed_golden: bool = False
+    stamp: Stamp = ()
+    """What changes when its files do."""
+    is_update: bool = False
+    """Whether it came while another version of the model served."""
 
     @property
     def name(self) -> str:
@@ -56,6 +64,11 @@ class Entry:
         return bool(self.options.get("fallback", False))
 
     @property
+    def may_be_default(self) -> bool:
+        """Whether it may answer a request that names no model, where there are others."""
+        return bool(self.options.get("default", True))
+
+    @property
     def state_text(self) -> str:
         """Its state in one line, with the error where it failed."""
         if self.error is None:
@@ -74,25 +87,43 @@ class Entry:
             error=self.error,
             loaded_s=self.loaded_s,
             face=self.face or None,
+            version_labels=[*self.found.version_labels],
         )
 
 
 def default_entry(entries: Sequence[Entry], default_model: str | None) -> Entry:
     """Return the model of a request that names none; it may not be ready.
 
-    `default_model` if set; else the only model; fallbacks step aside for all others, and a model
-    that failed for one that did not. Raises ModelNotFound, ModelNotReady or ModelAmbiguous.
+    `default_model` if set; else the only model. Fallbacks step aside for all others, for fallbacks
+    those that are not to be the default, and a model that failed for one that did not.
+
+    Raises ModelNotFound, ModelNotReady or ModelAmbiguous.
     """
     if default_model is not None:
         return _named(entries, default_model)
     if not entries:
         raise ModelNotReady("the model repository holds no model")
-    candidates = default_candidates(entries)
+    candidates = default_candidates(one_of_each(entries))
     if len(candidates) == 1:
         return candidates[0]
     if all(entry.state == FAILED for entry in candidates):
         raise ModelNotReady(_texts(candidates))
     raise ModelAmbiguous([entry.name for entry in candidates])
+
+
+def one_of_each(entries: Sequence[Entry]) -> list[Entry]:
+    """Return of each model the version of a request that names none.
+
+    That is the highest that is ready; where none is, the highest that has not failed.
+    """
+    best: dict[str, Entry] = {}
+    for entry in sorted(entries, key=_preference):
+        best[entry.name] = entry
+    return [best[name] for name in dict.fromkeys(entry.name for entry in entries)]
+
+
+def _preference(entry: Entry) -> tuple[bool, bool, int]:
+    return entry.state == READY, entry.state != FAILED, entry.version
 
 
 def default_candidates(entries: Sequence[Entry]) -> list[Entry]:
@@ -101,20 +132,38 @@ def default_candidates(entries: Sequence[Entry]) -> list[Entry]:
     A fallback never answers in the place of a model that failed: the demo's shapes would look
     like that model's answer.
     """
-    candidates = [entry for entry in entries if not entry.is_fallback] or list(entries)
+    eligible = [entry for entry in entries if entry.may_be_default] or list(entries)
+    candidates = [entry for entry in eligible if not entry.is_fallback] or eligible
     return [entry for entry in candidates if entry.state != FAILED] or candidates
 
 
 def choose(
-    entries: Sequence[Entry], name: str | None, version: int | None, default_model: str | None
+    entries: Sequence[Entry],
+    name: str | None,
+    version: int | str | None,
+    default_model: str | None,
 ) -> Entry:
     """Return the ready model that a request means; raises ServingError."""
     entry = default_entry(entries, default_model) if name is None else _named(entries, name)
     if version is not None and version != entry.version:
-        raise VersionNotFound(entry.name, version, [entry.version] if entry.version else [])
+        entry = _of_version(named(entries, entry.name), version)
     if entry.state != READY:
         raise ModelNotReady(entry.state_text)
     return entry
+
+
+def _of_version(entries: Sequence[Entry], version: int | str) -> Entry:
+    if isinstance(version, str):
+        labels = [label for entry in entries for label in entry.found.version_labels]
+        entries_of = [entry for entry in entries if version in entry.found.version_labels]
+        if not entries_of:
+            raise VersionNotFound(entries[0].name, version, sorted(set(labels)))
+        return max(entries_of, key=_preference)
+    found = [entry for entry in entries if entry.version == version]
+    if not found:
+        there = [entry.version for entry in entries if entry.version]
+        raise VersionNotFound(entries[0].name, version, sorted(there))
+    return max(found, key=_preference)
 
 
 def readiness(
@@ -123,8 +172,10 @@ def readiness(
     """Say whether traffic may come: all have finished loading, and what has to serve does.
 
     That is the model that a request without a name means, or with `wants_all` every one; a model
-    that failed a golden is never passed over. The reason is one line.
+    that failed a golden is never passed over. What came while another version of it served changes
+    nothing as long as that goes on. The reason is one line.
     """
+    entries = [entry for entry in entries if not (entry.is_update and entry.state != READY)]
     loading = [entry for entry in entries if entry.state == LOADING]
     if loading:
         return False, loading[0].state_text
@@ -157,6 +208,4 @@ def _texts(entries: Sequence[Entry]) -> str:
 
 
 def _named(entries: Sequence[Entry], name: str) -> Entry:
-    # One name twice is an error of layout; the entry that is not the error is the model.
-    found = named(entries, name)
-    return next((entry for entry in found if entry.state != FAILED), found[0])
+    return one_of_each(named(entries, name))[0]

@@ -28,9 +28,11 @@ class ModelNotFound(ServingError):
 
 
 class VersionNotFound(ServingError):
-    """The model is there, that version of it is not loaded."""
+    """The model is there, that version of it is not loaded; a label is text, as those there are."""
 
-    def __init__(self, name: str, version: int, available: Sequence[int]) -> None:
+    def __init__(
+        self, name: str, version: int | str, available: Sequence[int] | Sequence[str]
+    ) -> None:
         super().__init__(name, version, list(available))
         self.name = name
         self.version = version
@@ -38,6 +40,9 @@ class VersionNotFound(ServingError):
 
     def __str__(self) -> str:
         loaded = _listed([str(version) for version in self.available])
+        if isinstance(self.version, str):
+            told = f"no version of model {self.name!r} has the label {self.version!r}"
+            return f"{told}; there is {loaded}"
         return f"version {self.version} of model {self.name!r} is not loaded; loaded is {loaded}"
 
 
@@ -101,14 +106,20 @@ class InferenceOverloaded(ServingError):
 class InputRefused(ServingError):
     """The model cannot take this input, whoever asks and however often.
 
-    `unit`, `value` and `limit` say by what it is too large, where that is the reason.
+    `unit`, `value` and `limit` say by what it is too large, where that is the reason; `name` is the
+    input's, where a model has several.
     """
 
     def __init__(
-        self, reason: str, unit: str | None = None, value: int = 0, limit: int = 0
+        self,
+        reason: str,
+        unit: str | None = None,
+        value: int = 0,
+        limit: int = 0,
+        name: str | None = None,
     ) -> None:
-        super().__init__(reason, unit, value, limit)
-        self.reason = reason
+        super().__init__(reason, unit, value, limit, name)
+        self.reason, self.name = reason, name
         self.unit, self.value, self.limit = unit, value, limit
 
     def __str__(self) -> str:

@@ -147,6 +147,8 @@ def main(
         return EXIT_SOCKET_UNUSABLE
     be_killed_first()
     client = LocalClient.start(settings, kinds=kinds)
+    if settings.model_poll_s:
+        client.keep_up(settings.model_poll_s)
     # By then whoever asked has long had the answer that there is none.
     hang_after_s = settings.inference_timeout_s + hang_margin_s
     host = Host(client, listener, hang_after_s=hang_after_s)

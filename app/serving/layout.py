@@ -11,15 +11,16 @@ import errno
 import re
 import stat
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from app.kinds.registry import markers, suffixes
 from app.serving import strays
 from app.serving.references import absence, is_reference
+from app.serving.versions import VersionsError, served
 
 MODEL_SUFFIXES, MARKERS = suffixes(), markers()
-MODELS_TEXT = " or ".join([*(f"*{suffix}" for suffix in MODEL_SUFFIXES), *MARKERS])
+MODELS_TEXT = ", ".join([*(f"*{suffix}" for suffix in MODEL_SUFFIXES), *MARKERS])
 SAMPLE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
 
 VERSION = re.compile(r"[1-9][0-9]{0,17}")
@@ -46,6 +47,7 @@ class Found:
     options_path: Path | None = None
     labels_path: Path | None = None
     error: str | None = None
+    version_labels: tuple[str, ...] = ()
 
     def samples(self) -> list[Path]:
         """Return the pictures in the folder `samples` beside the model; raises OSError."""
@@ -68,13 +70,23 @@ class Model:
 
     @property
     def latest(self) -> Found:
-        """The version that is served."""
+        """The highest version."""
         return self.versions[-1]
 
 
 def find_models(repository: Path) -> list[Found]:
-    """Return the latest version of every model, sorted by name; raises OSError."""
-    return sorted((model.latest for model in models_in(repository)), key=order)
+    """Return the versions of every model that are to be served, sorted; raises OSError."""
+    return sorted((one for model in models_in(repository) for one in _served(model)), key=order)
+
+
+def _served(model: Model) -> list[Found]:
+    """Return the versions that are to be served, or one error."""
+    there = {found.version: found for found in model.versions}
+    try:
+        wanted = served(model.place, [*there])
+    except VersionsError as error:
+        return [Found(model.latest.name, 0, model.place, error=str(error))]
+    return [replace(there[version], version_labels=labels) for version, labels in wanted.items()]
 
 
 def is_model_folder(repository: Path) -> bool:

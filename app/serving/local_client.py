@@ -2,32 +2,45 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import threading
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from app import log
 from app.kinds.kind import InputError, Kind, LoadedModel
 from app.kinds.tensors import Tensors
 from app.serving.client import ANY, Ask, Chosen, InferenceClient, ModelStatus, Prediction
-from app.serving.engine import Engine, Place
 from app.serving.entries import Entry
 from app.serving.errors import InputRefused, ModelChanged
+from app.serving.lane import Place
+from app.serving.lanes import Lanes
 from app.serving.layout import Find, find_models
 from app.serving.repository import ModelRepository
-from app.serving.signatures import check_inputs
+from app.serving.signatures import check_inputs, signature_of
 from app.settings import Settings
+
+# Of the thread that loads models, and of those that frameworks start meanwhile to compute in: they
+# give way to what reads, queues and answers, a small model's requests before a large one's pass.
+_NICENESS = 5
 
 
 class LocalClient(InferenceClient):
-    """Predicts with a repository's models through one engine."""
+    """Predicts with a repository's models, each in a lane of its own."""
 
-    def __init__(self, repository: ModelRepository, engine: Engine, *, timeout_s: float) -> None:
+    def __init__(self, repository: ModelRepository, lanes: Lanes, *, timeout_s: float) -> None:
         self._repository = repository
-        self._engine = engine
+        self._lanes = lanes
         self._timeout_s = timeout_s
+        self._is_closing = threading.Event()
         # A daemon: a model that is still being loaded does not keep a process from ending.
-        self._loader = threading.Thread(target=repository.load, name="loader", daemon=True)
+        self._loader = threading.Thread(target=self._load, name="loader", daemon=True)
         self._loader.start()
+
+    def _load(self) -> None:
+        _give_way()
+        self._repository.load()
 
     @classmethod
     def start(
@@ -42,7 +55,26 @@ class LocalClient(InferenceClient):
         from app.kinds.registry import kinds as known_kinds
 
         repository = ModelRepository(settings, known_kinds() if kinds is None else kinds, find)
-        return cls(repository, Engine(settings.queue_limit), timeout_s=settings.inference_timeout_s)
+        return cls(repository, Lanes(settings.queue_limit), timeout_s=settings.inference_timeout_s)
+
+    def keep_up(self, poll_s: float) -> None:
+        """From now on load what comes to the repository, and let go of what goes."""
+        threading.Thread(
+            target=self._keep_up, args=(poll_s,), name="repository", daemon=True
+        ).start()
+
+    def _keep_up(self, poll_s: float) -> None:
+        self._loader.join()
+        _give_way()
+        while not self._is_closing.wait(poll_s):
+            try:
+                retired = self._repository.reconcile()
+            except Exception:
+                # What serves goes on, and the next look may find what it takes.
+                log.event("reconcile_failed", "ERROR", exception=True)
+                continue
+            for entry in retired:
+                self._lanes.retire(entry.loaded, self._timeout_s)
 
     def wait_until_loaded(self, timeout_s: float | None = None) -> bool:
         """Wait until every model has loaded or failed; say whether that is so."""
@@ -55,18 +87,18 @@ class LocalClient(InferenceClient):
         return Chosen(entry.name, entry.version, entry.face, loaded.facts, entry.loaded)
 
     def enter(self, ask: Ask = ANY, *, ahead: bool = True) -> LocalTurn:
-        """Take a place in the queue; raises ServingError."""
+        """Take a place in the model's queue; raises ServingError."""
         entry, loaded = self._repository.resolve(ask.model, ask.version)
         if ask.loaded not in (None, entry.loaded):
             raise ModelChanged
         longest_s = self._timeout_s
         timeout_s = longest_s if ask.timeout_s is None else min(ask.timeout_s, longest_s)
-        place = self._engine.enter(entry.title, loaded, timeout_s=timeout_s, is_gone=ask.is_gone)
+        place = self._lanes.enter(entry, loaded, timeout_s=timeout_s, is_gone=ask.is_gone)
         return LocalTurn(entry, loaded, place)
 
     def running_s(self) -> float:
-        """Return how long the prediction that runs has been running; 0 where none does."""
-        return self._engine.running_s
+        """Return how long the pass has been running that runs longest; 0 where none does."""
+        return self._lanes.running_s
 
     def models(self) -> list[ModelStatus]:
         """Return every model of the repository."""
@@ -77,12 +109,13 @@ class LocalClient(InferenceClient):
         return self._repository.readiness()
 
     def close(self) -> None:
-        """Finish the predictions that wait and end the engine's thread."""
-        self._engine.close()
+        """Finish the predictions that wait and end the lanes' threads."""
+        self._is_closing.set()
+        self._lanes.close()
 
 
 class LocalTurn:
-    """A place in the queue of the models of this process."""
+    """A place in the queue of one model of this process."""
 
     def __init__(self, entry: Entry, model: LoadedModel, place: Place) -> None:
         self._entry, self._model, self._place = entry, model, place
@@ -90,11 +123,12 @@ class LocalTurn:
     def predict(self, inputs: Tensors, asked: Mapping[str, Any] | None = None) -> Prediction:
         """Return what comes out for the inputs, once; raises ServingError."""
         try:
-            check_inputs(self._model.signature, inputs)
+            check_inputs(signature_of(self._model, asked or {}), inputs)
             self._model.check(inputs)
+            outcome = self._place.run(inputs, asked or {})
         except InputError as error:
-            raise InputRefused(str(error), error.unit, error.value, error.limit) from error
-        outcome = self._place.run(inputs, asked or {})
+            refused = InputRefused(str(error), error.unit, error.value, error.limit, error.name)
+            raise refused from error
         return Prediction(
             model=self._entry.name,
             version=self._entry.version,
@@ -106,3 +140,9 @@ class LocalTurn:
     def close(self) -> None:
         """Give the place away; may be called again."""
         self._place.close()
+
+
+def _give_way() -> None:
+    """Let this thread, and those that it starts, come after others."""
+    with contextlib.suppress(OSError):
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)

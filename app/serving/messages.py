@@ -34,7 +34,7 @@ class EnterRequest:
     """A place in the queue asked for: for which model, and how long the caller can wait."""
 
     model: str | None
-    version: int | None
+    version: int | str | None
     timeout_s: float | None
     loaded: str | None = None
 
@@ -48,7 +48,7 @@ class EnterRequest:
         try:
             return cls(
                 model=_optional(header["model"], str),
-                version=_optional(header["version"], int),
+                version=_optional(header["version"], _version),
                 timeout_s=_optional(header["timeout_s"], float),
                 loaded=_optional(header["loaded"], str),
             )
@@ -61,7 +61,7 @@ class ChooseRequest:
     """The question which model a request means."""
 
     model: str | None
-    version: int | None
+    version: int | str | None
 
     def header(self) -> dict[str, Any]:
         """Return the message's header."""
@@ -71,7 +71,7 @@ class ChooseRequest:
     def parse(cls, header: Mapping[str, Any]) -> ChooseRequest:
         """Read the header; raises WireError."""
         try:
-            return cls(_optional(header["model"], str), _optional(header["version"], int))
+            return cls(_optional(header["model"], str), _optional(header["version"], _version))
         except (KeyError, TypeError, ValueError) as error:
             raise WireError(f"no request to choose: {type(error).__name__} {error}") from error
 
@@ -108,6 +108,10 @@ class PredictRequest:
             )
         except (KeyError, TypeError, ValueError, PackingError) as error:
             raise WireError(f"no request to predict: {type(error).__name__} {error}") from error
+
+
+def _version(value: Any) -> int | str:
+    return value if isinstance(value, str) else int(value)
 
 
 def _optional(value: Any, kind: Callable[[Any], Any]) -> Any:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,19 +17,21 @@ from typing import Any
 from app import log
 from app.ids import new_id
 from app.kinds.kind import Kind, LoadedModel, ModelError, ModelSource
+from app.kinds.options import max_batch_of
 from app.serving.client import ModelStatus
-from app.serving.contents import no_content, sha256_of, size_of
+from app.serving.contents import name_of, no_content, sha256_of, size_of, stamp_of
 from app.serving.cores import available_cores
-from app.serving.entries import FAILED, READY, Entry, choose, default_entry, readiness
+from app.serving.entries import FAILED, READY, Entry, Stamp, choose, default_entry, readiness
 from app.serving.errors import ServingError
 from app.serving.goldens import GoldenError, check_goldens, reproduce_goldens
-from app.serving.layout import MODELS_TEXT, Find, Found, find_models
+from app.serving.layout import MODELS_TEXT, Find, Found, find_models, order
 from app.serving.model_options import check_options, read_labels, read_options
 from app.serving.vacancy import no_model
 from app.settings import Settings
 
 # Options that say nothing about how a model is run, and are shown as they are.
 _TOLD = ("about",)
+_NO_MODEL = f"there is no model ({MODELS_TEXT}) in the model repository"
 
 
 class ModelRepository:
@@ -43,34 +45,104 @@ class ModelRepository:
         self._folder = settings.model_repository
         self._default_model = settings.default_model
         self._kinds = kinds
+        self._find = find
         self._lock = threading.Lock()
         self._error: str | None = None
         self._entries: tuple[Entry, ...] = ()
         try:
-            self._entries = tuple(_entry(found) for found in find(self._folder))
-            if not self._entries:
-                self._error = f"there is no model ({MODELS_TEXT}) in the model repository"
+            self._entries = tuple(map(_entry, find(self._folder)))
+            self._error = None if self._entries else _NO_MODEL
         except OSError as error:
             self._error = f"the model repository cannot be read: {error.strerror}"
+        self._seen = {(entry.name, entry.version): entry.stamp for entry in self._entries}
 
     def load(self) -> None:
         """Load every model, one after the other, and log how each came out."""
         if self._error:
             _log_vacancy(self._folder, self._error)
-        for index, entry in enumerate(self._entries):
-            started_at = time.monotonic()
-            loaded = self._outcome(entry, self._loaded)
-            loaded = replace(loaded, loaded_s=round(time.monotonic() - started_at, 3))
-            # Whoever sees that it is ready finds the line in the log.
-            _log_outcome(loaded)
-            self._put(index, loaded)
+        for entry in self._entries:
+            self._replace(entry, self._loaded_entry(entry))
+
+    def reconcile(self) -> list[Entry]:
+        """Load what has come to the folder since, and let go of what is no longer to be served.
+
+        Returns what was ready and is not served any more. A version serves as long as the one that
+        is to take its place is not ready. Files that still change are waited for. Called by one
+        thread at a time.
+        """
+        try:
+            found = self._find(self._folder)
+        except OSError as error:
+            log.event("repository_unreadable", "ERROR", error=error.strerror)
+            return []
+        wanted = {(one.name, one.version): one for one in found}
+        stamps = {key: _stamp(one) for key, one in wanted.items()}
+        before, self._seen = self._seen, stamps
+        settled = sorted(key for key, stamp in stamps.items() if before.get(key) == stamp)
+        # A folder may be missing for the moment in which another takes its place.
+        names = {name for name, _ in (*before, *stamps)}
+        retired = self._let_go(stamps, names)
+        for key in settled:
+            if not any(_is(entry, key, stamps[key]) for entry in self._snapshot()):
+                self._load_beside(wanted[key], stamps[key])
+                retired += self._let_go(stamps, names)
+        self._rename(wanted)
+        return retired
+
+    def _rename(self, wanted: Mapping[tuple[str, int], Found]) -> None:
+        """Take up labels that have moved; nothing is loaded for that."""
+        with self._lock:
+            self._entries = tuple(
+                replace(one, found=replace(one.found, version_labels=found.version_labels))
+                if (found := wanted.get((one.name, one.version))) is not None
+                and found.version_labels != one.found.version_labels
+                else one
+                for one in self._entries
+            )
+
+    def _load_beside(self, found: Found, stamp: Stamp) -> None:
+        """Load a version while what there is of its model goes on serving."""
+        others = [entry for entry in self._snapshot() if entry.name == found.name]
+        is_update = any(entry.state == READY for entry in others)
+        entry = replace(_entry(found), stamp=stamp, is_update=is_update)
+        # What failed before under this number is forgotten.
+        again = [one for one in others if one.version == found.version and one.state != READY]
+        with self._lock:
+            kept = (one for one in self._entries if one not in again)
+            self._entries = tuple(sorted((*kept, entry), key=lambda one: order(one.found)))
+            self._error = None
+        self._replace(entry, self._loaded_entry(entry))
+
+    def _let_go(
+        self, stamps: Mapping[tuple[str, int], Stamp], names: Collection[str]
+    ) -> list[Entry]:
+        """Drop what is not wanted, or has been loaded anew; return what of that was ready.
+
+        `names` are those of the models that are there.
+        """
+        entries = self._snapshot()
+        wanted = [one for one in entries if stamps.get((one.name, one.version)) == one.stamp]
+        can_go = {one.name for one in wanted if one.state == READY}
+        gone = [
+            one
+            for one in entries
+            if one not in wanted
+            and (one.name in can_go or one.name not in names or one.state != READY)
+        ]
+        with self._lock:
+            self._entries = tuple(one for one in self._entries if one not in gone)
+            self._error = None if self._entries else _NO_MODEL
+        retired = [one for one in gone if one.state == READY]
+        for entry in retired:
+            log.event("model_retired", model=entry.name, version=entry.version)
+        return retired
 
     def examine(self) -> None:
         """Find out what can be known of every model without a framework; no model is loaded."""
-        for index, entry in enumerate(self._entries):
-            self._put(index, self._outcome(entry, self._examined))
+        for entry in self._entries:
+            self._replace(entry, self._outcome(entry, self._examined))
 
-    def resolve(self, name: str | None, version: int | None) -> tuple[Entry, LoadedModel]:
+    def resolve(self, name: str | None, version: int | str | None) -> tuple[Entry, LoadedModel]:
         """Return the ready model that a request means; raises ServingError."""
         entry = choose(self._snapshot(), name, version, self._default_model)
         if entry.model is None:
@@ -98,11 +170,18 @@ class ModelRepository:
         """The models, as far as they have come."""
         return self._snapshot()
 
-    def _put(self, index: int, entry: Entry) -> None:
+    def _loaded_entry(self, entry: Entry) -> Entry:
+        """Return the entry once it is loaded, or has failed; the log knows of it."""
+        started_at = time.monotonic()
+        loaded = self._outcome(entry, self._loaded)
+        loaded = replace(loaded, loaded_s=round(time.monotonic() - started_at, 3))
+        # Whoever sees that it is ready finds the line in the log.
+        _log_outcome(loaded)
+        return loaded
+
+    def _replace(self, entry: Entry, by: Entry) -> None:
         with self._lock:
-            entries = list(self._entries)
-            entries[index] = entry
-            self._entries = tuple(entries)
+            self._entries = tuple(by if one is entry else one for one in self._entries)
 
     def _snapshot(self) -> tuple[Entry, ...]:
         with self._lock:
@@ -179,6 +258,7 @@ class ModelRepository:
             face=face.name,
             loaded=new_id(),
             model=model,
+            max_batch=max_batch_of(entry.options, kind.options),
             description=description,
         )
 
@@ -191,21 +271,33 @@ class ModelRepository:
         if wanted is not None:
             names = ", ".join(kind.name for kind in self._kinds)
             raise ModelError(f"kind is {wanted!r}; it must be one of {names}")
-        refusals = "; ".join(f"{kind.name}: {kind.refusal(path)}" for kind in self._kinds)
-        raise ModelError(f"no kind of model recognises the file ({refusals})")
+        refusals = ((kind.name, kind.refusal(path)) for kind in self._kinds)
+        told = "; ".join(f"{name}: {refusal}" for name, refusal in refusals if refusal)
+        raise ModelError(f"no kind of model recognises the file ({told or path.name})")
+
+
+def _is(entry: Entry, key: tuple[str, int], stamp: Stamp) -> bool:
+    return (entry.name, entry.version) == key and entry.stamp == stamp
+
+
+def _stamp(found: Found) -> Stamp:
+    """Return what changes when a version's files do, or what is wrong with its place."""
+    paths = (found.path, found.options_path, found.labels_path)
+    return (found.error, *(stamp_of(path) for path in paths if path is not None))
 
 
 def _entry(found: Found) -> Entry:
     """Return a new entry, its options read: a fallback steps aside before it is loaded."""
+    stamp = _stamp(found)
     if found.path is None:
-        return Entry(found, FAILED, error=found.error)
-    description = {"file": found.path.name}
+        return Entry(found, FAILED, error=found.error, stamp=stamp)
+    description = {"file": name_of(found.path)}
     try:
         options = read_options(found.options_path)
         told = {key: options[key] for key in _TOLD if key in options}
-        return Entry(found, options=options, description=description | told)
+        return Entry(found, options=options, description=description | told, stamp=stamp)
     except ModelError as error:
-        return Entry(found, FAILED, description=description, error=str(error))
+        return Entry(found, FAILED, description=description, error=str(error), stamp=stamp)
 
 
 def _check_size(path: Path, options: Mapping[str, Any]) -> None:

@@ -2,10 +2,27 @@
 
 from __future__ import annotations
 
-from app.kinds.kind import Field, InputError, Signature
+from collections.abc import Mapping
+from typing import Any
+
+from app.kinds.kind import Field, InputError, LoadedModel, Signature
 from app.kinds.tensors import Tensors
 
 _TEXT = "bytes"
+
+
+def signature_of(model: LoadedModel, asked: Mapping[str, Any]) -> Signature:
+    """Return the signature that a request asks for: the model's own, or one that its facts tell."""
+    told = model.facts.get("signatures", {}).get(asked.get("signature"))
+    if told is None:
+        return model.signature
+    inputs, outputs = (
+        tuple(
+            Field(one["name"], one["dtype"], tuple(one["shape"]), one["role"]) for one in told[side]
+        )
+        for side in ("inputs", "outputs")
+    )
+    return Signature(inputs, outputs)
 
 
 def check_inputs(signature: Signature, inputs: Tensors) -> None:

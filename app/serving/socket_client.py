@@ -59,7 +59,7 @@ class SocketClient(InferenceClient):
         self._timeout_s = timeout_s
         self._thread = threading.local()
         self._buffers = Buffers()
-        self._chosen: dict[tuple[str | None, int | None], Chosen] = {}
+        self._chosen: dict[tuple[str | None, int | str | None], Chosen] = {}
 
     def choose(self, ask: Ask = ANY) -> Chosen:
         """Return the ready model that a request means; raises ServingError.

@@ -9,19 +9,21 @@ from collections.abc import Iterable
 from pathlib import Path
 
 _OTHER_FORMATS = {
-    ".keras": "a model of Keras 3",
     ".pb": "a graph of TensorFlow",
     ".tflite": "a model of TensorFlow Lite",
     ".ckpt": "a checkpoint of TensorFlow",
-    ".onnx": "an ONNX model",
     ".pt": "a model of PyTorch",
     ".pth": "a model of PyTorch",
+    ".bst": "a booster of XGBoost",
+    ".pkl": "a pickle of Python",
+    ".joblib": "a pickle of Python",
     ".safetensors": "weights of another framework",
 }
 _ARCHIVE_SUFFIXES = frozenset({".zip", ".tar", ".tgz", ".gz", ".bz2", ".xz", ".7z", ".rar"})
 _UNFINISHED_SUFFIXES = frozenset({".part", ".partial", ".crdownload", ".download", ".tmp"})
 _POINTER = b"version https://git-lfs.github.com/spec/v1"
 _ARCHIVES = {b"PK\x03\x04": "a ZIP archive", b"\x1f\x8b": "compressed with gzip"}
+_THEMSELVES_ARCHIVES = frozenset({".keras"})
 _MARKUP = (b"<!doctype html", b"<html")
 LONGEST_START = 64
 
@@ -62,7 +64,7 @@ def no_content(path: Path) -> str | None:
     if is_pointer(start):
         return pointer_text(path.name)
     for magic, what in _ARCHIVES.items():
-        if start.startswith(magic):
+        if start.startswith(magic) and path.suffix.lower() not in _THEMSELVES_ARCHIVES:
             return f"{path.name} is {what}; unpack it"
     if start.lstrip().lower().startswith(_MARKUP):
         return f"{path.name} is a web page: the download gave that in place of the file"

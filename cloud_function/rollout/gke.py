@@ -40,7 +40,7 @@ def _cluster(apis: GoogleApis, endpoint: str, name: str) -> Cluster:
     """Ask GKE's API; this turns all that its package raises into this room's errors."""
     from google.api_core import exceptions, retry
     from google.cloud.container_v1 import ClusterManagerClient
-    from google.protobuf import json_format  # type: ignore[import-untyped]
+    from google.protobuf import json_format
 
     what = f"{endpoint}/v1/{name}"
     options = {"api_endpoint": endpoint}

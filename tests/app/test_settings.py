@@ -67,6 +67,26 @@ def test_a_platform_may_give_the_port_under_its_own_name(variable: str):
     assert settings.inference_socket == Settings.from_environment({"PORT": "9000"}).inference_socket
 
 
+@pytest.mark.parametrize(
+    ("given", "folder", "model"),
+    [
+        pytest.param({"MODEL_NAME": "iris_model"}, "/models", "iris_model", id="name"),
+        pytest.param({"MODEL_BASE_PATH": "/srv"}, "/srv", None, id="folder"),
+        pytest.param({"MODEL_NAME": "a", "MODEL_BASE_PATH": "/srv"}, "/srv", "a", id="both"),
+        pytest.param(
+            {"MODEL_NAME": "a", "MODEL_REPOSITORY": "/mine"}, "/mine", "a", id="folder of ours"
+        ),
+    ],
+)
+def test_the_variables_of_tensorflow_servings_image_are_taken_with_its_defaults(
+    given: dict[str, str], folder: str, model: str | None
+):
+    settings = Settings.from_environment(given)
+    assert (settings.port, settings.default_model) == (8501, model)
+    assert settings.model_repository == Path(folder)
+    assert Settings.from_environment({**given, "PORT": "9000"}).port == 9000
+
+
 def test_two_names_of_a_setting_may_say_the_same():
     settings = Settings.from_environment({"PORT": "9000", "AIP_HTTP_PORT": "09000"})
     assert settings.port == 9000
@@ -76,6 +96,8 @@ def test_two_names_of_a_setting_may_say_the_same():
     ("alias", "variable", "told", "given"),
     [
         ("AIP_HTTP_PORT", "PORT", "9000", "8080"),
+        ("MODEL_NAME", "DEFAULT_MODEL", "iris", "street"),
+        ("MODEL_BASE_PATH", "MODEL_REPOSITORY", "/models", "/app/models"),
         ("AIP_HEALTH_ROUTE", "HEALTH_ROUTE", "/health", "/ping"),
         ("AIP_PREDICT_ROUTE", "PREDICT_ROUTE", "/predict", "/invocations"),
     ],

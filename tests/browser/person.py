@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
 import time
 from pathlib import Path
 
@@ -145,3 +147,26 @@ def wait_for_held(page: Page, held: list[Route], count: int) -> None:
     while len(held) < count:
         assert time.monotonic() < deadline, f"{len(held)} of {count} requests came"
         page.evaluate("() => new Promise(requestAnimationFrame)")
+
+
+def run_in_shell(line: str, folder: Path) -> dict:
+    """Type a line into a shell."""
+    command = line.replace("curl", "curl -sS --fail", 1)
+    ran = subprocess.run(command, shell=True, cwd=folder, capture_output=True, check=True)
+    return json.loads(ran.stdout)
+
+
+def fill(page: Page, front: Path, **values: str) -> None:
+    """Fill in the form of `prices.py`, otherwise than usual where `values` says so."""
+    usual = {"area": "82.5", "rooms": "3", "note": "by the church", "distances": "[1, 2, 3.5]"}
+    for name, value in {**usual, **values}.items():
+        page.get_by_label(name, exact=True).fill(value)
+    page.get_by_label("front").set_input_files(front)
+
+
+def predict(page: Page) -> None:
+    page.get_by_role("button", name="Predict").click()
+
+
+def expect_answer(page: Page) -> None:
+    expect(page.locator("#values-panel")).to_have_attribute("data-view", "result")

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.browser.looks import faint, nameless, outside_of_their_frame, overflow, too_small
 from tests.browser.person import (
     expect_result,
     expect_states,
@@ -17,44 +18,6 @@ from tests.browser.person import (
 )
 
 pytestmark = pytest.mark.browser
-
-# Of each text that is seen: its contrast with what lies under it, and the least that AA allows.
-_CONTRASTS = """
-() => {
-  const channel = (value) => {
-    const share = value / 255;
-    return share <= 0.04045 ? share / 12.92 : ((share + 0.055) / 1.055) ** 2.4;
-  };
-  const parse = (text) => {
-    const [red, green, blue, alpha = 1] = text.match(/[\\d.]+/g).map(Number);
-    return { red, green, blue, alpha };
-  };
-  const luminance = ({ red, green, blue }) =>
-    0.2126 * channel(red) + 0.7152 * channel(green) + 0.0722 * channel(blue);
-  const ground = (element) => {
-    for (let at = element; at; at = at.parentElement) {
-      const colour = parse(getComputedStyle(at).backgroundColor);
-      if (colour.alpha === 1) return colour;
-    }
-    return parse("255 255 255");
-  };
-  const found = [];
-  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
-  while (walker.nextNode()) {
-    const element = walker.currentNode.parentElement;
-    const text = walker.currentNode.textContent.trim();
-    if (!text || element.closest(".unseen, [aria-disabled=true], option")) continue;
-    if (!element.checkVisibility({ opacityProperty: true, visibilityProperty: true })) continue;
-    const style = getComputedStyle(element);
-    const pair = [luminance(parse(style.color)), luminance(ground(element))];
-    const ratio = (Math.max(...pair) + 0.05) / (Math.min(...pair) + 0.05);
-    const size = parseFloat(style.fontSize);
-    const isLarge = size >= 24 || (size >= 18.66 && Number(style.fontWeight) >= 700);
-    found.push({ text, ratio, least: isLarge ? 3 : 4.5 });
-  }
-  return found;
-}
-"""
 
 # Of what has the focus: what it is called, and whether a ring around it or its chip is drawn.
 _FOCUSED = """
@@ -68,12 +31,6 @@ _FOCUSED = """
   return { name: name || element.value || element.title, ringed };
 }
 """
-
-
-def faint(page: Page) -> list[dict]:
-    contrasts = page.evaluate(_CONTRASTS)
-    assert len(contrasts) > 5
-    return [entry for entry in contrasts if entry["ratio"] < entry["least"]]
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -169,21 +126,7 @@ def test_every_control_and_picture_has_a_name(page: Page, photo: Path):
     pick_sample(page)
     pick(page, photo)
     expect_states(page, "done", "done")
-    nameless = page.evaluate(
-        """() => {
-            const named = (element) =>
-                element.ariaLabel || element.textContent.trim() || element.labels?.length ||
-                element.getAttribute("aria-labelledby") || element.querySelector("img[alt]");
-            const all = document.querySelectorAll(
-                "button, input, select, progress, canvas, a, [role], output");
-            const hidden = (element) => element.closest("[aria-hidden=true]");
-            return [...all]
-                .filter((element) => !hidden(element) && !element.closest(".thumb .image"))
-                .filter((element) => !named(element) && element.role !== "status")
-                .map((element) => element.outerHTML);
-        }"""
-    )
-    assert nameless == []
+    assert nameless(page) == []
     for image in page.locator("img").all():
         assert image.get_attribute("alt") is not None
     assert page.locator("#announcer").get_attribute("aria-live") == "polite"
@@ -208,27 +151,6 @@ def test_nothing_moves_for_those_who_asked_for_calm(page: Page, discs: Path):
     assert page.evaluate(moving) == []
     held[0].continue_()
     expect_result(page)
-
-
-def overflow(page: Page) -> int:
-    return page.evaluate(
-        "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
-    )
-
-
-def outside_of_their_frame(page: Page) -> list[str]:
-    """Return what is wider than the part of the page that it stands in."""
-    return page.evaluate(
-        """() => [...document.querySelectorAll("main *, header *, .shell *")]
-            .filter((element) => element.checkVisibility() && !element.closest(".strip"))
-            .filter((element) => {
-                const frame = element.closest(".panel, .board, .shell, header");
-                const { left, right } = element.getBoundingClientRect();
-                const room = frame?.getBoundingClientRect();
-                return room && (right > room.right + 1 || left < room.left - 1);
-            })
-            .map((element) => element.id || element.className || element.tagName)"""
-    )
 
 
 def test_a_phone_shows_everything_without_scrolling_sideways(
@@ -258,11 +180,4 @@ def test_a_phone_shows_everything_without_scrolling_sideways(
 
 def test_fingers_find_controls_of_a_fingers_size(phone: Page):
     pick_sample(phone)
-    small = phone.evaluate(
-        """() => [...document.querySelectorAll("button, select, .chip, .instances li")]
-            .filter((element) => element.checkVisibility())
-            .map((element) => [element.getBoundingClientRect(), element])
-            .filter(([{ width, height }]) => width < 24 || height < 24)
-            .map(([, element]) => element.id || element.className)"""
-    )
-    assert small == []
+    assert too_small(phone) == []

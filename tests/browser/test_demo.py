@@ -48,7 +48,7 @@ def test_every_sample_shows_instances(page: Page):
 
 
 def test_the_slider_starts_where_the_model_draws_the_line(page: Page, demo: Server):
-    model = demo.ask("/models").json()["models"][0]
+    (model,) = demo.ask("/models/shapes").json()["versions"]
     own = model["min_score"]
     least = model["config"]["DETECTION_MIN_CONFIDENCE"] if own is None else own
     expect(page.locator("#threshold-value")).to_have_text(f"{least:.2f}")

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import re
-import shutil
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -13,7 +10,8 @@ from playwright.sync_api import Page, expect
 
 from tests.app.api.server import Server
 from tests.app.serving.model_folder import Models
-from tests.browser.conftest import draw_sample, running
+from tests.browser.conftest import draw_sample
+from tests.browser.kinds import document_kind, running_with
 from tests.browser.person import expect_result, pick_sample
 
 pytestmark = [pytest.mark.browser, pytest.mark.server]
@@ -21,24 +19,14 @@ pytestmark = [pytest.mark.browser, pytest.mark.server]
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory, root: Path) -> Iterator[Server]:
-    """Return a server as README starts it, of a copy to which the page's two blocks were added."""
+    """Return a server to which the page's two blocks were added."""
     folder = tmp_path_factory.mktemp("kind")
-    copy = folder / "slipway"
-    for room in ("app", "mrcnn"):
-        shutil.copytree(root / room, copy / room, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("nginx.conf", "uwsgi.ini"):
-        shutil.copy(root / name, copy)
-    page = (root / "docs" / "kinds.md").read_text()
-    kind, line = re.findall(r"^```python\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
-    (copy / "app" / "kinds" / "brightest.py").write_text(kind)
-    registry = copy / "app" / "kinds" / "registry.py"
-    registry.write_text(registry.read_text().replace("LISTED = {\n", f"LISTED = {{\n{line}"))
     models = Models(folder / "models")
     models.write("sun/1/sun.square", '{"brightest_square": 16}')
     models.write("moon/1/moon.square", '{"brightest_square": "large"}')
     draw_sample(models.folder / "sun" / "1" / "samples" / "discs.png")
-    command = (sys.executable, "-m", "app.cli", "serve")
-    yield from running(Server(folder, models.folder, copy, *command, DEFAULT_MODEL="sun"))
+    kinds = {"brightest": document_kind(root)}
+    yield from running_with(kinds, root, folder, models.folder, DEFAULT_MODEL="sun")
 
 
 def test_a_kind_of_ones_own_is_a_file_and_a_line(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -21,6 +20,7 @@ from tests.browser.person import (
     pick,
     pick_sample,
     place_on_picture,
+    run_in_shell,
     thumbs,
 )
 
@@ -71,13 +71,6 @@ def clipboard(page: Page) -> str:
     text = other.locator("textarea").input_value()
     other.close()
     return text
-
-
-def run_in_shell(line: str, folder: Path) -> dict:
-    """Type a line into a shell."""
-    command = line.replace("curl", "curl -sS --fail", 1)
-    ran = subprocess.run(command, shell=True, cwd=folder, capture_output=True, check=True)
-    return json.loads(ran.stdout)
 
 
 def test_the_copied_line_asks_the_same_from_a_shell(page: Page, discs: Path):

@@ -77,12 +77,14 @@ def test_the_scripts_hold_to_their_types_and_to_the_contract(
         pytest.param("page.js", 'element("curl")', 'element("curls")', '"curls"', id="id"),
         pytest.param("strip.js", "photo.isOver", "photo.isDone", "'isDone'", id="property"),
         pytest.param(
-            "panel.js", "prediction.timing_ms", "prediction.timing", "'timing'", id="answer"
+            "facts.js", "timing_ms: timing }", "timing_s: timing }", "'timing_s'", id="answer"
         ),
-        pytest.param("page.js", "if (!selected) return;", "", "null", id="null"),
-        pytest.param("page.js", 'listen("select"', 'listen("selected"', '"selected"', id="news"),
+        pytest.param("pictures.js", "if (!selected) return;", "", "null", id="null"),
         pytest.param(
-            "board.js", "plural(instances.length,", "plural(instances,", "number", id="argument"
+            "pictures.js", 'listen("select"', 'listen("selected"', '"selected"', id="news"
+        ),
+        pytest.param(
+            "instances.js", "plural(instances.length,", "plural(instances,", "number", id="argument"
         ),
         pytest.param("photos.js", "/** @param {unknown} error */", "", "'any'", id="untyped"),
         pytest.param("shell.js", ".replaceAll(", ".replaceEach(", "'replaceEach'", id="library"),

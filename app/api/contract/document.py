@@ -12,19 +12,19 @@ from pydantic import BaseModel, TypeAdapter
 from werkzeug.routing import Rule
 
 from app.api import platform
-from app.api.answers import Problem
+from app.api.answers import Problem, ProtocolError
+from app.api.contract.operation import Content, Operation
 from app.api.contract.operations import (
     HEADERS,
     NOT_IN_THE_CONTRACT,
     OPERATIONS,
     TAGS,
     UNSENT,
-    Content,
-    Operation,
 )
 from app.api.contract.refusals import refusal
 from app.api.contract.snippets import snippets
 from app.api.headers import REQUEST_TIMEOUT
+from app.api.negotiation import JSON
 from app.api.problems import PASSING, PROBLEMS
 from app.kinds.fields import ContractSchema, schema_of
 from app.settings import Settings
@@ -34,7 +34,7 @@ OPENAPI = "3.1.1"
 VERSION = "3.0.0"
 
 _DESCRIPTION = (
-    "Slipway finds and outlines things on pictures with the models that it serves. An error is a "
+    "Slipway answers for the models that it serves, whatever their kind. An error is a "
     "problem as in RFC 9457, told apart by its `type`; every answer carries `X-Request-ID`."
 )
 _SCHEMAS = "#/components/schemas/{model}"
@@ -89,7 +89,7 @@ def build(app: Flask, settings: Settings) -> Json:
 def _schemas(operations: list[Operation]) -> tuple[dict[int, Json], Json]:
     """Return the schema of each content, by its `id`, and the definitions that they refer to."""
     contents = [content for one in operations for content in (*one.contents, *one.bodies)]
-    adapters: dict[int, TypeAdapter[Any]] = {0: TypeAdapter(Problem)}
+    adapters: dict[int, TypeAdapter[Any]] = {0: TypeAdapter(Problem), 1: TypeAdapter(ProtocolError)}
     adapters |= {id(content): TypeAdapter(content.type) for content in contents}
     schemas, definitions = TypeAdapter.json_schemas(
         [(key, "validation", adapter) for key, adapter in adapters.items()],
@@ -108,9 +108,15 @@ def _method(rule: Rule) -> str:
     return method.lower()
 
 
+def _name(rule: Rule, operation: Operation) -> str:
+    """Return the view's name; two protocols may have views of the same one."""
+    blueprint, _, name = rule.endpoint.rpartition(".")
+    return f"{blueprint}_{name}" if operation.dialect else name
+
+
 def _operation(rule: Rule, operation: Operation, view: str, schemas: dict[int, Json]) -> Json:
     described: Json = {
-        "operationId": rule.endpoint.rpartition(".")[2],
+        "operationId": _name(rule, operation),
         "tags": [operation.tag],
         "summary": view.partition("\n")[0].rstrip("."),
     }
@@ -176,6 +182,8 @@ def _responses(operation: Operation, schemas: dict[int, Json]) -> Json:
             "content": _contents(operation.contents, schemas),
         }
     }
+    if operation.dialect:
+        return responses | _errors(operation)
     for status in sorted({PROBLEMS[slug][0] for slug in operation.problems}):
         slugs = [slug for slug in operation.problems if PROBLEMS[slug][0] == status]
         names = ["X-Request-ID", *(name for name in operation.answer_headers if name == "Vary")]
@@ -193,6 +201,24 @@ def _responses(operation: Operation, schemas: dict[int, Json]) -> Json:
             },
         }
     return responses
+
+
+def _errors(operation: Operation) -> Json:
+    """Return the answers of another protocol where something is wrong."""
+    told: dict[int, list[str]] = {}
+    for slug in operation.problems:
+        status, title = PROBLEMS.get(slug) or (400, "The request is not understood")
+        if operation.dialect:
+            told.setdefault(operation.dialect.status(status), []).append(title)
+    passing = {PROBLEMS[slug][0] for slug in PASSING}
+    return {
+        str(status): {
+            "description": " · ".join(titles) + ".",
+            "headers": _headers("X-Request-ID", *(["Retry-After"] if status in passing else [])),
+            "content": {JSON: {"schema": {"$ref": _SCHEMAS.format(model="ProtocolError")}}},
+        }
+        for status, titles in sorted(told.items())
+    }
 
 
 def _headers(*names: str) -> Json:

@@ -61,6 +61,7 @@ def _model() -> ModelStatus:
         "error": None,
         "kind": kinds()[0].name,
         "face": kinds()[0].faces[0].name,
+        "version_labels": ["stable"],
         "default": True,
         "loaded_s": 7.214,
         "labels": ["person", "bicycle", "car"],

@@ -6,52 +6,25 @@ has that route's.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 from functools import partial
 from typing import Any, Union
 
 from prometheus_client import CONTENT_TYPE_LATEST
-from pydantic import BaseModel
 from typing_extensions import TypedDict
 
 from app.api import answers
-from app.api.bodies import OnePicture, PictureForm, Pictures, SeveralPictures
-from app.api.contract import examples
+from app.api.bodies import Instances, InstancesBeside, OnePicture, PictureForm
+from app.api.contract import examples, protocols
+from app.api.contract.operation import Content, Operation
 from app.api.headers import PredictHeaders
 from app.api.negotiation import JSON
 from app.api.parameters import PredictParameters
 from app.api.problems import PROBLEMS
 from app.kinds.registry import faces
 
-#: The static files are the pages', not the contract's.
-NOT_IN_THE_CONTRACT = frozenset({"static"})
-
-
-@dataclass(frozen=True)
-class Content:
-    """One form of a body: its media type, what pydantic makes a schema of, and examples."""
-
-    media_type: str
-    type: Any
-    examples: Mapping[str, Callable[[], object]] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Operation:
-    """What one route takes and answers; its summary is the first line of its view's docstring."""
-
-    tag: str
-    answer: str
-    contents: tuple[Content, ...]
-    problems: tuple[str, ...] = ()
-    description: str = ""
-    path: Mapping[str, tuple[str, str]] = field(default_factory=dict)
-    """What each variable of the path means, and an example of it."""
-    query: type[BaseModel] | None = None
-    headers: type[BaseModel] | None = None
-    bodies: tuple[Content, ...] = ()
-    answer_headers: tuple[str, ...] = ()
+#: The static files are the pages', not the contract's; of labels there is none yet.
+NOT_IN_THE_CONTRACT = frozenset({"static", *protocols.OF_LABELS})
 
 
 #: What the headers of answers mean.
@@ -67,17 +40,21 @@ HEADERS = {
 
 #: What each group of operations is about.
 TAGS = {
-    "Predictions": "A picture in, what is on it out.",
+    "Predictions": "An input in, what a model says of it out.",
     "Models": "What is served, and what is there to try it with.",
+    **protocols.TAGS,
     "Health": "For probes and for Prometheus.",
     "Pages": "For people, and this contract.",
 }
 
-_PICTURE = (
-    "The picture is a file of a form, the body itself, or base64 in JSON. The parameters stand in "
-    "the query, the form or the JSON; one that is unknown, given twice or out of range is refused. "
+_INPUTS = (
+    "A picture is a file of a form, the body itself, or base64 in JSON; numbers and text are JSON. "
+    "Which of them a model takes, and what it answers, is its `face` in `/models`: `instances` are "
+    "things on a picture, `classes` what a picture shows, `values` numbers and text by name. "
+    "The parameters stand in the query, the form or the JSON; one that is unknown to the model's "
+    "face, given twice or out of range is refused. "
     "Pixels are those of the picture after its EXIF turn, `x` to the right, `y` down. "
-    "The answer is JSON, COCO results or the picture with the instances drawn on it, by `format` "
+    "The answer is JSON, COCO results or the picture with what was found drawn on it, by `format` "
     "or else by `Accept`."
 )
 #: Problems that stand in the log alone: nobody is there to read the answer.
@@ -87,7 +64,7 @@ _OF_OTHER_ROUTES = frozenset({"not-ready", "problem-not-found", "sample-not-foun
 
 PredictAnswer: Any = Union[tuple(face.answer for face in faces().values())]  # noqa: UP007 - of any number
 PredictAnswers: Any = TypedDict("PredictAnswers", {"predictions": list[PredictAnswer]})
-PredictAnswers.__doc__ = "What is on each of `instances`, in their order."
+PredictAnswers.__doc__ = "What the model says of each of `instances`, in their order."
 #: The face whose examples are shown.
 _SHOWN = next(iter(faces().values()))
 
@@ -103,7 +80,7 @@ def _forms() -> Iterator[Content]:
 
 _PREDICT = Operation(
     tag="Predictions",
-    description=_PICTURE,
+    description=_INPUTS,
     query=PredictParameters,
     headers=PredictHeaders,
     bodies=(
@@ -112,11 +89,12 @@ _PREDICT = Operation(
         Content("application/octet-stream", bytes),
         Content(
             JSON,
-            OnePicture | SeveralPictures | Pictures,
+            OnePicture | Instances | InstancesBeside,
             {
                 "one": partial(examples.one_input, _SHOWN),
                 "several": partial(examples.several_inputs, _SHOWN),
                 "parameters": partial(examples.inputs_and_parameters, _SHOWN),
+                "values": partial(examples.several_inputs, faces()["values"]),
             },
         ),
     ),
@@ -128,6 +106,7 @@ _PREDICT = Operation(
             {
                 "one": partial(examples.predict_answer, _SHOWN),
                 "several": partial(examples.predict_answers, _SHOWN),
+                "values": partial(examples.predict_answers, faces()["values"]),
             },
         ),
         *_forms(),
@@ -137,7 +116,7 @@ _PREDICT = Operation(
 )
 
 #: endpoint: what it takes and answers.
-OPERATIONS = {
+OPERATIONS = protocols.OPERATIONS | {
     "predict.predict": _PREDICT,
     "models.list_models": Operation(
         tag="Models",

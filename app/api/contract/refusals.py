@@ -39,7 +39,7 @@ def _raised(work: Callable[[], object]) -> ProblemError:
 
 
 def _invalid_parameter() -> ProblemError:
-    return _raised(lambda: parse(Parameters, [("version", "latest")]))
+    return _raised(lambda: parse(Parameters, [("version", "-1")]))
 
 
 def _not_acceptable() -> ProblemError:

@@ -49,10 +49,39 @@ for instance in answer.json()["instances"]:
 )
 
 
+# Each stands where its path does in the lines above.
+_PICTURE = "base64 -w0 photo.jpg"
+_SENT = f"|\n  curl --data-binary @- {ORIGIN}/predict"
+_V1 = (
+    (
+        "A picture",
+        "Shell",
+        f'(printf \'{{"instances": [{{"b64": "\'; {_PICTURE}; printf \'"}}]}}\') {_SENT}',
+    ),
+)
+_V2 = (
+    (
+        "A picture",
+        "Shell",
+        '(printf \'{"inputs": [{"name": "image_bytes", "datatype": "BYTES", "shape": [1], '
+        f'"data": ["\'; {_PICTURE}; printf \'"]}}]}}\') {_SENT}',
+    ),
+)
+# The model that the lines name finds instances: nothing to classify, and no number.
+_BY_VIEW = {
+    "predict.predict": _PREDICT,
+    **dict.fromkeys(("v1.predict", "v1.predict_version"), _V1),
+    **dict.fromkeys(("v2.infer", "v2.infer_version"), _V2),
+    **dict.fromkeys(
+        f"v1.{view}{place}" for view in ("classify", "regress") for place in ("", "_version")
+    ),
+}
+
+
 def snippets(endpoint: str, path: str) -> list[dict[str, str]]:
     """Return the lines for one operation, whose path is filled in, as `x-codeSamples` has them."""
-    plain = [("From a shell", "Shell", f"curl {ORIGIN}{path}")]
-    given = _PREDICT if endpoint == "predict.predict" else plain
+    plain = (("From a shell", "Shell", f"curl {ORIGIN}{path}"),)
+    given = _BY_VIEW.get(endpoint, plain) or ()
     return [
         {
             "label": label,

@@ -1,4 +1,4 @@
-// The large picture: the photo that is looked at with its instances, or what becomes of it.
+// The large picture: the photo that is looked at with what was found, or what becomes of it.
 
 /** @import { Scene } from "./drawing.js" */
 /** @import { Acts as Gestures } from "./gestures.js" */
@@ -12,7 +12,9 @@ import { listenToKeys, listenToPointers } from "./gestures.js";
 import { maskOf } from "./masks.js";
 import { busyText, showProgress } from "./progress.js";
 import { View } from "./view.js";
-import { plural, sentence, summary } from "./words.js";
+import { sentence } from "./words.js";
+
+/** @typedef {Pick<Scene, "instances" | "indices" | "lit" | "layers">} Marks Over the photo. */
 
 /**
  * What a person does on the board; an index is null where there is no instance.
@@ -74,21 +76,21 @@ export class Board {
   }
 
   /**
-   * Show a photo, null for none, with what `pixels` the browser has of it.
+   * Show a photo, null for none, with what `pixels` the browser has of it, and say what it shows.
    * @param {Photo | null} photo
    * @param {Scene["source"]} pixels
-   * @param {Pick<Scene, "indices" | "lit" | "layers">} shown
+   * @param {Marks} marks
+   * @param {string} text
    */
-  show(photo, pixels, { indices, lit, layers }) {
+  show(photo, pixels, marks, text) {
     if (photo !== this.#photo) {
       this.#view.reset();
       this.#drawing.forget();
     }
     this.#photo = photo;
-    const prediction = photo?.answer?.prediction;
-    const size = prediction?.image ?? photo?.size;
-    const instances = prediction?.instances ?? [];
-    this.#scene = size ? { source: pixels, size, instances, indices, lit, layers } : null;
+    const size = photo?.answer?.prediction.image ?? photo?.size;
+    this.#scene = size ? { source: pixels, size, ...marks } : null;
+    this.#canvas.setAttribute("aria-label", text);
     this.#tell();
     this.#plan();
   }
@@ -169,7 +171,6 @@ export class Board {
     this.#board.dataset.view = view;
     this.#board.setAttribute("aria-busy", String(view === "busy"));
     this.#canvas.hidden = !this.#scene;
-    this.#canvas.setAttribute("aria-label", pictureText(photo));
     if (photo && view === "busy") tellProgress(photo);
     if (photo && problem) tellFailure(photo.name, problem);
   }
@@ -191,13 +192,6 @@ function viewOf(photo) {
   return photo.state === "done" ? "result" : "busy";
 }
 
-/** @param {Photo | null} photo */
-function pictureText(photo) {
-  if (!photo?.answer) return photo?.name ?? "No picture";
-  const { instances } = photo.answer.prediction;
-  return `${photo.name}: ${plural(instances.length, "instance")}. ${summary(instances)}`;
-}
-
 /** @param {Photo} photo */
 function tellProgress(photo) {
   element("busy-text").textContent = busyText(photo);
@@ -208,8 +202,6 @@ function tellProgress(photo) {
 function tellFailure(name, problem) {
   element("failure-title").textContent = `${name}: ${problem.title}`;
   element("failure-detail").textContent = problem.detail ? sentence(problem.detail) : "";
-  const { status, requestId } = problem;
-  const isTheServers = status !== null && status >= 500 && requestId;
-  element("failure-id").textContent = isTheServers ? `Request ${requestId}` : "";
+  element("failure-id").textContent = problem.request;
   element("failure-retry").hidden = !problem.isPassing;
 }

@@ -28,6 +28,9 @@ const NO_PHOTO = "#5a6570";
 // On a coarse screen masks are painted finer and scaled down, up to this many pixels.
 const LAYER_PIXELS = 8e6;
 const BAND_HEIGHT = 512;
+// From so many canvas pixels a photo pixel on, each is a square of its own: a blur hides what a
+// model of small pictures gets.
+const CRISP_SCALE = 6;
 
 export class Drawing {
   #ground = new Surface();
@@ -120,6 +123,7 @@ export class Drawing {
       const across = source.width / size.width;
       const down = source.height / size.height;
       context.imageSmoothingQuality = "high";
+      context.imageSmoothingEnabled = across < 1 || scale < CRISP_SCALE;
       context.drawImage(
         source,
         x * across,

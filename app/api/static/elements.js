@@ -24,3 +24,16 @@ export function part(parent, selector, kind) {
   if (!(found instanceof kind)) throw new Error(`The page has no ${kind.name} ${selector}`);
   return found;
 }
+
+/**
+ * A new element with a class and a text.
+ * @template {keyof HTMLElementTagNameMap} Tag
+ * @param {Tag} tag
+ * @param {string} kind
+ */
+export function made(tag, kind, text = "") {
+  const element = document.createElement(tag);
+  element.className = kind;
+  element.textContent = text;
+  return element;
+}

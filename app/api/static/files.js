@@ -18,14 +18,16 @@ export function listenForPictures({ take, say }) {
     input.value = "";
   });
 
-  document.addEventListener("paste", ({ clipboardData }) => {
+  document.addEventListener("paste", ({ clipboardData, target }) => {
     const files = [...(clipboardData?.files ?? [])].map(named);
+    if (!files.length && fieldOf(target)) return;
     if (files.length) take(files);
     else say("There is no picture on the clipboard.");
   });
 
   const board = element("board");
   document.addEventListener("dragover", (event) => {
+    if (isForField(event)) return;
     event.preventDefault();
     if (event.dataTransfer?.types.includes("Files")) board.classList.add("hovered");
   });
@@ -33,12 +35,32 @@ export function listenForPictures({ take, say }) {
     if (!event.relatedTarget) board.classList.remove("hovered");
   });
   document.addEventListener("drop", (event) => {
+    if (isForField(event)) return;
     event.preventDefault();
     board.classList.remove("hovered");
     const files = [...(event.dataTransfer?.files ?? [])];
     if (files.length) take(files);
     else say("What was dropped is no file: save the picture first, or copy and paste it.");
   });
+}
+
+/**
+ * Whether what is dragged may be dropped into the field under it: a file into one for files, text
+ * into any other.
+ * @param {DragEvent} event
+ */
+function isForField({ target, dataTransfer }) {
+  const field = fieldOf(target);
+  return field && (field.type === "file") === dataTransfer?.types.includes("Files");
+}
+
+/**
+ * The field of a form that an event is about, if any.
+ * @param {EventTarget | null} target
+ */
+function fieldOf(target) {
+  const field = target instanceof Element && target.closest("#form :is(input, textarea)");
+  return field instanceof HTMLInputElement || field instanceof HTMLTextAreaElement ? field : null;
 }
 
 /**

@@ -3,7 +3,7 @@
 /** @import { Instance } from "./server.js" */
 
 import { colour, css } from "./colours.js";
-import { element } from "./elements.js";
+import { element, made } from "./elements.js";
 
 /**
  * What a person does on the list; null when the pointer leaves.
@@ -124,10 +124,7 @@ function row({ label, score, area }, index) {
     ["area", `${area.toLocaleString("en")} px`],
     ["score", score.toFixed(3)],
   ]) {
-    const part = document.createElement("span");
-    part.className = kind;
-    part.textContent = text;
-    item.append(part, " ");
+    item.append(made("span", kind, text), " ");
   }
   return item;
 }

@@ -6,16 +6,28 @@ import * as server from "./server.js";
 import { Teller } from "./teller.js";
 
 /** @typedef {{ name: string, title: string, reason: string }} Fault Of a model that failed. */
+/**
+ * An input as a model's signature declares it; null in `shape` is any length.
+ * @typedef {object} Input
+ * @property {string} name
+ * @property {string} dtype
+ * @property {(number | null)[]} shape
+ * @property {"number" | "text" | "picture"} role
+ * @property {string[]} [categories]
+ * @property {boolean} [is_optional]
+ */
 
 const POLL_MS = 2000;
 const CALM_POLL_MS = 30000;
+// A refusal quotes no more of a model's reason.
+const QUOTED = 200;
 
 /** @extends {Teller<{ change: null }>} */
 export class Models extends Teller {
   /** @type {Model[]} */
   #list = [];
   /**
-   * The names of those that a photo can be shown to.
+   * The names of those that can be asked.
    * @type {string[]}
    */
   names = [];
@@ -64,9 +76,35 @@ export class Models extends Teller {
    * @param {string} name
    */
   leastScore(name) {
-    const model = this.#list.find((other) => other.name === name);
+    const model = this.#one(name);
     const least = model?.min_score ?? model?.config?.DETECTION_MIN_CONFIDENCE;
     return typeof least === "number" ? least : undefined;
+  }
+
+  /**
+   * What its inputs and answers are like; "instances" as long as nobody knows.
+   * @param {string} name
+   */
+  face(name) {
+    return this.#one(name)?.face ?? "instances";
+  }
+
+  /**
+   * The inputs of a model that takes values.
+   * @param {string} name
+   * @returns {Input[]}
+   */
+  inputs(name) {
+    const { signatures = {}, default_signature = "" } = this.#one(name) ?? {};
+    return Object(signatures[default_signature]).inputs ?? [];
+  }
+
+  /**
+   * What was assumed of a model because its file does not say.
+   * @param {string} name
+   */
+  warnings(name) {
+    return this.#one(name)?.warnings ?? [];
   }
 
   get text() {
@@ -74,6 +112,13 @@ export class Models extends Teller {
     const failed = this.#list.filter(({ state }) => state === "failed").length;
     const text = ready.length === 1 ? `${ready[0].name} is ready` : "Ready";
     return failed ? `${text}; ${failed} failed` : text;
+  }
+
+  /** Why no prediction can be made, as far as the failures of the models do not say so. */
+  get hint() {
+    const reason = this.reason ?? "";
+    const isTold = this.#list.some(({ error }) => error && reason.includes(error.slice(0, QUOTED)));
+    return isTold ? "No prediction can be made: the reason stands above" : reason;
   }
 
   /** The models that failed. */
@@ -86,7 +131,17 @@ export class Models extends Teller {
    * @param {string} name
    */
   about(name) {
-    return this.#list.find((model) => model.name === name)?.about ?? "";
+    return this.#one(name)?.about ?? "";
+  }
+
+  /**
+   * Of a model's versions the one that answers: the highest that is ready.
+   * @param {string} name
+   */
+  #one(name) {
+    const versions = this.#list.filter((model) => model.name === name);
+    const ready = versions.filter(({ state }) => state === "ready");
+    return (ready.length ? ready : versions).sort((a, b) => b.version - a.version).at(0);
   }
 }
 

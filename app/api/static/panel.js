@@ -1,12 +1,10 @@
-// Counts, threshold, classes, layers and facts beside the picture.
+// Counts, threshold, classes and layers of the instances beside the picture.
 
 /** @import { Filter } from "./filter.js" */
-/** @import { Answer, Photo } from "./photos.js" */
 /** @import { Instance } from "./server.js" */
 
-import { element } from "./elements.js";
+import { element, made } from "./elements.js";
 import { LAYERS } from "./filter.js";
-import { milliseconds, tenths } from "./words.js";
 
 /** @typedef {{ field: HTMLLabelElement, box: HTMLInputElement, count: HTMLSpanElement }} Chip */
 
@@ -48,22 +46,16 @@ export class Panel {
   }
 
   /**
-   * Show the answer about a photo, null for none, with the instances at `indices`.
-   * @param {Photo | null} photo
+   * Show an answer, null for none, with the instances at `indices`.
+   * @param {Instance[] | null} instances
    * @param {number[]} indices
    */
-  show(photo, indices) {
+  show(instances, indices) {
     element("threshold-value").textContent = this.#filter.threshold.toFixed(2);
-    element("panel").dataset.view = viewOf(photo);
-    if (!photo) return;
-    element("pending").textContent = pendingText(photo);
-    const { answer } = photo;
-    if (!answer) return;
-    const { instances } = answer.prediction;
+    if (!instances) return;
     if (instances !== this.#instances) {
       this.#instances = instances;
       this.#makeChips(instances);
-      showFacts(answer);
     }
     for (const { label, count, isShown } of this.#filter.classes(instances)) {
       const chip = this.#chips.get(label);
@@ -87,30 +79,15 @@ export class Panel {
 
   /** @param {string} label @returns {Chip} */
   #chip(label) {
-    const field = document.createElement("label");
-    field.className = "chip";
+    const field = made("label", "chip");
     const box = document.createElement("input");
     box.type = "checkbox";
     box.value = label;
     box.addEventListener("change", () => this.#filter.showClasses([label], box.checked));
-    const name = document.createElement("span");
-    name.textContent = label;
-    const count = document.createElement("span");
-    count.className = "count";
-    field.append(box, name, " ", count);
+    const count = made("span", "count");
+    field.append(box, made("span", "", label), " ", count);
     return { field, box, count };
   }
-}
-
-/** @param {Photo | null} photo */
-function viewOf(photo) {
-  if (!photo) return "empty";
-  return photo.answer ? "result" : "pending";
-}
-
-/** @param {Photo} photo */
-function pendingText({ state }) {
-  return state === "failed" ? "There is no answer about this photo." : "No answer yet.";
 }
 
 /** @param {Instance[]} instances @param {ReturnType<Filter["left"]>} left */
@@ -120,24 +97,4 @@ function leftText(instances, { below, ofHiddenClasses }) {
   if (below) parts.push(`${below} more with a lower score`);
   if (ofHiddenClasses) parts.push(`${ofHiddenClasses} of classes not ticked`);
   return parts.join(", ");
-}
-
-/** @param {Answer} answer */
-function showFacts({ prediction, wallMs }) {
-  const { decode, queue, inference, encode } = prediction.timing_ms;
-  const rows = [
-    ["Model", `${prediction.model}, version ${prediction.version}`],
-    ["Picture", `${prediction.image.width} × ${prediction.image.height}`],
-    ["Inference", milliseconds(inference)],
-    ["Decode, queue, encode", `${[decode, queue, encode].map(tenths).join(", ")} ms`],
-    ["Seen from here", milliseconds(wallMs)],
-  ];
-  element("facts").replaceChildren(
-    ...rows.flatMap(([term, text]) => {
-      const [name, value] = [document.createElement("dt"), document.createElement("dd")];
-      name.textContent = term;
-      value.textContent = text;
-      return [name, value];
-    }),
-  );
 }

@@ -14,8 +14,6 @@ import { sentence } from "./words.js";
 /** @typedef {{ prediction: Prediction, wallMs: number }} Answer */
 /** @typedef {{ change: Photo, remove: Photo, select: Photo | null }} News */
 
-// Asked for once; the slider goes no lower.
-const MIN_SCORE = 0.05;
 const LANES = 2;
 // How often a server that is busy is asked again, and how long it is waited for each time.
 const PATIENCE = 5;
@@ -69,16 +67,20 @@ export class Photos extends Teller {
   #running = new Map();
   #decoder;
   #limits;
+  #asks;
   #isHopeless;
 
   /**
-   * `isHopeless` says whether no model will ever answer, so that waiting is in vain.
-   * @param {{ decoder: Decoder, limits: Limits, isHopeless: () => boolean }} parts
+   * `asks` says what a model is asked for beside the picture; `isHopeless`, whether no model will
+   * ever answer, so that waiting is in vain.
+   * @param {{ decoder: Decoder, limits: Limits, isHopeless: () => boolean,
+   *   asks: (model: string) => Record<string, string> }} parts
    */
-  constructor({ decoder, limits, isHopeless }) {
+  constructor({ decoder, limits, asks, isHopeless }) {
     super();
     this.#decoder = decoder;
     this.#limits = limits;
+    this.#asks = asks;
     this.#isHopeless = isHopeless;
   }
 
@@ -203,7 +205,7 @@ export class Photos extends Teller {
     const start = performance.now();
     const prediction = await predict(blob, {
       model: photo.model,
-      minScore: MIN_SCORE,
+      parameters: this.#asks(photo.model),
       signal,
       onSent: (share) => {
         photo.sent = share;

@@ -3,24 +3,46 @@
 import { element } from "./elements.js";
 import * as server from "./server.js";
 
-/** @param {{ take: (sample: contract.Sample) => void }} on */
-export async function offerSamples({ take }) {
-  const samples = await server.samples().catch(() => []);
-  element("samples-field").hidden = !samples.length;
-  element("samples").replaceChildren(
-    ...samples.map((sample) => {
-      const button = document.createElement("button");
-      button.type = "button";
-      button.className = "sample";
-      button.title = `${sample.model}: ${sample.name}`;
-      const image = new Image();
-      image.src = sample.url;
-      image.alt = `Sample ${sample.name}`;
-      image.loading = "lazy";
-      image.draggable = false;
-      button.append(image);
-      button.addEventListener("click", () => take(sample));
-      return button;
-    }),
-  );
+export class Samples {
+  /** @type {{ model: string, button: HTMLButtonElement }[]} */
+  #offered = [];
+  #model = "";
+
+  /** @param {{ take: (sample: contract.Sample) => void }} on */
+  async offer({ take }) {
+    const samples = await server.samples().catch(() => []);
+    element("samples-field").hidden = !samples.length;
+    this.#offered = samples.map((sample) => ({
+      model: sample.model,
+      button: buttonOf(sample, () => take(sample)),
+    }));
+    element("samples").replaceChildren(...this.#offered.map(({ button }) => button));
+    this.show(this.#model);
+  }
+
+  /**
+   * Show those of a model; all where it has none.
+   * @param {string} name
+   */
+  show(name) {
+    this.#model = name;
+    const hasOwn = this.#offered.some(({ model }) => model === name);
+    for (const { model, button } of this.#offered) button.hidden = hasOwn && model !== name;
+  }
+}
+
+/** @param {contract.Sample} sample @param {() => void} act */
+function buttonOf({ model, name, url }, act) {
+  const button = document.createElement("button");
+  button.type = "button";
+  button.className = "sample";
+  button.title = `${model}: ${name}`;
+  const image = new Image();
+  image.src = url;
+  image.alt = `Sample ${name}`;
+  image.loading = "lazy";
+  image.draggable = false;
+  button.append(image);
+  button.addEventListener("click", act);
+  return button;
 }

@@ -1,7 +1,6 @@
-// What a person takes away: the instances shown as JSON, and the picture as it is shown.
+// What a person takes away: what is shown, as JSON and as a picture.
 
 /** @import { Scene } from "./drawing.js" */
-/** @import { Answer, Photo } from "./photos.js" */
 
 import { CanvasRefused } from "./canvas.js";
 import { drawWhole } from "./drawing.js";
@@ -15,28 +14,26 @@ const SCALES = [1, 0.5, 0.25];
 const GRACE_MS = 10000;
 
 /**
- * Save those instances of an answer about a photo that are at `indices`.
- * @param {Photo} photo
- * @param {Answer} answer
- * @param {number[]} indices
+ * Save what is shown as `/predict` answers.
+ * @param {string} name Of the photo, or of the model.
+ * @param {object} shown
  */
-export function saveJson(photo, { prediction }, indices) {
-  const shown = { ...prediction, instances: indices.map((index) => prediction.instances[index]) };
+export function saveJson(name, shown) {
   const text = `${JSON.stringify(shown, null, 2)}\n`;
-  download(new Blob([text], { type: "application/json" }), `${stem(photo.name)}.json`);
+  download(new Blob([text], { type: "application/json" }), `${stem(name)}.json`);
 }
 
 /**
  * Save a scene; return how many times the photo's size it is, 0 if none could be.
- * @param {Photo} photo
+ * @param {string} name Of the photo.
  * @param {Scene} scene
  * @param {number} shownScale
  */
-export async function savePicture(photo, scene, shownScale) {
+export async function saveScene(name, scene, shownScale) {
   for (const scale of SCALES) {
     const blob = await pngOf(scene, scale, Math.max(LEAST_UNIT, scale / shownScale));
     if (blob) {
-      download(blob, `${stem(photo.name)}-instances.png`);
+      download(blob, `${stem(name)}-instances.png`);
       return scale;
     }
   }
@@ -63,7 +60,7 @@ async function pngOf(scene, scale, unit) {
 }
 
 /** @param {Blob} blob @param {string} name */
-function download(blob, name) {
+export function download(blob, name) {
   const link = document.createElement("a");
   link.href = URL.createObjectURL(blob);
   link.download = name;

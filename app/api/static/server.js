@@ -1,7 +1,11 @@
 // Everything that the page asks of the server. Errors come out as `Problem`, in words.
 
+/** @typedef {Pick<contract.PredictAnswer, "model" | "version" | "timing_ms">} Told By any model. */
 /** @typedef {contract.Instance & { mask: contract.RleMask }} Instance As the page asks for it. */
-/** @typedef {Omit<contract.PredictAnswer, "instances"> & { instances: Instance[] }} Prediction */
+/** @typedef {Pick<contract.PredictAnswer, "image">} OfPicture */
+/** @typedef {{ label: string, class_id: number, score: number }} Class */
+/** @typedef {Told & OfPicture & ({ instances: Instance[] } | { predictions: Class[] })} Prediction */
+/** @typedef {Told & { outputs: Record<string, unknown> }} Outputs */
 /** @typedef {contract.ModelStatus & { min_score?: number }} Model With what its kind tells. */
 
 /**
@@ -28,20 +32,28 @@ export class Problem extends Error {
    * `status` is 0 where no answer came, and null where the page itself refused.
    * @param {string} title
    * @param {string} detail
-   * @param {{ status?: number | null, retryAfter?: number | null, requestId?: string }} [told]
+   * @param {{ status?: number | null, retryAfter?: number | null, requestId?: string,
+   *   field?: string }} [told]
    */
-  constructor(title, detail, { status = null, retryAfter = null, requestId = "" } = {}) {
+  constructor(title, detail, { status = null, retryAfter = null, requestId = "", field } = {}) {
     super(detail || title);
     this.title = title;
     this.detail = detail;
     this.status = status;
     this.retryAfter = retryAfter;
     this.requestId = requestId;
+    this.field = field;
   }
 
   /** Whether the same request may succeed another time. */
   get isPassing() {
     return PASSING.has(this.status);
+  }
+
+  /** By what its log knows the request, where the server is to blame; else "". */
+  get request() {
+    const isTheServers = this.status !== null && this.status >= 500 && this.requestId;
+    return isTheServers ? `Request ${this.requestId}` : "";
   }
 
   /** Whether the server asked for patience. */
@@ -82,32 +94,55 @@ export async function notReadyReason() {
  * @param {AbortSignal} signal
  */
 export async function picture(url, signal) {
-  return (await answer(url, signal)).blob();
+  return (await answer(url, { signal })).blob();
+}
+
+/**
+ * The picture with what a model says of it, as the server draws it.
+ * @param {Blob} blob
+ * @param {string} model
+ */
+export async function drawing(blob, model) {
+  const headers = { "Content-Type": typeOf(blob) };
+  const address = addressOf({ model, format: "png" });
+  return (await answer(address, { method: "POST", headers, body: blob })).blob();
+}
+
+/**
+ * What comes out for one instance, which is given as JSON.
+ * @param {string} instance
+ * @param {string} model
+ * @returns {Promise<Outputs>}
+ */
+export async function outputs(instance, model) {
+  const headers = { "Content-Type": "application/json" };
+  const body = `{"instances": [${instance}]}`;
+  const response = await answer(addressOf({ model }), { method: "POST", headers, body });
+  const prediction = parsed(await response.text())?.predictions?.[0];
+  if (typeof Object(prediction).outputs !== "object") throw unreadable();
+  return prediction;
 }
 
 /**
  * @typedef {object} Asked
  * @property {string} model
- * @property {number} minScore
+ * @property {Record<string, string>} parameters Beside it.
  * @property {(share: number) => void} onSent
  * @property {AbortSignal} signal
  */
 
 /**
- * Ask for every instance down to `minScore`. `onSent` hears how much of the picture is on its way,
- * 0 to 1, which `fetch` cannot tell. An aborted `signal` rejects with its reason.
+ * Ask what a picture shows. `onSent` hears how much of it is on its way, 0 to 1, which `fetch`
+ * cannot tell. An aborted `signal` rejects with its reason.
  * @param {Blob} blob
  * @param {Asked} asked
  * @returns {Promise<Prediction>}
  */
-export function predict(blob, { model, minScore, onSent, signal }) {
-  const query = new URLSearchParams({ min_score: String(minScore), masks: "rle" });
-  if (model) query.set("model", model);
+export function predict(blob, { model, parameters, onSent, signal }) {
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
-    request.open("POST", `/predict?${query}`);
-    const type = blob.type.startsWith("image/") ? blob.type : "application/octet-stream";
-    request.setRequestHeader("Content-Type", type);
+    request.open("POST", addressOf({ model, ...parameters }));
+    request.setRequestHeader("Content-Type", typeOf(blob));
     request.upload.addEventListener("progress", ({ loaded, total }) => onSent(loaded / total));
     request.upload.addEventListener("load", () => onSent(1));
     request.addEventListener("load", () => {
@@ -117,7 +152,7 @@ export function predict(blob, { model, minScore, onSent, signal }) {
         return;
       }
       const prediction = parsed(responseText);
-      if (Array.isArray(prediction?.instances)) resolve(prediction);
+      if (Array.isArray(prediction?.instances ?? prediction?.predictions)) resolve(prediction);
       else reject(unreadable());
     });
     request.addEventListener("error", async () => reject(await silence(blob)));
@@ -140,12 +175,25 @@ async function listed(url, name) {
   return list;
 }
 
+/**
+ * Where predictions are asked for; a model of no name is the server's own choice.
+ * @param {Record<string, string>} parameters
+ */
+function addressOf({ model, ...others }) {
+  return `/predict?${new URLSearchParams(model ? { model, ...others } : others)}`;
+}
+
+/** @param {Blob} picture */
+function typeOf({ type }) {
+  return type.startsWith("image/") ? type : "application/octet-stream";
+}
+
 /** @param {string} url */
 async function json(url) {
   const waiting = new AbortController();
   const timer = setTimeout(() => waiting.abort(), LONGEST_SILENCE_MS);
   try {
-    const read = parsed(await (await answer(url, waiting.signal)).text());
+    const read = parsed(await (await answer(url, { signal: waiting.signal })).text());
     if (read === null) throw unreadable();
     return read;
   } catch (error) {
@@ -155,13 +203,13 @@ async function json(url) {
   }
 }
 
-/** @param {string} url @param {AbortSignal} signal */
-async function answer(url, signal) {
+/** @param {string} url @param {RequestInit} options */
+async function answer(url, options) {
   let response;
   try {
-    response = await fetch(url, { signal });
+    response = await fetch(url, options);
   } catch (error) {
-    if (signal.aborted) throw error;
+    if (options.signal?.aborted) throw error;
     throw await silence();
   }
   if (response.ok) return response;
@@ -188,11 +236,12 @@ const unreadable = () => new Problem("The server's answer cannot be read", "", {
 
 /** @param {number} status @param {string} text @param {string | null} retryAfter */
 function problemOf(status, text, retryAfter) {
-  const { title, detail, request_id: requestId } = wordsOf(parsed(text));
+  const { title, detail, request_id: requestId, field } = wordsOf(parsed(text));
   return new Problem(title || TITLES[status] || `The server answered ${status}`, detail ?? "", {
     status,
     retryAfter: seconds(retryAfter),
     requestId,
+    field,
   });
 }
 

@@ -1,16 +1,35 @@
 // The request as a line for a shell, and how text gets onto the clipboard.
 
+/** Stands for a file's content in base64. */
+export const FILE = "\0"; // JSON writes it otherwise: no text can hold it.
+
 /**
  * What to type to get the same answer: `curl -F image=@photo.jpg 'http://…/predict?…'`.
  * @param {string} origin
- * @param {{ name: string, model: string, minScore: number | undefined }} asked
+ * @param {{ name: string, model: string, parameters: Record<string, string> }} asked
  */
-export function curlLine(origin, { name, model, minScore }) {
-  const query = new URLSearchParams();
-  if (model) query.set("model", model);
-  if (minScore !== undefined) query.set("min_score", String(minScore));
+export function curlLine(origin, { name, model, parameters }) {
+  const query = new URLSearchParams(model ? { model, ...parameters } : parameters);
   const address = `${origin}/predict?${query}`.replace(/\?$/, "");
   return `curl -F ${quoted(`image=@${inForm(name)}`)} ${quoted(address)}`;
+}
+
+/**
+ * What to type for an instance of values: `curl -H … -d '{"instances": [{…}]}' 'http://…/predict'`.
+ * Where the instance has files, `printf` puts them in: no command takes arguments of their size.
+ * @param {string} origin
+ * @param {{ instance: string, files: string[], model: string }} asked Each file stands as `FILE`
+ *   in the instance.
+ */
+export function jsonLine(origin, { instance, files, model }) {
+  const query = new URLSearchParams(model ? { model } : {});
+  const address = quoted(`${origin}/predict?${query}`.replace(/\?$/, ""));
+  const body = `{"instances": [${instance}]}`;
+  const curl = `curl -H ${quoted("Content-Type: application/json")} -d`;
+  if (!files.length) return `${curl} ${quoted(body)} ${address}`;
+  const format = body.replace(/[%\\]/g, "$&$&").replaceAll(FILE, "%s");
+  const contents = files.map((name) => `"$(base64 < ${quoted(name)} | tr -d '\\n')"`);
+  return `printf ${quoted(format)} ${contents.join(" ")} | ${curl} @- ${address}`;
 }
 
 /**

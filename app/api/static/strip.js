@@ -4,12 +4,11 @@
 
 import { element } from "./elements.js";
 import { busyText, showProgress } from "./progress.js";
-import { plural } from "./words.js";
 
 /** @typedef {Record<"button" | "retry" | "remove", HTMLButtonElement>} Buttons */
 /** @typedef {Record<"image" | "name" | "status", HTMLSpanElement>} Words */
 /** @typedef {Buttons & Words & { item: HTMLLIElement, progress: HTMLProgressElement }} Parts */
-/** @typedef {(photo: Photo) => number} CountOf How many instances are shown on one. */
+/** @typedef {(photo: Photo) => string} Found What was found on one, in short. */
 
 /** @type {Partial<Record<string, number>>} */
 const STEPS = { ArrowRight: 1, ArrowLeft: -1, Home: -Infinity, End: Infinity };
@@ -28,9 +27,9 @@ export class Strip {
 
   /**
    * Show all photos.
-   * @param {CountOf} countOf
+   * @param {Found} found
    */
-  show(countOf) {
+  show(found) {
     const { list, selected } = this.#photos;
     element("photos-field").hidden = !list.length;
     for (const [photo, { item }] of this.#items) {
@@ -41,7 +40,7 @@ export class Strip {
     }
     for (const photo of list) {
       const parts = this.#items.get(photo) ?? this.#add(photo);
-      update(parts, photo, photo === selected, countOf);
+      update(parts, photo, photo === selected, found);
     }
   }
 
@@ -123,11 +122,11 @@ export class Strip {
  * @param {Parts} parts
  * @param {Photo} photo
  * @param {boolean} isSelected
- * @param {CountOf} countOf
+ * @param {Found} found
  */
-function update(parts, photo, isSelected, countOf) {
+function update(parts, photo, isSelected, found) {
   const { item, button, image, progress, status, retry, remove } = parts;
-  const text = statusText(photo, countOf);
+  const text = statusText(photo, found);
   item.dataset.state = photo.state;
   if (status.textContent !== text) status.textContent = text;
   if (photo.thumbnail && !image.firstChild) image.append(photo.thumbnail);
@@ -140,9 +139,9 @@ function update(parts, photo, isSelected, countOf) {
   for (const part of [button, retry, remove]) part.tabIndex = isSelected ? 0 : -1;
 }
 
-/** @param {Photo} photo @param {CountOf} countOf */
-function statusText(photo, countOf) {
-  if (photo.state === "done") return plural(countOf(photo), "instance");
+/** @param {Photo} photo @param {Found} found */
+function statusText(photo, found) {
+  if (photo.state === "done") return found(photo);
   if (photo.problem) return `Failed: ${photo.problem.title}`;
   return busyText(photo);
 }

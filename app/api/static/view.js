@@ -6,7 +6,8 @@
 
 /** @typedef {{ x: number, y: number }} Place */
 
-const LARGEST_FIT = 3; // A small photo is enlarged this far at most.
+const LARGEST_FIT = 3; // A small photo is enlarged this far at most,
+const LEAST_SIDE_PX = 320; // or until its longer side is as long as this.
 const CLOSEST = 4; // CSS pixels a photo pixel, or this many times the whole, whichever is more.
 const CLOSER = 4;
 
@@ -27,7 +28,8 @@ export class View {
   place(size, room, canGrow) {
     const isOther = size.width !== this.#size.width || size.height !== this.#size.height;
     this.#size = size;
-    const fit = Math.min(room.width / size.width, room.height / size.height, LARGEST_FIT);
+    const largest = Math.max(LARGEST_FIT, LEAST_SIDE_PX / Math.max(size.width, size.height));
+    const fit = Math.min(room.width / size.width, room.height / size.height, largest);
     // A whole number of pixels wide.
     this.#fit = Math.max(1, Math.round(size.width * fit)) / size.width;
     this.#room = canGrow ? room : this.#whole;

@@ -26,6 +26,17 @@ export function percent(share) {
   return `${Math.floor(share * 100)} %`;
 }
 
+/**
+ * A score as text: what is neither none nor all is not told as such.
+ * @param {number} share
+ */
+export function tenthsOfPercent(share) {
+  const text = (share * 100).toFixed(1);
+  if (text === "0.0" && share > 0) return "< 0.1 %";
+  if (text === "100.0" && share < 1) return "> 99.9 %";
+  return `${text} %`;
+}
+
 /** @param {number} bytes */
 export function megabytes(bytes) {
   const value = bytes / 2 ** 20;

@@ -80,7 +80,9 @@ class ImageClassifier:
         return is_whole_model(path)
 
     def refusal(self, path: Path) -> str:
-        """Say in one line what the file lacks."""
+        """Say in one line what the file lacks; nothing of one with another name."""
+        if path.is_dir() or path.suffix.lower() not in (".keras", ".h5", ".hdf5"):
+            return ""
         from app.kinds.image_classifier import files
 
         return files.refusal(path)

@@ -43,7 +43,9 @@ class MaskRcnn:
         return looks_like_mask_rcnn(path)
 
     def refusal(self, path: Path) -> str:
-        """Say in one line what the file lacks."""
+        """Say in one line what the file lacks; nothing of a folder, or of a zip archive."""
+        if path.is_dir() or path.suffix.lower() not in (".h5", ".hdf5"):
+            return ""
         from app.kinds.mask_rcnn import model
 
         return model.refusal(path)

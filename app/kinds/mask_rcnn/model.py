@@ -160,6 +160,8 @@ class LoadedMaskRcnn:
 
     def together(self, inputs: Tensors, asked: Mapping[str, Any]) -> Hashable | None:
         """Return what pictures have in common that the network can take in one pass."""
+        if self._detector.images_at_once == 1:
+            return None
         height, width, _ = inputs[PICTURE].shape
         return (*self._detector.molded_size(height, width), *sorted(asked.items()))
 

@@ -42,8 +42,8 @@ class SavedModel:
         return files.is_saved_model(path)
 
     def refusal(self, path: Path) -> str:
-        """Say in one line what the folder lacks."""
-        return f"{path.name}: a SavedModel is a folder with {files.GRAPH} in it"
+        """Say in one line what the folder lacks; nothing of a file."""
+        return f"{path.name}/ holds no {files.GRAPH}" if path.is_dir() else ""
 
     def inspect(self, path: Path) -> Inspection:
         """Return its signatures, with their inputs and outputs; raises ModelError, or OSError."""

@@ -14,8 +14,8 @@ from app.kinds.saved_model.files import GRAPH
 from app.kinds.saved_model.reading import node_of
 
 CALLS = frozenset({"PartitionedCall", "StatefulPartitionedCall"})
-# A chain of nodes may be as long as a file likes.
-_MOST_STEPS = 10_000
+# A chain of nodes may be as long as a file likes; all that are followed have this many together.
+_MOST_STEPS = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,7 @@ class Graph:
         self.nodes = {"": {node.name: node for node in graph_def.node}}
         for name, function in self.functions.items():
             self.nodes[name] = {node.name: node for node in function.node_def}
+        self._steps = 0
 
     def node(self, name: str) -> Any:
         """Return a node of the graph; raises ModelError where there is none of the name."""
@@ -69,9 +70,13 @@ class Graph:
         """Return the functions that the places may call, and those that hold one of them."""
         return {name for place in places for name in (place.function, *self._called(place.node))}
 
-    def callers(self, function: str, among: Iterable[Place]) -> list[Place]:
-        """Return the places that call a function."""
-        return [place for place in among if function in self._called(place.node)]
+    def callers(self, places: Iterable[Place]) -> dict[str, list[Place]]:
+        """Return which of the places call a function, by its name."""
+        found: dict[str, list[Place]] = {}
+        for place in places:
+            for name in self._called(place.node):
+                found.setdefault(name, []).append(place)
+        return found
 
     def is_call(self, place: Place) -> bool:
         """Say whether a place gives what it has to a function as it is, argument by argument."""
@@ -84,7 +89,8 @@ class Graph:
         ModelError where the chain has no end.
         """
         calls: list[Place] = []
-        for _ in range(_MOST_STEPS):
+        while self._steps < _MOST_STEPS:
+            self._steps += 1
             name, output = self._source(function, tensor)
             node = self.nodes[function].get(name)
             if node is None:
@@ -102,7 +108,7 @@ class Graph:
                 tensor = node.input[passed]
             else:
                 return Origin(function, name, output)
-        raise ModelError(f"{GRAPH} has a chain of more than {_MOST_STEPS:,} nodes")
+        raise ModelError(f"{GRAPH} is refused: its chains have more than {_MOST_STEPS:,} nodes")
 
     def arguments(self, function: str) -> list[str]:
         """Return the names of a function's arguments."""

@@ -7,7 +7,7 @@ runs; what it computes, how long and in how much memory, is not known without ru
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from math import prod
 from typing import Any
 
@@ -44,6 +44,8 @@ _OWN_FILE = {
 # Weights that are constants are as large as their file; beyond it only what is filled counts.
 _MOST_FILLED_BYTES = 256 * 2**20
 _BYTES_AN_ELEMENT = 8
+# No tensor of TensorFlow has more.
+_MOST_SIDES = 254
 
 
 def check(graph: Graph, reached: Iterable[Place], own_paths: frozenset[str], size: int) -> None:
@@ -53,13 +55,16 @@ def check(graph: Graph, reached: Iterable[Place], own_paths: frozenset[str], siz
     is the bytes of the graph's file.
     """
     places = list(reached)
+    waiting: list[tuple[str, str]] = []
     for place in places:
         if why := refused(place.node):
-            if _is_own(graph, place, own_paths, places):
-                continue
-            raise ModelError(
-                f"{GRAPH} is refused: its op {place.node.op} ({place.node.name}) {why}"
-            )
+            path = _path_of(place)
+            if path is None or not own_paths:
+                raise ModelError(
+                    f"{GRAPH} is refused: its op {place.node.op} ({place.node.name}) {why}"
+                )
+            waiting.append(path)
+    _check_paths(graph, waiting, own_paths, places)
     _check_constants(places, size)
 
 
@@ -74,25 +79,40 @@ def refused(node: Any) -> str | None:
     return next((why for why, ops in _WHY.items() if ops.fullmatch(node.op)), None)
 
 
-def _is_own(graph: Graph, place: Place, own_paths: frozenset[str], places: list[Place]) -> bool:
-    """Say whether an op that loading needs has no path but those of the model's own files."""
+def _path_of(place: Place) -> tuple[str, str] | None:
+    """Return the tensor with the path, of an op that loading needs; None of another."""
     index = next((at for op, at in _OWN_FILE.items() if op.fullmatch(place.node.op)), None)
     if index is None or index >= len(place.node.input):
-        return False
-    waiting, seen = [(place.function, place.node.input[index])], set()
+        return None
+    return place.function, place.node.input[index]
+
+
+def _check_paths(
+    graph: Graph, waiting: list[tuple[str, str]], own_paths: frozenset[str], places: list[Place]
+) -> None:
+    """Raise ModelError where one of the tensors may hold a path that is not the model's own."""
+    callers, seen = graph.callers(places) if waiting else {}, set()
     while waiting:
-        origin = graph.origin(*waiting.pop(), _step)
+        function, tensor = waiting.pop()
+        origin = graph.origin(function, tensor, _step)
         if not origin.is_argument:
             if origin.function or not own_paths & set(_spellings(origin)):
-                return False
+                raise _other_path(function, tensor)
         elif (origin.function, origin.name) not in seen:
             seen.add((origin.function, origin.name))
-            callers = graph.callers(origin.function, places)
-            if not callers or not all(graph.is_call(caller) for caller in callers):
-                return False
+            calling = callers.get(origin.function, [])
+            if not calling or not all(graph.is_call(one) for one in calling):
+                raise _other_path(function, tensor)
             at = graph.arguments(origin.function).index(origin.name)
-            waiting += [(caller.function, caller.node.input[at]) for caller in callers]
-    return True
+            waiting += [(one.function, one.node.input[at]) for one in calling]
+
+
+def _other_path(function: str, tensor: str) -> ModelError:
+    where = f" in the function {function}" if function else ""
+    return ModelError(
+        f"{GRAPH} is refused: its op reads or writes files, with a path that is none of the "
+        f"model's own ({tensor}{where})"
+    )
 
 
 def _step(node: Any) -> int | None:
@@ -111,10 +131,16 @@ def _check_constants(places: list[Place], size: int) -> None:
     for place in places:
         for value in place.node.attr.values():
             if value.HasField("tensor"):
-                sides = [side.size for side in value.tensor.tensor_shape.dim]
-                declared += prod(sides) * _BYTES_AN_ELEMENT if min(sides, default=0) >= 0 else 0
+                declared += _elements(value.tensor.tensor_shape.dim) * _BYTES_AN_ELEMENT
         if declared > size * _BYTES_AN_ELEMENT + _MOST_FILLED_BYTES:
             raise ModelError(
                 f"{GRAPH} is refused: its constants, up to {place.node.name}, are more than "
                 f"{declared >> 20:,} MiB once they are filled, of {size:,} bytes in the file"
             )
+
+
+def _elements(dim: Sequence[Any]) -> int:
+    if len(dim) > _MOST_SIDES:
+        raise ModelError(f"{GRAPH} is refused: a constant of it has {len(dim):,} sides")
+    sides = [side.size for side in dim]
+    return prod(sides) if min(sides, default=1) >= 0 else 0

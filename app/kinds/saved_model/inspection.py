@@ -5,8 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import tensorflow as tf
-
+from app.kinds.frameworks import tf
 from app.kinds.kind import Inspection
 from app.kinds.saved_model import files
 from app.kinds.saved_model.reading import read

@@ -6,8 +6,9 @@ from collections.abc import Hashable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from app.kinds.arrays import zeros
-from app.kinds.kind import Field, InputError, ModelError, ModelSource, Signature
-from app.kinds.saved_model import files
+from app.kinds.batches import batch_of, predict
+from app.kinds.kind import InputError, ModelError, ModelSource, Signature
+from app.kinds.saved_model import files, pictures
 from app.kinds.tensors import Tensors
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ def _load(source: ModelSource) -> LoadedSavedModel:
     if not source.options.get("allow_unseen"):
         known = vocabularies(program.graph, reading, folder, program.reached)
     return LoadedSavedModel(
-        {name: Entry(run, known) for name, run in runs.items()},
+        {name: Entry(run, known, source.max_molded_pixels) for name, run in runs.items()},
         default,
         _told(reading, program, before),
     )
@@ -104,76 +105,51 @@ def _told(reading: Reading, program: Program, before: Run | None) -> dict[str, A
 class Entry:
     """One signature with what is known of its inputs."""
 
-    def __init__(self, run: Run, known: Mapping[str, Vocabulary]) -> None:
+    def __init__(self, run: Run, known: Mapping[str, Vocabulary], max_molded_pixels: int) -> None:
         from app.kinds.saved_model.vocabularies import of_inputs
 
         self.run = run
         self.served = run.whole
-        self.signature = self.served.signature
-        self.names = {field.name for field in self.signature.inputs}
-        ports = run.served.inputs
-        found = of_inputs({port.name: port.tensor for port in ports}, known)
-        self.vocabularies: dict[str, Vocabulary] = {}
+        self.names = {port.name for port in self.served.inputs}
+        self._pictures = [port.name for port in self.served.inputs if port.role == "picture"]
+        self._max_molded_pixels = max_molded_pixels
+        found = of_inputs({port.name: port.tensor for port in run.served.inputs}, known)
+        self._given: dict[str, Vocabulary] = {}
         self._made: dict[str, Vocabulary] = {}
         for name, vocabulary in found.items():
             raw = run.raw_name(name)
-            (self._made if raw is None else self.vocabularies)[raw or name] = vocabulary
-        self.can_share = self.served.is_batched and all(
-            port.may_be_batched for port in self.served.outputs
-        )
-
-    def facts(self) -> dict[str, Any]:
-        """Return its inputs and outputs as plain JSON values."""
-        optional = {port.name for port in self.served.inputs if port.is_optional}
-        return {
-            "inputs": [self._input_facts(one, optional) for one in self.signature.inputs],
-            "outputs": [_field_facts(one) for one in self.signature.outputs],
-        }
+            (self._made if raw is None else self._given)[raw or name] = vocabulary
+        self.facts = self.served.facts({name: one.texts() for name, one in self._given.items()})
 
     def check(self, inputs: Tensors) -> None:
-        """Raise InputError for a category that its vocabulary lacks.
+        """Raise InputError for a category that its vocabulary lacks, or what is no picture.
 
         What the transform makes categories of is known when it has run: so it does.
         """
-        for name, vocabulary in self.vocabularies.items():
+        for name in self._pictures:
             if name in inputs:
-                vocabulary.check(name, inputs[name])
+                pictures.check(name, inputs[name], self._max_molded_pixels)
+        for name, vocabulary in self._given.items():
+            if name in inputs:
+                vocabulary.check(name, inputs[name], name)
         if self._made:
-            made = self.run.inputs(self._batch([inputs]))
+            made = self.run.inputs(batch_of(self.served, inputs))
             for name, vocabulary in self._made.items():
                 vocabulary.check(f"{name}, which {files.TRANSFORM}/ makes,", made[name])
 
     def predict(self, inputs: Sequence[Tensors]) -> list[Tensors]:
-        """Return the outputs for each instance, of which the shapes are equal."""
-        from app.kinds.saved_model.running import rows
+        """Return the outputs for each instance; raises InputError for what the graph refuses."""
+        from app.kinds.frameworks import tf
+        from app.kinds.saved_model.program import line
 
-        if len(inputs) == 1 or self.can_share:
-            count = len(inputs) if self.served.is_batched else 1
-            found = self.run(self._batch(inputs))
-            if not self.served.is_batched:
-                return [found]
-            told_apart = rows(found, self.served.outputs, count)
-            if told_apart is not None:
-                return list(told_apart)
-        return [outputs for one in inputs for outputs in self.predict([one])]
+        try:
+            return predict(self.served, self.run, inputs)
+        except tf.errors.InvalidArgumentError as error:
+            raise InputError(f"the model refuses it: {line(error)}") from error
 
     def made_up(self) -> Tensors:
         """Return inputs that might have been sent: zeros, first categories, empty texts."""
-        return {one["name"]: zeros(one) for one in self.facts()["inputs"]}
-
-    def _batch(self, inputs: Sequence[Tensors]) -> Tensors:
-        from app.kinds.saved_model.running import stacked
-
-        return stacked(inputs) if self.served.is_batched else inputs[0]
-
-    def _input_facts(self, field: Field, optional: set[str]) -> dict[str, Any]:
-        vocabulary = self.vocabularies.get(field.name)
-        is_listed = vocabulary is not None and field.dtype == "bytes"
-        return {
-            **_field_facts(field),
-            **({"categories": vocabulary.texts()} if vocabulary and is_listed else {}),
-            **({"is_optional": True} if field.name in optional else {}),
-        }
+        return {one["name"]: zeros(one) for one in self.facts["inputs"]}
 
 
 class LoadedSavedModel:
@@ -182,14 +158,14 @@ class LoadedSavedModel:
     def __init__(self, entries: dict[str, Entry], default: str, told: dict[str, Any]) -> None:
         self._entries, self._default, self._told = entries, default, told
         self.facts = {
-            "signatures": {name: entry.facts() for name, entry in entries.items()},
+            "signatures": {name: entry.facts for name, entry in entries.items()},
             "default_signature": default,
         }
 
     @property
     def signature(self) -> Signature:
         """The signature of requests that name none."""
-        return self._entries[self._default].signature
+        return self._entries[self._default].served.signature
 
     def describe(self) -> dict[str, Any]:
         """Return the TensorFlow that exported it, its signatures, and whether it transforms."""
@@ -197,14 +173,13 @@ class LoadedSavedModel:
 
     def warm_up(self) -> None:
         """Run the default signature once; raises ModelError where it cannot run at all."""
-        import tensorflow as tf
-
+        from app.kinds.frameworks import tf
         from app.kinds.saved_model.program import line
 
         entry = self._entries[self._default]
         try:
             entry.predict([entry.made_up()])
-        except tf.errors.InvalidArgumentError:
+        except InputError:
             pass  # What is made up need not be what it takes.
         except tf.errors.OpError as error:
             raise ModelError(f"{files.GRAPH} does not run: {line(error)}") from error
@@ -216,10 +191,7 @@ class LoadedSavedModel:
 
     def together(self, inputs: Tensors, asked: Mapping[str, Any]) -> Hashable | None:
         """Return the signature and the inputs' shapes; None where it takes one at a time."""
-        name = self._name(asked)
-        if not self._entries[name].can_share:
-            return None
-        return name, tuple((key, inputs[key].shape) for key in sorted(inputs))
+        return self._entries[self._name(asked)].served.together(inputs)
 
     def predict(
         self, inputs: Sequence[Tensors], asked: Sequence[Mapping[str, Any]]
@@ -239,12 +211,3 @@ class LoadedSavedModel:
         fits = (one for one in self._entries.values() if names <= one.names)
         default = self._entries[self._default]
         return default if names <= default.names else next(fits, default)
-
-
-def _field_facts(field: Field) -> dict[str, Any]:
-    return {
-        "name": field.name,
-        "dtype": field.dtype,
-        "shape": list(field.shape),
-        "role": field.role,
-    }

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from math import prod
 from pathlib import Path
 from typing import Any
 
-import tensorflow as tf
 from numpy.typing import NDArray
-from tensorflow.core.protobuf import config_pb2
 
+from app.kinds.frameworks import config_pb2, tf
 from app.kinds.kind import ModelError
 from app.kinds.saved_model import files, hostile
 from app.kinds.saved_model.graph import Graph, Place
@@ -53,6 +53,7 @@ class Program:
         self.reached = self.graph.reached(outputs)
         size = reading.graph_def.ByteSize()
         hostile.check(self.graph, self.reached, frozenset(), size)
+        self._assets = _asset_paths(self.graph, reading)
         self._restore = _restored(reading, folder, self.reached)
         roots = {*outputs, *self._loading(reading, folder, size)}
         self._session = _session(reading, self.graph, roots, threads)
@@ -95,20 +96,20 @@ class Program:
             files.asset(folder, name)
         names = []
         for root, paths in (
-            (reading.init, frozenset(reading.assets)),
+            (reading.init, frozenset(self._assets)),
             (reading.restore if self._restore else None, frozenset({reading.saver_path or ""})),
         ):
             if root:
                 hostile.check(self.graph, self.graph.reached([root]), paths, size)
                 names.append(root)
-        return [*names, *map(node_of, reading.assets)]
+        return [*names, *map(node_of, self._assets)]
 
     def _run_loading(self, reading: Reading, folder: Path) -> None:
         try:
             if self._restore and reading.restore:
                 self._run_node(reading.restore, {str(reading.saver_path): str(self._restore)})
             if reading.init:
-                paths = reading.assets.items()
+                paths = self._assets.items()
                 self._run_node(
                     reading.init, {one: str(files.asset(folder, name)) for one, name in paths}
                 )
@@ -124,7 +125,31 @@ def line(error: Exception) -> str:
     """Return what TensorFlow says, as the start of one line, without paths."""
     text = str(error.message if isinstance(error, tf.errors.OpError) else error)
     first = next((one for one in text.splitlines() if one.strip()), type(error).__name__)
-    return re.sub(r"/\S*/", "", first.strip())[:_MOST_TOLD]
+    told = re.sub(r"/\S*/", "", first.strip())
+    return told if len(told) <= _MOST_TOLD else f"{told[: _MOST_TOLD - 1]}…"
+
+
+def _asset_paths(graph: Graph, reading: Reading) -> dict[str, str]:
+    """Return the tensors that will hold the paths of assets, with the assets' names.
+
+    TensorFlow 2 keeps a path in a variable. What is read from it is given, too: what else might
+    have been written there is of no matter then.
+    """
+    nodes = graph.nodes[""].values()
+    assets = {node_of(tensor): name for tensor, name in reading.assets.items()}
+    kept = {
+        node_of(node.input[0]): assets[node_of(node.input[1])]
+        for node in nodes
+        if node.op == "AssignVariableOp"
+        and len(node.input) > 1
+        and node_of(node.input[1]) in assets
+    }
+    read = {
+        f"{node.name}:0": kept[node_of(node.input[0])]
+        for node in nodes
+        if node.op == "ReadVariableOp" and node.input and node_of(node.input[0]) in kept
+    }
+    return {**reading.assets, **read}
 
 
 def _restored(reading: Reading, folder: Path, reached: Sequence[Place]) -> Path | None:
@@ -147,9 +172,9 @@ def _restored(reading: Reading, folder: Path, reached: Sequence[Place]) -> Path 
         dtypes = checkpoint.get_variable_to_dtype_map()
         shapes = checkpoint.get_variable_to_shape_map()
         declared = sum(
-            tf.TensorShape(shape).num_elements() * dtypes[name].size
+            # A text takes a byte at least, for its length.
+            prod(shape) * (1 if dtypes[name] == tf.string else dtypes[name].size)
             for name, shape in shapes.items()
-            if dtypes[name] != tf.string
         )
         there = files.variables_bytes(prefix)
     except (tf.errors.OpError, RuntimeError, ValueError, OSError) as error:

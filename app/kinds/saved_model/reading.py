@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from google.protobuf.message import DecodeError
-from tensorflow.core.protobuf import meta_graph_pb2, saved_model_pb2
 
+from app.kinds.frameworks import meta_graph_pb2, saved_model_pb2
 from app.kinds.kind import ModelError
 from app.kinds.saved_model.files import GRAPH
 

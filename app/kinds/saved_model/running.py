@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from app.kinds.batches import Port, Served
 from app.kinds.saved_model.graph import Origin
 from app.kinds.saved_model.program import Program
-from app.kinds.saved_model.signatures import Port, Served
 from app.kinds.saved_model.vocabularies import PASSED_ON
 from app.kinds.tensors import Tensors
 
@@ -74,38 +73,6 @@ class Run:
             found = self._program.run(feeds, self._fetches)
         outputs = zip(self.served.outputs, found, strict=True)
         return {port.name: np.asarray(value) for port, value in outputs}
-
-
-def stacked(instances: Sequence[Tensors]) -> dict[str, NDArray[Any]]:
-    """Return instances of equal shapes as one batch."""
-    if len(instances) == 1:
-        return {name: value[np.newaxis] for name, value in instances[0].items()}
-    return {name: np.stack([one[name] for one in instances]) for name in instances[0]}
-
-
-def rows(
-    outputs: Mapping[str, NDArray[Any]], ports: Sequence[Port], count: int
-) -> Iterator[Tensors] | None:
-    """Return each instance's own outputs; None where one is not told apart by instances.
-
-    What comes back is a copy: a row that is kept must not keep the batch.
-    """
-    shares = [port.may_be_batched for port in ports]
-    values = [outputs[port.name] for port in ports]
-    if count > 1 and not all(
-        share and value.ndim and len(value) == count
-        for share, value in zip(shares, values, strict=True)
-    ):
-        return None
-    return (
-        {
-            port.name: np.array(value[index, ...])
-            if port.may_be_batched and value.ndim and len(value) == count
-            else value
-            for port, value in zip(ports, values, strict=True)
-        }
-        for index in range(count)
-    )
 
 
 def origin_place(origin: Origin) -> str:

@@ -3,79 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import Any, Literal
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
-import tensorflow as tf
 
-from app.kinds.kind import Field, ModelError, Signature
+from app.kinds.batches import Port, Served
+from app.kinds.frameworks import tf
+from app.kinds.kind import ModelError
 from app.kinds.saved_model.files import GRAPH
 from app.kinds.saved_model.program import Program
 from app.kinds.saved_model.reading import node_of
 
+_MOST_SIGNATURES = 256
 SERVING, PREDICT = "serving_default", "predict"
 _NUMBERS, _TEXT = frozenset("biuf"), "O"
 _PICTURE_OPS = frozenset(
     {"DecodeJpeg", "DecodePng", "DecodeImage", "DecodeBmp", "DecodeAndCropJpeg", "DecodeGif"}
 )
-Role = Literal["picture", "text", "number"]
-
-
-@dataclass(frozen=True)
-class Port:
-    """One input or output: its tensor, numpy's dtype, and its shape with the batch axis.
-
-    `shape` is None where the graph takes any rank.
-    """
-
-    name: str
-    tensor: str
-    dtype: np.dtype[Any]
-    shape: tuple[int | None, ...] | None
-    role: Role = "number"
-    is_optional: bool = False
-
-    def field(self, *, is_batched: bool) -> Field:
-        """Return the port as clients see it."""
-        dtype = "bytes" if self.dtype.kind == _TEXT else self.dtype.name
-        shape = self.shape or ()
-        return Field(self.name, dtype, shape[1:] if is_batched else shape, self.role)
-
-    @property
-    def may_be_batched(self) -> bool:
-        """Whether its first axis is of any length."""
-        return self.shape is None or (bool(self.shape) and self.shape[0] is None)
-
-
-@dataclass(frozen=True)
-class Served:
-    """One signature: `is_batched` where a run takes several instances at once."""
-
-    name: str
-    inputs: tuple[Port, ...]
-    outputs: tuple[Port, ...]
-    is_batched: bool
-
-    @property
-    def signature(self) -> Signature:
-        """The signature as clients see it."""
-        return Signature(
-            tuple(port.field(is_batched=self.is_batched) for port in self.inputs),
-            tuple(
-                port.field(is_batched=self.is_batched and port.may_be_batched)
-                for port in self.outputs
-            ),
-        )
-
-    def with_inputs(self, inputs: tuple[Port, ...]) -> Served:
-        """Return it with other inputs."""
-        is_batched = bool(inputs) and all(port.may_be_batched for port in inputs)
-        return replace(self, inputs=inputs, is_batched=is_batched)
 
 
 def signatures_of(program: Program, told: Mapping[str, Any]) -> dict[str, Served]:
     """Return the signatures that can be served; raises ModelError where there are none."""
+    if len(told) > _MOST_SIGNATURES:
+        raise ModelError(f"{GRAPH} has {len(told):,} signatures; {_MOST_SIGNATURES} are allowed")
     found: dict[str, Served] = {}
     reasons = []
     for name, signature in told.items():
@@ -98,7 +49,10 @@ def default_of(names: Mapping[str, Served], asked: str | None) -> str:
     for name in (SERVING, PREDICT, *(names if len(names) == 1 else ())):
         if name in names:
             return name
-    raise ModelError(f"{GRAPH} has several signatures: name one in model.yaml, signature: {told}")
+    raise ModelError(
+        f"{GRAPH} has several signatures, {told}: name one in model.yaml, `signature: "
+        f"{next(iter(names))}`"
+    )
 
 
 def _because(reasons: list[str]) -> str:
@@ -122,7 +76,7 @@ def _served(program: Program, name: str, signature: Any) -> Served:
     texts = [port for port in inputs if port.dtype.kind == _TEXT]
     if len(texts) == 1 and _decodes(program, outputs):
         inputs[inputs.index(texts[0])] = replace(texts[0], role="picture")
-    return Served(name, (), outputs, is_batched=False).with_inputs(tuple(inputs))
+    return Served(name, (), outputs).with_inputs(tuple(inputs))
 
 
 def _port(program: Program, name: str, info: Any) -> Port:

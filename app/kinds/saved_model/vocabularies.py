@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from tensorflow.python.framework import tensor_util
 
+from app.kinds.frameworks import tensor_util
 from app.kinds.kind import InputError, ModelError
 from app.kinds.saved_model import files
 from app.kinds.saved_model.graph import Graph, Origin, Place
@@ -41,15 +42,19 @@ class Vocabulary:
 
     values: tuple[bytes, ...]
 
-    def check(self, name: str, given: NDArray[Any]) -> None:
-        """Raise InputError for the first value that is not among them."""
-        allowed = frozenset(self.values)
+    def check(self, what: str, given: NDArray[Any], name: str | None = None) -> None:
+        """Raise InputError for the first value that is not among them; `name` is an input's."""
         for one in np.asarray(given, object).ravel():
             value = _as_text(one)
-            if value not in allowed:
+            if value not in self._known:
                 raise InputError(
-                    f"{name} is {_told(value)}, which the model has never seen; {self.told()}"
+                    f"{what} is {_told(value)}, which the model has never seen; {self.told()}",
+                    name=name,
                 )
+
+    @cached_property
+    def _known(self) -> frozenset[bytes]:
+        return frozenset(self.values)
 
     def texts(self) -> list[str]:
         """Return the values for clients."""
@@ -70,7 +75,8 @@ def vocabularies(
     Raises ModelError where an asset cannot be read.
     """
     places = list(reached)
-    tables = _tables(graph)
+    tables, bucketed = _tables(graph), _bucketed(places)
+    read: dict[str, tuple[bytes, ...]] = {}
     found = {}
     for place in places:
         if place.function or place.node.op not in ("LookupTableFind", "LookupTableFindV2"):
@@ -80,8 +86,10 @@ def vocabularies(
         filled = tables.get(_origin(graph, table).name)
         if filled is None or not _is_absent(graph, default):
             continue
-        values = _values(graph, filled, reading, folder)
-        if values and not (_NULL not in values and _has_bucket(keys, places)):
+        if filled.name not in read:
+            read[filled.name] = _values(graph, filled, reading, folder)
+        values = read[filled.name]
+        if values and (_NULL in values or keys not in bucketed):
             found[origin.name] = Vocabulary(values)
     return found
 
@@ -121,16 +129,17 @@ def _is_absent(graph: Graph, default: str) -> bool:
     return value.size == 1 and value.dtype.kind == "i" and value.item() == _ABSENT
 
 
-def _has_bucket(keys: str, places: Iterable[Place]) -> bool:
-    """Say whether values that the table lacks have a place of their own in the network.
+def _bucketed(places: Iterable[Place]) -> set[str]:
+    """Return the tensors whose values, where a table lacks them, have a place in the network.
 
     BigQuery ML adds one to its neural networks too, but makes the vocabulary of all that the
     training sees: nothing was ever learned there.
     """
-    return any(
-        place.node.op.startswith("StringToHashBucket") and place.node.input[0] == keys
+    return {
+        place.node.input[0]
         for place in places
-    )
+        if place.node.op.startswith("StringToHashBucket") and place.node.input
+    }
 
 
 def _values(graph: Graph, node: Any, reading: Reading, folder: Path) -> tuple[bytes, ...]:

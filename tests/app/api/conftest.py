@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-import logging
+import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -13,10 +13,10 @@ from flask import Flask
 from flask.testing import FlaskClient
 from PIL import Image
 
-from app import log
 from app.application import create_app
 from app.serving.local_client import LocalClient
 from app.settings import Settings
+from tests.app.api.arithmetic import Arithmetic
 from tests.app.api.contract import ContractClient
 from tests.app.api.server import Server, command_of
 from tests.app.serving.model_folder import Models
@@ -32,6 +32,14 @@ def models(tmp_path: Path) -> Models:
 
 
 @pytest.fixture
+def arithmetic(models: Models) -> Models:
+    """Return the repository with models of values beside `street`."""
+    for name in ("half_plus_two", "mixed", "whole"):
+        models.write(f"{name}/1/{name}.h5", json.dumps({"arithmetic": name}))
+    return models
+
+
+@pytest.fixture
 def start_app(models: Models, tmp_path: Path) -> Iterator[Callable[..., Flask]]:
     """Return a function that makes the application once its models have loaded."""
     clients: list[LocalClient] = []
@@ -39,7 +47,7 @@ def start_app(models: Models, tmp_path: Path) -> Iterator[Callable[..., Flask]]:
     def start(*, wait: bool = True, **variables: str) -> Flask:
         environment = {"MODEL_REPOSITORY": str(models.folder), "INFERENCE": "in_process"}
         settings = Settings.from_environment(environment | variables)
-        clients.append(LocalClient.start(settings, kinds=[Thresholding()]))
+        clients.append(LocalClient.start(settings, kinds=[Thresholding(), Arithmetic()]))
         if wait:
             assert clients[-1].wait_until_loaded(20)
         app = create_app(settings, clients[-1])
@@ -70,20 +78,6 @@ def photo() -> bytes:
     buffer = io.BytesIO()
     Image.fromarray(image).save(buffer, "PNG")
     return buffer.getvalue()
-
-
-@pytest.fixture
-def log_stream() -> Iterator[io.StringIO]:
-    """Return what the log writes to; the loggers are put back afterwards."""
-    root, own = logging.getLogger(), logging.getLogger("slipway")
-    handlers, levels = root.handlers[:], (root.level, own.level)
-    stream = io.StringIO()
-    log.configure("info", stream)
-    yield stream
-    logging.captureWarnings(False)
-    root.handlers[:] = handlers
-    root.setLevel(levels[0])
-    own.setLevel(levels[1])
 
 
 @pytest.fixture(scope="module")

@@ -17,8 +17,10 @@ import schemathesis
 
 from app.api.contract.examples import one_input
 from app.kinds.mask_rcnn.face import INSTANCES
+from app.kinds.pictures import MAX_PICTURES
 
 _B64: str = one_input(INSTANCES)["image"]["b64"]  # type: ignore[index]
+_INPUTS = ("image", "instances", "parameters")
 _PICTURE = base64.b64decode(_B64)
 
 
@@ -56,8 +58,16 @@ def _with_picture(entry: Any) -> Any:
     return _PICTURE if isinstance(entry, bytes) else entry
 
 
+def _is_picture(entry: Any) -> bool:
+    return isinstance(entry, dict) and entry.keys() == {"b64"} and isinstance(entry["b64"], str)
+
+
 def _make_sense(case: schemathesis.Case, *, is_any_model: bool) -> None:
     body = case.body
+    if isinstance(body, dict) and isinstance(body.get("instances"), list):
+        # The model is one of pictures: values are valid for others.
+        pictures = [one if _is_picture(one) else {"b64": _B64} for one in body["instances"]]
+        body = case.body = {**body, "instances": pictures[:MAX_PICTURES]}
     beside = body.get("parameters") if isinstance(body, dict) else None
     places = [place for place in (case.query, beside or body) if isinstance(place, dict)]
     given = {name: value for place in places for name, value in place.items()}
@@ -66,6 +76,8 @@ def _make_sense(case: schemathesis.Case, *, is_any_model: bool) -> None:
         for place in places[: len(places) - keep]:
             place.pop(name, None)
 
+    for name in given.keys() - INSTANCES.parameters.model_fields.keys() - {*_INPUTS}:
+        drop(name)
     for name in given:
         if all(name in place for place in places) and len(places) == 2:
             drop(name, keep=1)

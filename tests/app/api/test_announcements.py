@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
+from app.serving.layout import MODELS_TEXT
 from tests.app.api.server import Server
 from tests.app.serving.inference_process import wait_for
 from tests.app.serving.model_folder import POINTER, Models
@@ -71,17 +72,17 @@ def test_a_failed_golden_is_told_with_the_other_models_that_failed(
 def test_a_repository_without_models_is_told_at_once_and_the_server_runs(
     told: Callable[..., list[str]], models: Models
 ):
-    models.add("street/1/street.h5").rename(models.folder / "street.keras")
+    models.add("street/1/street.h5").rename(models.folder / "street.tflite")
     (models.folder / "street" / "1").rmdir()
     (models.folder / "street").rmdir()
     first, last = told()
     assert first == (
-        f"Slipway is starting, but MODEL_REPOSITORY='{models.folder}' holds no model: street.keras "
-        f"is a model of Keras 3, which is not served; put one there, such as "
+        f"Slipway is starting, but MODEL_REPOSITORY='{models.folder}' holds no model: "
+        f"street.tflite is a model of TensorFlow Lite, which is not served; put one there, such as "
         f"{models.folder}/balloon.h5, and start again"
     )
     assert last == (
-        "Slipway runs at URL/ but is not ready: there is no model (*.h5 or *.hdf5) in the model "
+        f"Slipway runs at URL/ but is not ready: there is no model ({MODELS_TEXT}) in the model "
         "repository"
     )
 
@@ -89,10 +90,10 @@ def test_a_repository_without_models_is_told_at_once_and_the_server_runs(
 def test_files_that_are_not_served_are_named_at_the_start(
     told: Callable[..., list[str]], models: Models
 ):
-    models.write("balloon.keras", "")
+    models.write("balloon.tflite", "")
     first, last = told()
     assert first == (
-        f"Slipway is starting with the models in {models.folder}, but balloon.keras is a model of "
-        "Keras 3, which is not served"
+        f"Slipway is starting with the models in {models.folder}, but balloon.tflite is a model of "
+        "TensorFlow Lite, which is not served"
     )
     assert last == "Slipway is ready: open URL/"

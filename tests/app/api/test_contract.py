@@ -19,6 +19,7 @@ import pytest
 from PIL import Image
 
 from app.api.contract.operations import OPERATIONS
+from app.api.dialects import of_path
 from app.api.negotiation import media_types
 from app.kinds.mask_rcnn.face import INSTANCES
 from tests.app.api.contract import contract
@@ -27,6 +28,8 @@ from tests.app.serving.model_folder import Models
 
 pytestmark = pytest.mark.server
 
+#: The shapes of other protocols are defined elsewhere, and held by tests of their own.
+OTHERS = ("--exclude-path-regex", "^/v[12]")
 CONFIGURATION = Path(__file__).with_name("schemathesis.toml")
 
 
@@ -49,7 +52,7 @@ def test_a_real_server_keeps_its_contract_whatever_it_is_sent(
     seen = tmp_path / "seen.jsonl"
     command = [sys.executable, "-m", "schemathesis.cli", "--config-file", str(CONFIGURATION)]
     ran = subprocess.run(
-        [*command, "run", f"{server.url}/openapi.json", "--checks", "all", "--no-color"],
+        [*command, "run", f"{server.url}/openapi.json", *OTHERS, "--checks", "all", "--no-color"],
         env=os.environ | {"PYTHONPATH": str(root), "CONTRACT_SEEN": str(seen)},
         cwd=tmp_path,
         capture_output=True,
@@ -66,7 +69,7 @@ def check_reach(seen: list[dict[str, str]]) -> None:
     for path, methods in contract()["paths"].items():
         for method, operation in methods.items():
             # schemathesis itself has read the document.
-            if operation["operationId"] != "openapi":
+            if operation["operationId"] != "openapi" and not of_path(path):
                 assert answered[f"{method.upper()} {path}", 200], path
     assert len(OPERATIONS) == len(contract()["paths"])
     for status in (200, 400, 404, 415):

@@ -8,6 +8,7 @@ import socket
 import time
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,18 @@ def server(tmp_path: Path, models: Models, root: Path) -> Iterator[Server]:
 
 
 @pytest.fixture
+def two_models(tmp_path: Path, models: Models, root: Path) -> Iterator[Server]:
+    """Return a server of `slow`, which predicts one at a time, and `quick`."""
+    models.add("slow/1/slow.h5", delay_s=0.2)
+    models.write("slow/1/model.yaml", "max_batch: 1")
+    models.add("quick/1/quick.h5")
+    server = Server(tmp_path, models.folder, root, QUEUE_LIMIT="16", DEFAULT_MODEL="slow")
+    server.wait_until_ready()
+    yield server
+    server.end()
+
+
+@pytest.fixture
 def descriptors() -> Iterator[None]:
     """Allow for a socket a client."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -43,12 +56,12 @@ def descriptors() -> Iterator[None]:
     resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
-def flood(port: int, photo: bytes, within_s: float) -> Counter[int | None]:
+def flood(port: int, photo: bytes, within_s: float, query: str = "") -> Counter[int | None]:
     """Send a prediction on many new connections at once; count what each came to.
 
     That is a status, CLOSED, or None where neither came within the time.
     """
-    head = "POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: image/png\r\n"
+    head = f"POST /predict{query} HTTP/1.1\r\nHost: x\r\nContent-Type: image/png\r\n"
     request = f"{head}Content-Length: {len(photo)}\r\n\r\n".encode() + photo
     outcomes: Counter[int | None] = Counter()
     with selectors.DefaultSelector() as selector:
@@ -94,3 +107,23 @@ def test_each_of_700_clients_is_answered_and_then_all_is_as_before(
     wait_for(lambda: server.events("refused"), "it is logged")
     assert len(server.events("refused")) < 10
     assert [server.predict(photo).status for _ in range(5)] == [200] * 5
+
+
+@pytest.mark.parametrize("query", ["", "?model=slow"], ids=["default model", "by name"])
+def test_a_model_under_a_flood_keeps_nobody_from_another(
+    two_models: Server, photo: bytes, descriptors: None, query: str
+):
+    with ThreadPoolExecutor(1) as pool:
+        flooded = pool.submit(flood, two_models.port, photo, 40, query)
+        wait_for(lambda: two_models.events("refused"), "more came than may wait")
+        statuses, took_s = [], []
+        while not flooded.done():
+            asked_at = time.monotonic()
+            statuses.append(two_models.predict(photo, "?model=quick").status)
+            took_s.append(time.monotonic() - asked_at)
+        outcomes = flooded.result()
+    assert set(outcomes) == {200, 429}
+    assert len(statuses) > 10
+    assert set(statuses) == {200}
+    # Beside it one alone takes 0.2 s, and those that wait for it 3.
+    assert sorted(took_s)[len(took_s) // 2] < 0.1

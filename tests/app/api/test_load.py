@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import socket
 import threading
 import time
@@ -10,12 +12,16 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from flask import Flask
+from werkzeug.test import TestResponse
 
 from app.api.admission import Admission
 from app.api.hangup import watch
+from app.serving.client import Ask
 from app.serving.errors import InferenceOverloaded
 from tests.app.api.test_problems import check
 from tests.app.serving.model_folder import Models
+
+STREET, HARBOUR = ("street", None), ("harbour", None)
 
 
 def test_one_request_more_than_there_are_places_is_told_when_to_come_again(
@@ -51,51 +57,78 @@ def test_while_all_places_are_taken_refusals_do_not_ask_the_queue(
     assert 'slipway_http_requests_total{method="POST",route="/predict",status="429"} 3.0' in scrape
 
 
+@pytest.mark.parametrize("named_in", ["query", "form", "json"])
+def test_a_model_whose_queue_is_full_keeps_nobody_from_another(
+    start_app: Callable[..., Flask], models: Models, photo: bytes, named_in: str
+):
+    models.add("harbour/1/harbour.h5")
+    app = start_app(QUEUE_LIMIT="1", DEFAULT_MODEL="street")
+    client = app.test_client()
+
+    def predict(model: str) -> TestResponse:
+        if named_in == "query":
+            return client.post(f"/predict?model={model}", data=photo, content_type="image/png")
+        if named_in == "form":
+            form = {"image": (io.BytesIO(photo), "a.png"), "model": model}
+            return client.post("/predict", data=form)
+        image = {"b64": base64.b64encode(photo).decode()}
+        return client.post("/predict", json={"image": image, "model": model})
+
+    assert predict("street").status_code == 200
+    turn = app.extensions["slipway"].client.enter(Ask("street"))
+    for _ in range(3):
+        check(predict("street"), 429, "too-many-requests")
+        assert predict("harbour").status_code == 200
+    turn.close()
+    time.sleep(0.03)
+    assert predict("street").status_code == 200
+
+
 def test_a_refusal_holds_for_others_only_as_long_as_it_says():
-    admission = Admission(places=1, threads=64)
-    full = InferenceOverloaded("all places are taken", 3.0, full_s=0.4)
-    admission.note_refusal(full)
-    assert admission.enter() is full
+    admission = Admission(threads=64)
+    admission.note_refusal(STREET, InferenceOverloaded("all places are taken", 3.0, full_s=0.4))
+    refusal = admission.refusal(STREET)
+    assert refusal is not None
+    assert (str(refusal), refusal.retry_after_s) == ("all places are taken", 3.0)
     time.sleep(0.45)
-    assert admission.enter() is None
-    admission.leave()
-    admission.note_refusal(InferenceOverloaded("too little time for this one", 3.0))
-    assert admission.enter() is None
+    assert admission.refusal(STREET) is None
+    admission.note_refusal(STREET, InferenceOverloaded("too little time for this one", 3.0))
+    assert admission.refusal(STREET) is None
+
+
+def test_a_refusal_holds_for_the_model_alone_that_was_asked():
+    admission = Admission(threads=64)
+    admission.note_answer(HARBOUR)
+    admission.note_refusal(STREET, InferenceOverloaded("all places are taken", 3.0, full_s=0.4))
+    assert admission.refusal(HARBOUR) is None
+    assert admission.expects_place(HARBOUR)
 
 
 def test_a_place_is_expected_from_a_model_that_has_answered_until_the_queue_refuses_somebody():
-    admission = Admission(places=1, threads=64)
-    assert not admission.expects_place(("street", None))
-    admission.note_answer(("street", None))
-    assert admission.expects_place(("street", None))
-    assert not admission.expects_place(("nobody", None))
-    admission.note_refusal(InferenceOverloaded("too little time for this one", 3.0))
-    assert not admission.expects_place(("street", None))
+    admission = Admission(threads=64)
+    assert not admission.expects_place(STREET)
+    admission.note_answer(STREET)
+    assert admission.expects_place(STREET)
+    assert not admission.expects_place(HARBOUR)
+    admission.note_refusal(STREET, InferenceOverloaded("too little time for this one", 3.0))
+    assert not admission.expects_place(STREET)
 
 
-def test_more_requests_than_there_are_places_are_not_let_in_at_all():
-    admission = Admission(places=10, threads=64)
-    with ThreadPoolExecutor(11) as pool:
+def test_predictions_leave_threads_for_health_checks():
+    admission = Admission(threads=16)
+    with ThreadPoolExecutor(16) as pool:
         # Four work at a time: whoever has begun to wait for its prediction lets another work.
-        entered = list(pool.map(lambda _: (admission.enter(), admission.rest()), range(10)))
-        assert entered == [(None, None)] * 10
+        entered = list(pool.map(lambda _: (admission.enter(), admission.rest()), range(14)))
+        assert entered == [(None, None)] * 14
         refusal = admission.enter()
         assert isinstance(refusal, InferenceOverloaded)
-        assert "10 requests" in str(refusal)
+        assert "14 requests" in str(refusal)
         admission.leave()
         assert admission.enter() is None
 
 
-def test_more_places_than_threads_leave_threads_for_health_checks():
-    admission = Admission(places=100, threads=16)
-    with ThreadPoolExecutor(16) as pool:
-        entered = list(pool.map(lambda _: (admission.enter(), admission.rest()), range(14)))
-    assert entered == [(None, None)] * 14
-    assert isinstance(admission.enter(), InferenceOverloaded)
-
-
 def test_few_threads_work_at_once():
-    admission = Admission(places=32, threads=64)
+    admission = Admission(threads=64)
     at_work: list[int] = []
     lock = threading.Lock()
 

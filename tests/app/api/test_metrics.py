@@ -13,6 +13,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from app.api.services import attach
 from app.serving.errors import InferenceUnavailable
+from tests.app.serving.inference_process import wait_for
+from tests.app.serving.model_folder import Models
 
 
 def scrape(client: FlaskClient) -> dict[tuple, float]:
@@ -95,3 +97,13 @@ def test_without_inference_metrics_still_answer(app: Flask):
     samples = scrape(app.test_client())
     assert samples["slipway_inference_up",] == 0
     assert not [name for name, *_ in samples if name == "slipway_model_ready"]
+
+
+def test_a_version_that_was_loaded_anew_in_vain_is_one_sample_and_ready(
+    app: Flask, client: FlaskClient, models: Models
+):
+    app.extensions["slipway"].client.keep_up(0.02)
+    models.write("street/1/street.h5", '{"threshold": "high"}')
+    wait_for(lambda: len(app.extensions["slipway"].client.models()) == 2, "both are there")
+    lines = [line for line in client.get("/metrics").text.splitlines() if "model_ready{" in line]
+    assert lines == ['slipway_model_ready{model="street",version="1"} 1.0']

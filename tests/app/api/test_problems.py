@@ -41,7 +41,7 @@ def check(response, status: int, slug: str) -> dict:
         pytest.param({"max_instances": "0"}, "from 1 to 1,000", id="no instances"),
         pytest.param({"max_instances": "1001"}, "from 1 to 1,000", id="too many instances"),
         pytest.param({"max_instances": "2.5"}, "whole number", id="half an instance"),
-        pytest.param({"version": "latest"}, "whole number", id="version"),
+        pytest.param({"version": "-1"}, "whole number", id="version"),
         pytest.param({"masks": "bitmap"}, "rle, polygon, png, none", id="masks"),
         pytest.param({"render": "jpg"}, "only png", id="render"),
         pytest.param({"format": "xml"}, "json, png, coco", id="format"),

@@ -107,7 +107,7 @@ def test_goldens_that_it_reproduced_are_counted(run: Run, models: Models, photos
             "street/old/ is no version",
             id="no number beside others",
         ),
-        pytest.param({"bad.keras": ""}, "bad", "bad.keras is a model of Keras 3", id="format"),
+        pytest.param({"bad.tflite": ""}, "bad", "is a model of TensorFlow Lite", id="format"),
         pytest.param(
             {"street.h5": '{"threshold": 1}'},
             "street version 1",

@@ -115,6 +115,15 @@ def test_a_loaded_model_says_what_the_file_holds(weights: Path):
     assert description["architecture"]["parameters"] > 1000
 
 
+def test_pictures_share_a_pass_only_where_a_gpu_makes_that_quicker(weights: Path):
+    import tensorflow as tf
+
+    model = MaskRcnn().load(source(weights))
+    inputs = {PICTURE: np.zeros((90, 120, 3), np.uint8)}
+    has_gpu = bool(tf.config.list_physical_devices("GPU"))
+    assert (model.together(inputs, {}) is not None) == has_gpu
+
+
 def test_each_image_of_a_batch_is_asked_by_its_own_parameters(weights: Path):
     model = MaskRcnn().load(source(weights, min_score=1.0))
     model.warm_up()

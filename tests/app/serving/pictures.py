@@ -15,7 +15,7 @@ def ask(
     client: InferenceClient,
     picture: np.ndarray,
     model: str | None = None,
-    version: int | None = None,
+    version: int | str | None = None,
     **asked: Any,
 ) -> Prediction:
     """Return what a model says of a picture."""

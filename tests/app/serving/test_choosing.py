@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ import pytest
 from app.serving.client import Ask
 from app.serving.errors import CallerGone, InferenceTimeout, ModelChanged
 from app.serving.socket_client import SocketClient
+from tests.app.serving.inference_process import wait_for
 from tests.app.serving.model_folder import Models
 from tests.app.serving.pictures import find_in_turn
 from tests.app.serving.test_host import client_process
@@ -29,6 +31,9 @@ def client(models: Models, host) -> SocketClient:
 def test_a_process_that_hangs_is_waited_for_as_long_as_the_request_has(client: SocketClient):
     host = client_process(client)
     os.kill(host, signal.SIGSTOP)
+    # It stops when it next comes to the kernel.
+    stat = Path(f"/proc/{host}/stat")
+    wait_for(lambda: stat.read_text().rpartition(") ")[2][0] == "T", "it is stopped")
     try:
         with pytest.raises(InferenceTimeout, match=r"within 0\.2 s"):
             client.choose(Ask(timeout_s=0.2))

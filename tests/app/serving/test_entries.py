@@ -18,6 +18,7 @@ def entry(name: str, state: str = "ready", *, version: int = 1, **options: objec
 
 FOO, BAR = entry("foo"), entry("bar")
 DEMO = entry("demo", fallback=True)
+NAMED = entry("iris", default=False)
 FAILED, LOADING = entry("notes", "failed"), entry("slow", "loading")
 
 
@@ -29,6 +30,9 @@ FAILED, LOADING = entry("notes", "failed"), entry("slow", "loading")
         pytest.param([DEMO, FOO], FOO, id="the demo steps aside"),
         pytest.param([FAILED, FOO], FOO, id="one that failed steps aside"),
         pytest.param([DEMO, LOADING], LOADING, id="the demo steps aside for one still loading"),
+        pytest.param([DEMO, NAMED], DEMO, id="what is never the default, for a demo"),
+        pytest.param([NAMED, FOO], FOO, id="what is never the default, for a model"),
+        pytest.param([NAMED], NAMED, id="what is never the default alone"),
         pytest.param([DEMO, FAILED], FAILED, id="the demo never answers for one that failed"),
     ],
 )

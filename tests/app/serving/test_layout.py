@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from app.serving.layout import Found, find_models, is_model_folder
+from app.serving.layout import MODELS_TEXT, Found, find_models, is_model_folder
 from tests.app.serving.model_folder import Models
 
 
@@ -73,6 +73,27 @@ def test_model_yaml_beside_two_bare_files_belongs_to_neither(models: Models):
     ]
 
 
+def test_a_folder_with_a_saved_model_is_a_model_with_or_without_a_version(models: Models):
+    for place in ("iris/2", "street/2/export", "half"):
+        models.write(f"{place}/saved_model.pb", "")
+        models.write(f"{place}/transform/saved_model.pb", "")
+        models.write(f"{place}/variables/variables.index", "")
+    models.write("iris/2/model.yaml", "")
+    models.write("half/labels.txt", "")
+    half, iris, street = find_models(models.folder)
+    assert (half.version, half.path, half.error) == (1, models.folder / "half", None)
+    assert half.labels_path == models.folder / "half" / "labels.txt"
+    assert (iris.version, iris.path) == (2, models.folder / "iris" / "2")
+    assert iris.options_path == models.folder / "iris" / "2" / "model.yaml"
+    assert (street.version, street.path) == (2, models.folder / "street" / "2" / "export")
+
+
+def test_zeros_may_lead_a_version_as_in_tensorflow_serving(models: Models):
+    models.add("street/00000123/a.h5")
+    models.add("street/45/a.h5")
+    assert (only(models).version, only(models).folder.name) == (123, "00000123")
+
+
 @pytest.mark.parametrize(
     ("files", "version", "error"),
     [
@@ -86,9 +107,9 @@ def test_model_yaml_beside_two_bare_files_belongs_to_neither(models: Models):
             id="a file where the version should be",
         ),
         pytest.param(
-            ["street/01/a.h5"],
-            0,
-            "street/ holds no numbered version folder; rename street/01/ to street/1/",
+            ["street/01/a.h5", "street/1/a.h5"],
+            1,
+            "street/ holds version 1 twice: as 01 and 1; keep one",
             id="leading zero",
         ),
         pytest.param(
@@ -99,27 +120,45 @@ def test_model_yaml_beside_two_bare_files_belongs_to_neither(models: Models):
             id="a repository in a repository",
         ),
         pytest.param(
-            ["street/saved_model.pb", "street/variables/data"],
+            ["street/frozen.pb", "street/variables/data"],
             0,
-            "street/ holds no numbered version folder; saved_model.pb is a graph of TensorFlow, "
+            "street/ holds no numbered version folder; frozen.pb is a graph of TensorFlow, "
             "which is not served",
             id="another format",
         ),
         pytest.param(
-            ["street/3/street.keras"],
+            ["street/3/street.tflite"],
             3,
-            "street/3/ holds no model file (*.h5 or *.hdf5); street.keras is a model of Keras 3, "
-            "which is not served",
+            f"street/3/ holds no model file ({MODELS_TEXT}); street.tflite is a model of "
+            "TensorFlow Lite, which is not served",
             id="a version of another format",
         ),
         pytest.param(
-            ["street/3/README.md"], 3, "street/3/ holds no model file (*.h5 or *.hdf5)", id="empty"
+            ["street/3/README.md"], 3, f"street/3/ holds no model file ({MODELS_TEXT})", id="empty"
         ),
         pytest.param(
             ["street/3/a.h5", "street/3/b.h5"],
             3,
-            "street/3/ holds 2 model files (a.h5, b.h5); keep one",
+            "street/3/ holds 2 models (a.h5, b.h5); keep one",
             id="two files",
+        ),
+        pytest.param(
+            ["street/3/a.h5", "street/3/saved_model.pb"],
+            3,
+            "street/3/ holds 2 models (saved_model.pb, a.h5); keep one",
+            id="a file in a model's folder",
+        ),
+        pytest.param(
+            ["street/saved_model.pb", "street/2/a.h5"],
+            0,
+            "street/ is a model itself and holds version 2/; keep one",
+            id="a model's folder with versions",
+        ),
+        pytest.param(
+            ["street/3/saved_model.pb", "street/3/model.yml"],
+            3,
+            "street/3/model.yml is not read; name it model.yaml",
+            id="options by another ending",
         ),
     ],
 )

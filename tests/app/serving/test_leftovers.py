@@ -39,9 +39,9 @@ def test_every_version_is_found_in_the_order_of_the_numbers(models: Models):
             id="a file beside the versions",
         ),
         pytest.param(
-            "balloon.keras",
+            "balloon.tflite",
             "balloon",
-            "balloon.keras is a model of Keras 3, which is not served",
+            "balloon.tflite is a model of TensorFlow Lite, which is not served",
             id="another format",
         ),
         pytest.param(
@@ -72,6 +72,6 @@ def test_options_of_a_misspelt_name_are_told(models: Models):
 
 def test_pictures_notes_and_what_is_hidden_are_left_alone(models: Models):
     models.add("street/1/street.h5")
-    for place in ("README.md", ".cache.keras", "street/1/samples/a.png", "street/docs/a.txt"):
+    for place in ("README.md", ".cache.tflite", "street/1/samples/a.png", "street/docs/a.txt"):
         models.write(place, "")
     assert told(models) == [("street", 1, None)]

@@ -16,6 +16,7 @@ import pytest
 
 from app import log
 from app.serving.client import ModelStatus
+from app.serving.layout import MODELS_TEXT
 from app.serving.local_client import LocalClient
 from tests.app.serving.model_folder import POINTER, Models
 from tests.app.serving.pictures import find
@@ -137,7 +138,7 @@ def test_one_that_fails_says_why_and_the_others_serve(
     [
         pytest.param(
             lambda path: None,
-            "there is no model (*.h5 or *.hdf5) in the model repository",
+            f"there is no model ({MODELS_TEXT}) in the model repository",
             id="empty",
         ),
         pytest.param(
@@ -218,11 +219,11 @@ def test_what_lies_in_a_repository_without_models_is_in_the_log(
 ):
     events: list[tuple[str, dict[str, object]]] = []
     monkeypatch.setattr(log, "event", lambda name, *_, **fields: events.append((name, fields)))
-    models.write("balloon.keras", "")
+    models.write("balloon.tflite", "")
     client = local_client()
     ((name, fields),) = events
     assert (name, fields["MODEL_REPOSITORY"]) == ("repository_unusable", str(models.folder))
-    assert "balloon.keras is a model of Keras 3, which is not served" in str(fields["why"])
+    assert "balloon.tflite is a model of TensorFlow Lite, which is not served" in str(fields["why"])
     # The names of files of a folder that may be any are not shown over HTTP.
     assert "balloon" not in client.readiness()[1]
 
@@ -258,6 +259,6 @@ def test_a_matterport_file_beside_other_networks_is_told_apart(tmp_path):
     with h5py.File(tmp_path / "other.h5", "w") as file:
         file.attrs["layer_names"] = [b"dense"]
         file.create_group("dense").attrs["weight_names"] = np.array([], "S1")
-    (kind,) = kinds()
+    kind = next(one for one in kinds() if one.name == "mask_rcnn")
     assert not kind.recognises(tmp_path / "other.h5")
     assert "not a Matterport Mask R-CNN" in kind.refusal(tmp_path / "other.h5")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from app.serving.layout import MODELS_TEXT
 from app.serving.vacancy import check_folder, no_model
 from app.settings import SettingsError
 from tests.app.serving.model_folder import Models
@@ -96,21 +97,16 @@ def test_a_repository_with_a_model_is_not_empty_even_where_the_model_fails(model
     [
         pytest.param({}, "it is empty", id="empty"),
         pytest.param({".gitkeep": ""}, "it holds nothing but hidden files", id="hidden"),
-        pytest.param({"README.md": ""}, "it holds README.md, and no *.h5 or *.hdf5", id="a README"),
+        pytest.param({"README.md": ""}, f"it holds README.md, and no {MODELS_TEXT}", id="a README"),
         pytest.param(
             dict.fromkeys("abcde", ""),
-            "it holds a, b, c and 2 more, and no *.h5 or *.hdf5",
+            f"it holds a, b, c and 2 more, and no {MODELS_TEXT}",
             id="many files",
         ),
         pytest.param(
-            {"README.md": "", "balloon.keras": ""},
-            "balloon.keras is a model of Keras 3, which is not served",
-            id="Keras 3",
-        ),
-        pytest.param(
-            {"saved_model.pb": "", "variables/variables.index": ""},
-            "saved_model.pb is a graph of TensorFlow, which is not served",
-            id="SavedModel",
+            {"README.md": "", "balloon.tflite": ""},
+            "balloon.tflite is a model of TensorFlow Lite, which is not served",
+            id="TensorFlow Lite",
         ),
         pytest.param(
             {"balloon.h5.zip": ""},
@@ -153,3 +149,10 @@ def test_a_repository_one_level_too_deep_is_told_with_the_right_one(models: Mode
         f"MODEL_REPOSITORY='{models.folder}/street' holds no model: it is a model's own folder, "
         f"with its versions in it; name the folder above: {models.folder}"
     )
+
+
+def test_a_folder_that_is_a_saved_model_itself_is_told_to_be_named_from_above(models: Models):
+    models.write("saved_model.pb", "")
+    models.write("transform/saved_model.pb", "")
+    told = f"it is a model itself; name the folder above: {models.folder.parent}"
+    assert no_model(models.folder) == f"MODEL_REPOSITORY='{models.folder}' holds no model: {told}"

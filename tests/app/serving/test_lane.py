@@ -1,21 +1,18 @@
-"""The engine: one prediction after the other, from a queue that has an end."""
+"""The lane of a model: one pass after the other, from a queue that has an end."""
 
 from __future__ import annotations
 
 import contextlib
+import io
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any
 
-import numpy as np
 import pytest
 
-from app.kinds.kind import Signature
-from app.kinds.tensors import Tensors
+from app.kinds.kind import InputError
 from app.serving.client import IsGone
-from app.serving.engine import Engine, Outcome
 from app.serving.errors import (
     CallerGone,
     InferenceFailed,
@@ -23,44 +20,9 @@ from app.serving.errors import (
     InferenceTimeout,
     InferenceUnavailable,
 )
+from app.serving.lane import Lane, Outcome
+from tests.app.serving.gate import INPUTS, Gate
 from tests.app.serving.inference_process import wait_for
-
-INPUTS = {"x": np.zeros(4, np.float32)}
-
-
-class Gate:
-    """A model that answers when its gate is open, and remembers what it was asked."""
-
-    signature = Signature((), ())
-    facts: dict[str, object] = {}  # noqa: RUF012 - read alone
-
-    def __init__(self) -> None:
-        self.is_open = threading.Event()
-        self.asked: list[float] = []
-        self.error: BaseException | None = None
-        self.delay_s = 0.0
-
-    def describe(self) -> dict[str, object]:
-        return {}
-
-    def warm_up(self) -> None:
-        pass
-
-    def check(self, inputs: Tensors) -> None:
-        pass
-
-    def together(self, inputs: Tensors, asked: Mapping[str, Any]) -> None:
-        pass
-
-    def predict(
-        self, inputs: Sequence[Tensors], asked: Sequence[Mapping[str, Any]]
-    ) -> list[Tensors]:
-        self.asked += [one["number"] for one in asked]
-        assert self.is_open.wait(10)
-        time.sleep(self.delay_s)
-        if self.error:
-            raise self.error
-        return [{"y": one["x"] + 1} for one in inputs]
 
 
 @pytest.fixture
@@ -69,19 +31,19 @@ def gate() -> Gate:
 
 
 @pytest.fixture
-def engine(gate: Gate) -> Iterator[Engine]:
-    engine = Engine(3)
-    yield engine
+def lane(gate: Gate) -> Iterator[Lane]:
+    lane = Lane("gate version 1", gate, limit=3, max_batch=1)
+    yield lane
     gate.is_open.set()
-    engine.close()
+    lane.close()
 
 
 @pytest.fixture
-def predict(engine: Engine, gate: Gate) -> Callable[..., Outcome]:
+def predict(lane: Lane, gate: Gate) -> Callable[..., Outcome]:
     """Return a function that enters and predicts; its number is how the gate remembers it."""
 
     def predict(number: float = 0, *, timeout_s: float = 10, is_gone: IsGone | None = None):
-        place = engine.enter("gate version 1", gate, timeout_s=timeout_s, is_gone=is_gone)
+        place = lane.enter(timeout_s=timeout_s, is_gone=is_gone)
         with contextlib.closing(place):
             return place.run(INPUTS, {"number": number})
 
@@ -97,20 +59,20 @@ def background() -> Iterator[Callable]:
 
 def test_a_prediction_tells_what_it_took(predict, gate: Gate):
     gate.is_open.set()
-    outcome = predict(timeout_s=5)
+    outcome = predict(1, timeout_s=5)
     assert outcome.result["y"].tolist() == [1, 1, 1, 1]
     assert outcome.queue_ms >= 0
     assert outcome.inference_ms >= 0
 
 
 @pytest.fixture
-def full(engine: Engine, gate: Gate, predict, background) -> list[Future]:
-    """Fill the engine: one prediction runs, two wait in order."""
+def full(lane: Lane, gate: Gate, predict, background) -> list[Future]:
+    """Fill the lane: one prediction runs, two wait in order."""
     futures = [background(predict, 0)]
     wait_for(lambda: gate.asked, "the first one runs")
     for number in (1, 2):
         futures.append(background(predict, number))
-        wait_for(lambda n=number: engine.taken == n + 1, "it waits")
+        wait_for(lambda n=number: lane.taken == n + 1, "it waits")
     return futures
 
 
@@ -135,25 +97,25 @@ def test_where_all_places_are_taken_the_next_one_is_refused_at_once(
     assert gate.asked == [0, 1, 2]
 
 
-def test_a_place_counts_while_its_photo_is_decoded(engine: Engine, gate: Gate):
-    places = [engine.enter("gate version 1", gate, timeout_s=5) for _ in range(3)]
+def test_a_place_counts_while_its_input_is_read(lane: Lane, gate: Gate):
+    places = [lane.enter(timeout_s=5) for _ in range(3)]
     with pytest.raises(InferenceOverloaded):
-        engine.enter("gate version 1", gate, timeout_s=5)
+        lane.enter(timeout_s=5)
     places[1].close()
     places[1].close()
-    engine.enter("gate version 1", gate, timeout_s=5)
-    assert engine.taken == 3
+    lane.enter(timeout_s=5)
+    assert lane.taken == 3
 
 
-def test_what_would_come_too_late_is_refused_at_once(engine: Engine, gate: Gate, predict):
+def test_what_would_come_too_late_is_refused_at_once(lane: Lane, gate: Gate, predict):
     gate.is_open.set()
     gate.delay_s = 0.2
     predict()
-    ahead = engine.enter("gate version 1", gate, timeout_s=5)
+    ahead = lane.enter(timeout_s=5)
     with pytest.raises(InferenceOverloaded, match=r"about 0.[4-9] s, behind 1 others") as refusal:
-        engine.enter("gate version 1", gate, timeout_s=0.3)
+        lane.enter(timeout_s=0.3)
     assert refusal.value.retry_after_s >= 1
-    engine.enter("gate version 1", gate, timeout_s=60).close()
+    lane.enter(timeout_s=60).close()
     ahead.close()
     # With nobody ahead it is tried: a model may have become faster.
     gate.delay_s = 0
@@ -172,34 +134,34 @@ def test_what_nobody_waits_for_any_more_is_not_run(gate: Gate, predict, backgrou
 
 
 def test_what_a_caller_who_hung_up_asked_for_is_not_run(
-    engine: Engine, gate: Gate, predict, background
+    lane: Lane, gate: Gate, predict, background
 ):
     running = background(predict, 1)
     wait_for(lambda: gate.asked, "the first one runs")
     has_hung_up = threading.Event()
     waiting = background(predict, 2, is_gone=has_hung_up.is_set)
-    wait_for(lambda: engine.taken == 2, "the second one waits")
+    wait_for(lambda: lane.taken == 2, "the second one waits")
     has_hung_up.set()
     with pytest.raises(CallerGone):
         waiting.result(5)
-    assert engine.taken == 1
+    assert lane.taken == 1
     gate.is_open.set()
     running.result(5)
     predict(3)
     assert gate.asked == [1, 3]
 
 
-def test_one_that_was_given_up_while_it_ran_still_counts(engine: Engine, gate: Gate, predict):
+def test_one_that_was_given_up_while_it_ran_still_counts(lane: Lane, gate: Gate, predict):
     with pytest.raises(InferenceTimeout):
         predict(1, timeout_s=0.05)
-    assert engine.running_s > 0
+    assert lane.running_s > 0
     for _ in range(2):
-        engine.enter("gate version 1", gate, timeout_s=5)
+        lane.enter(timeout_s=5)
     with pytest.raises(InferenceOverloaded):
-        engine.enter("gate version 1", gate, timeout_s=5)
+        lane.enter(timeout_s=5)
     gate.is_open.set()
-    wait_for(lambda: engine.running_s == 0, "it has run")
-    engine.enter("gate version 1", gate, timeout_s=5)
+    wait_for(lambda: lane.running_s == 0, "it has run")
+    lane.enter(timeout_s=5)
 
 
 def test_a_prediction_that_takes_too_long_is_given_up(predict):
@@ -223,12 +185,21 @@ def test_a_model_that_raises_fails_one_prediction(gate: Gate, predict, error):
     with pytest.raises(InferenceFailed, match=f"gate version 1: {type(error).__name__}"):
         predict()
     gate.error = None
-    assert predict().result["y"][0] == 1
+    assert predict(1).result["y"][0] == 1
 
 
-def test_a_closed_engine_refuses(gate: Gate):
-    engine = Engine(1)
-    engine.close()
-    engine.close()
+def test_an_input_that_a_model_refuses_while_it_runs_is_told_and_no_failure(
+    gate: Gate, predict, log_stream: io.StringIO
+):
+    gate.is_open.set()
+    gate.error = InputError("no picture", name="x")
+    with pytest.raises(InputError, match="no picture"):
+        predict()
+    assert "prediction_failed" not in log_stream.getvalue()
+
+
+def test_a_closed_lane_refuses(lane: Lane):
+    lane.close()
+    lane.close()
     with pytest.raises(InferenceUnavailable, match="stopping"):
-        engine.enter("gate version 1", gate, timeout_s=5)
+        lane.enter(timeout_s=5)
