@@ -125,11 +125,14 @@ def _leaves(value: Any) -> list[list[Any]]:
     return [leaf for one in inner for leaf in _leaves(one)]
 
 
-def _named(config: Mapping[str, Any], name: str) -> Entry:
-    for entry in config["layers"]:
-        if entry.get("name", entry["config"].get("name")) == name:
-            return entry
-    raise UnfitError(f"it names a layer {name}, and has none")
+def _by_name(config: Mapping[str, Any]) -> dict[str, Entry]:
+    return {entry.get("name", entry["config"].get("name")): entry for entry in config["layers"]}
+
+
+def _named(entries: Mapping[str, Entry], name: str) -> Entry:
+    if name not in entries:
+        raise UnfitError(f"it names a layer {name}, and has none")
+    return entries[name]
 
 
 def _input_shape(entry: Entry) -> tuple[int | None, ...] | None:
@@ -142,7 +145,7 @@ def _input_shape(entry: Entry) -> tuple[int | None, ...] | None:
                 f"it takes {len(names)} inputs ({', '.join(names[:6])}); a classifier of pictures "
                 f"takes one"
             )
-        return _input_shape(_named(config, names[0]))
+        return _input_shape(_named(_by_name(config), names[0]))
     if "layers" in config:
         return _input_shape(config["layers"][0])
     shape = config.get("batch_shape") or config.get("batch_input_shape")
@@ -182,8 +185,9 @@ def _last(entry: Entry, output: str | None) -> list[Entry]:
     names = [one[0] for one in leaf]
     name = output if output in names else names[0]
     chain: list[Entry] = []
+    entries = _by_name(config)
     while name is not None:
-        one = _named(config, name)
+        one = _named(entries, name)
         chain += _last(one, None) if _is_model(one) else [one]
         before = _sources(one)
         name = before[0] if len(before) == 1 and len(chain) < 2000 else None
@@ -269,13 +273,14 @@ def _way_in(entry: Entry) -> Iterator[Entry]:
         for one in config["layers"]:
             yield from _way_in(one) if _is_model(one) else [one]
         return
+    entries = _by_name(config)
     takers: dict[str, list[str]] = {}
     for one in config["layers"]:
         for source in _sources(one):
             takers.setdefault(source, []).append(one.get("name", one["config"].get("name")))
     name = _leaves(config["input_layers"])[0][0]
     for _ in range(len(config["layers"])):
-        one = _named(config, name)
+        one = _named(entries, name)
         yield from _way_in(one) if _is_model(one) else [one]
         if len(takers.get(name, [])) != 1:
             return

@@ -88,13 +88,21 @@ _VALUES = words(
 )
 # Where Keras 3 has the functions that compute; those that call others are not among them.
 _OPERATIONS = ("keras.src.ops.image", "keras.src.ops.nn", "keras.src.ops.numpy")
+# `tf_keras` is what Keras 2 is called today.
+_PACKAGES = ("keras", "tf_keras")
+# The largest of keras.applications has 1,300.
+_MOST_LAYERS = 10_000
 _OWN_KEYS = ("_initializer", "_regularizer", "_constraint")
 
 
 def check_classes(config: dict[str, Any], *, allow_code: bool = False) -> None:
     """Raise UnfitError for the first class or function that no picture should go through."""
+    count = 0
     for entry, name in _entries(config, "the model"):
         kind = entry["class_name"]
+        count += kind != "__keras_tensor__"
+        if count > _MOST_LAYERS:
+            raise UnfitError("it has more layers than any network")
         if kind in _CODE and not (allow_code and kind in _ALLOWED_WITH_CODE):
             raise UnfitError(_code(kind, name))
         if kind in _TEXT:
@@ -128,7 +136,7 @@ def _is_known(entry: dict[str, Any], kind: str) -> bool:
     module = str(entry.get("module") or "keras")
     if module in _OPERATIONS or (module == "keras.src.ops.core" and kind == "Cast"):
         return True
-    if module.partition(".")[0] != "keras":
+    if module.partition(".")[0] not in _PACKAGES:
         return False
     known = kind in LAYERS or kind in OLDER or kind in TRAINING_ONLY or kind in MODELS
     return known or kind in _VALUES or _is_functional(entry)

@@ -125,6 +125,13 @@ def test_a_configuration_without_end_is_refused(tmp_path: Path):
     assert "nested deeper" in refusal_of(path)
 
 
+def test_layers_without_end_are_refused(tmp_path: Path):
+    shaped = layer("Flatten", "flatten", batch_input_shape=[None, 8, 6, 3])
+    layers = [layer("Activation", f"a{index}", activation="relu") for index in range(20_000)]
+    path = write_h5(tmp_path / "m.h5", sequential(shaped, *layers))
+    assert "more layers than any network" in refusal_of(path)
+
+
 def test_brackets_without_end_are_refused(tmp_path: Path):
     path = write_h5(tmp_path / "m.h5", classifier())
     with h5py.File(path, "r+") as file:
@@ -255,3 +262,29 @@ def test_a_function_within_keras_operations_is_refused(tmp_path: Path):
     entry = {"module": "keras.src.ops.core", "class_name": "Map", "config": {"name": "x"}}
     path = write_keras(tmp_path / "m.keras", keras_3_with(**entry), KERAS_3_ARRAYS)
     assert "Map" in refusal_of(path)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("suffix", ["keras", "h5"])
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+def test_a_lambda_runs_where_code_is_allowed(tmp_path: Path, suffix: str):
+    import keras
+
+    network = keras.Sequential(
+        [
+            keras.Input((8, 6, 3)),
+            keras.layers.Lambda(lambda x: x * 0.5, output_shape=(8, 6, 3), name="half"),
+            keras.layers.Flatten(),
+            keras.layers.Dense(3, activation="softmax"),
+        ]
+    )
+    path = tmp_path / f"m.{suffix}"
+    network.save(path)
+    assert "layer half is a Lambda" in refusal_of(path)
+    with pytest.raises(ModelError, match="layer half is a Lambda"):
+        KIND.load(source(path))
+    pixels = np.random.default_rng(4).integers(0, 256, (8, 6, 3), np.uint8)
+    model = KIND.load(source(path, allow_code=True, preprocessing="none"))
+    found = model.predict([{"image": pixels}], [{}])[0]["outputs"]
+    expected = network(pixels[np.newaxis].astype(np.float32))
+    assert found == pytest.approx(np.asarray(expected)[0], abs=1e-6)

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from app.kinds.image_classifier import ImageClassifier
 from app.kinds.kind import ModelError
 from tests.app.kinds.image_classifier.written import (
+    KERAS_3_ARRAYS,
     Arrays,
     classifier,
     layer,
@@ -22,6 +23,7 @@ from tests.app.kinds.image_classifier.written import (
     sequential,
     source,
     write_h5,
+    write_keras,
 )
 
 pytestmark = pytest.mark.slow
@@ -187,6 +189,16 @@ def _of_scaled(x: NDArray[Any]) -> NDArray[np.float32]:
         arrays=ARRAYS,
         x=x.astype(np.float32)[np.newaxis],
     )
+
+
+def test_an_archive_of_keras_2_opens(tmp_path: Path):
+    config = classifier() | {"module": "tf_keras.src.engine.sequential", "registered_name": None}
+    for entry in config["config"]["layers"]:
+        entry |= {"module": "tf_keras.layers", "registered_name": None, "build_config": {}}
+    kernel, bias = KERAS_3_ARRAYS.values()
+    path = write_keras(tmp_path / "m.keras", config, KERAS_3_ARRAYS, version="2.15.0")
+    powers = np.exp(X.reshape(-1) @ kernel + bias)
+    assert outputs_of(path) == pytest.approx(powers / powers.sum(), abs=1e-6)
 
 
 def keras_1(axis: int, **conv: Any) -> list[dict[str, Any]]:

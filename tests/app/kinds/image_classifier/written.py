@@ -77,6 +77,8 @@ def write_keras(
     config: Mapping[str, Any],
     arrays: Mapping[str, NDArray[Any]],
     more: Mapping[str, bytes] | None = None,
+    *,
+    version: str = "3.3.3",
 ) -> Path:
     """Write a `.keras` archive; `arrays` by their paths in `model.weights.h5`."""
     content = io.BytesIO()
@@ -84,7 +86,7 @@ def write_keras(
         for name, values in arrays.items():
             file.create_dataset(name, data=values)
     with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr("metadata.json", json.dumps({"keras_version": "3.3.3"}))
+        archive.writestr("metadata.json", json.dumps({"keras_version": version}))
         archive.writestr("config.json", json.dumps(config))
         archive.writestr("model.weights.h5", content.getvalue())
         for name, text in (more or {}).items():
