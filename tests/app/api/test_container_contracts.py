@@ -130,6 +130,16 @@ def test_cloud_run_finds_it_on_all_addresses_at_the_port_that_it_names(
     assert labels(server.predict(photo).json()) == ["red", "blue"]
 
 
+def test_the_model_that_tensorflow_servings_variables_name_is_the_default_one(
+    start_server: Callable[..., Server], models: Models, photo: bytes
+):
+    models.add("harbour/2/harbour.h5")
+    server = start_server(MODEL_NAME="harbour", MODEL_BASE_PATH=str(models.folder))
+    (version,) = server.ask("/v1/models/harbour").json()["model_version_status"]
+    assert (version["version"], version["state"]) == ("2", "AVAILABLE")
+    assert server.predict(photo).json()["model"] == "harbour"
+
+
 def kill_time_s(platform: str) -> int:
     """Return how long the platform waits after SIGTERM, as the page has it."""
     (seconds,) = re.findall(rf"^\| {platform} \|.* (\d+) s \|$", PAGE, re.MULTILINE)
