@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 import threading
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -20,10 +18,6 @@ from app.serving.repository import ModelRepository
 from app.serving.signatures import check_inputs
 from app.settings import Settings
 
-# Of the thread that loads models, and of those that frameworks start meanwhile to compute in: they
-# give way to what reads, queues and answers, a small model's requests before a large one's pass.
-_NICENESS = 5
-
 
 class LocalClient(InferenceClient):
     """Predicts with a repository's models, each in a lane of its own."""
@@ -33,13 +27,8 @@ class LocalClient(InferenceClient):
         self._lanes = lanes
         self._timeout_s = timeout_s
         # A daemon: a model that is still being loaded does not keep a process from ending.
-        self._loader = threading.Thread(target=self._load, name="loader", daemon=True)
+        self._loader = threading.Thread(target=repository.load, name="loader", daemon=True)
         self._loader.start()
-
-    def _load(self) -> None:
-        with contextlib.suppress(OSError):
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)
-        self._repository.load()
 
     @classmethod
     def start(
