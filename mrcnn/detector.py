@@ -29,6 +29,7 @@ from mrcnn.molding import Molded, PhotoError, check_channels, mold_image, molded
 from mrcnn.network import MaskRCNNNetwork
 from mrcnn.settings import check_settings as check_settings
 from mrcnn.settings import settings_for
+from mrcnn.threads import use_threads
 from mrcnn.unmolding import unmold_detections
 from mrcnn.weights import WeightFile, WeightFileError
 
@@ -38,10 +39,6 @@ logger = logging.getLogger(__name__)
 KEPT_GRAPHS = 16
 #: Pixels that may go through a GPU at once: an image of 1024 x 1024 takes 1 GB of feature maps.
 PIXELS_AT_ONCE = 8 * 1024 * 1024
-
-# Each op in work has a thread of TensorFlow's, which waits for those that compute: with as few as
-# there are cores, all wait for one large network, and a small one's ops for them.
-_OPS_AT_ONCE = 16
 
 Images = Sequence[NDArray[np.uint8]]
 #: (pixels [n, h, w, channels], windows [n, 4], least score) -> (detections, image indices, masks).
@@ -227,17 +224,6 @@ class Detector:
         logger.debug("building the graph for %d x %d pixels", shape[1], shape[0])
         function = tf.function(run, input_signature=signature, autograph=False)
         return function.get_concrete_function()
-
-
-def use_threads(count: int) -> None:
-    """Let TensorFlow compute in `count` threads; logs a warning where it started with others."""
-    try:
-        tf.config.threading.set_intra_op_parallelism_threads(count)
-        tf.config.threading.set_inter_op_parallelism_threads(max(count, _OPS_AT_ONCE))
-    except RuntimeError:
-        now = tf.config.threading.get_intra_op_parallelism_threads()
-        if now != count:
-            logger.warning("%d threads wanted, but TensorFlow already runs with %d", count, now)
 
 
 def _chunks(molded: Sequence[Molded], most: int) -> Iterator[list[int]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -21,10 +20,6 @@ from app.serving.repository import ModelRepository
 from app.serving.signatures import check_inputs, signature_of
 from app.settings import Settings
 
-# Of the thread that loads models, and of those that frameworks start meanwhile to compute in: they
-# give way to what reads, queues and answers, a small model's requests before a large one's pass.
-_NICENESS = 5
-
 
 class LocalClient(InferenceClient):
     """Predicts with a repository's models, each in a lane of its own."""
@@ -35,12 +30,8 @@ class LocalClient(InferenceClient):
         self._timeout_s = timeout_s
         self._is_closing = threading.Event()
         # A daemon: a model that is still being loaded does not keep a process from ending.
-        self._loader = threading.Thread(target=self._load, name="loader", daemon=True)
+        self._loader = threading.Thread(target=repository.load, name="loader", daemon=True)
         self._loader.start()
-
-    def _load(self) -> None:
-        _give_way()
-        self._repository.load()
 
     @classmethod
     def start(
@@ -65,7 +56,6 @@ class LocalClient(InferenceClient):
 
     def _keep_up(self, poll_s: float) -> None:
         self._loader.join()
-        _give_way()
         while not self._is_closing.wait(poll_s):
             try:
                 retired = self._repository.reconcile()
@@ -163,9 +153,3 @@ def _telling(row: int) -> Iterator[None]:
     except InputError as error:
         refused = error.unit, error.value, error.limit, error.name, row
         raise InputRefused(str(error), *refused) from error
-
-
-def _give_way() -> None:
-    """Let this thread, and those that it starts, come after others."""
-    with contextlib.suppress(OSError):
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from typing import Any
 
 import numpy as np
@@ -16,8 +15,7 @@ with importing_quietly():
 
 from app.kinds.image_classifier.building import build, refusals_told
 from app.kinds.image_classifier.examination import Examined
-
-logger = logging.getLogger(__name__)
+from mrcnn.threads import use_threads
 
 #: Pixels that go through at once: what lies between the layers is many times as large.
 _PIXELS_AT_ONCE = 8 * 1024 * 1024
@@ -78,7 +76,7 @@ def program_of(
         allow_code: whether a function that the file holds may run.
     """
     if threads:
-        _use_threads(threads)
+        use_threads(threads)
     network = build(examined, allow_code=allow_code)
     place = examined.network.outputs.index(output) if output else 0
     with refusals_told(examined.file.path.name, "its network does not run"):
@@ -86,13 +84,3 @@ def program_of(
         # As often as a graph may be asked for: alone, and with others.
         program.run(np.zeros((1, *program.picture_shape), np.uint8))
         return program
-
-
-def _use_threads(count: int) -> None:
-    try:
-        tf.config.threading.set_intra_op_parallelism_threads(count)
-        tf.config.threading.set_inter_op_parallelism_threads(count)
-    except RuntimeError:
-        now = tf.config.threading.get_intra_op_parallelism_threads()
-        if now != count:
-            logger.warning("%d threads wanted, but TensorFlow already runs with %d", count, now)

@@ -19,6 +19,7 @@ from app.kinds.kind import ModelError
 from app.kinds.saved_model import files, hostile
 from app.kinds.saved_model.graph import Graph, Place
 from app.kinds.saved_model.reading import Reading, node_of
+from mrcnn.threads import OPS_AT_ONCE, use_threads
 
 _VARIABLES = frozenset({"VarHandleOp", "VariableV2", "Variable"})
 _UNKNOWN_OP = re.compile(r"(?:Op type not registered '|NodeDef mentions op )(\w+)")
@@ -56,6 +57,9 @@ class Program:
         self._assets = _asset_paths(self.graph, reading)
         self._restore = _restored(reading, folder, self.reached)
         roots = {*outputs, *self._loading(reading, folder, size)}
+        if threads:
+            # Here too: the first of a process decides for all, whatever the kind of its model.
+            use_threads(threads)
         self._session = _session(reading, self.graph, roots, threads)
         self._run_loading(reading, folder)
 
@@ -222,7 +226,7 @@ def _session(reading: Reading, whole: Graph, roots: Iterable[str], threads: int)
     options = tf.compat.v1.ConfigProto(
         allow_soft_placement=True,
         intra_op_parallelism_threads=threads,
-        inter_op_parallelism_threads=threads,
+        inter_op_parallelism_threads=max(threads, OPS_AT_ONCE) if threads else 0,
     )
     options.gpu_options.allow_growth = True
     return tf.compat.v1.Session(graph=graph, config=options)

@@ -4,32 +4,26 @@ from __future__ import annotations
 
 import contextlib
 import gc
-import os
 import threading
 import time
 import weakref
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
-from app.kinds.kind import ModelSource
-from app.kinds.tensors import Tensors
 from app.serving.client import Ask
 from app.serving.entries import Entry
 from app.serving.errors import InferenceOverloaded, InferenceUnavailable, ModelChanged
 from app.serving.lanes import Lanes
 from app.serving.layout import Found
 from app.serving.local_client import LocalClient
-from app.settings import Settings
 from tests.app.serving.gate import INPUTS, Gate
 from tests.app.serving.inference_process import wait_for
 from tests.app.serving.model_folder import Models
 from tests.app.serving.pictures import find
-from tests.app.serving.thresholding import LoadedThresholding, Thresholding
 
 Start = Callable[..., LocalClient]
 
@@ -96,43 +90,6 @@ def test_a_model_yaml_says_how_many_share_a_pass(
         assert [len(future.result(10)) for future in futures] == [2] * 4
     passes = (time.monotonic() - began_at) / 0.3
     assert least_passes <= passes < least_passes + 1.5
-
-
-class Nosy(Thresholding):
-    """Notes how nice the threads are in which it loads and predicts."""
-
-    name = "nosy"
-
-    def __init__(self) -> None:
-        self.niceness: dict[str, int] = {}
-
-    def load(self, source: ModelSource) -> LoadedThresholding:
-        with ThreadPoolExecutor(1) as pool:
-            self.niceness["computes"] = pool.submit(_niceness).result()
-        loaded = super().load(source)
-        predict = loaded.predict
-
-        def noting(*given: Any) -> list[Tensors]:
-            self.niceness["answers"] = _niceness()
-            return predict(*given)
-
-        loaded.predict = noting  # type: ignore[method-assign]
-        return loaded
-
-
-def _niceness() -> int:
-    return os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
-
-
-def test_what_computes_gives_way_to_what_answers(
-    models: Models, settings: Settings, photo: np.ndarray
-):
-    models.add("street.h5")
-    kind = Nosy()
-    with contextlib.closing(LocalClient.start(settings, kinds=[kind])) as client:
-        assert client.wait_until_loaded(20)
-        find(client, photo)
-    assert kind.niceness == {"computes": _niceness() + 5, "answers": _niceness()}
 
 
 @pytest.fixture
