@@ -23,17 +23,7 @@ HEADER = "X-Request-ID"
 _WELL_FORMED = re.compile(r"[A-Za-z0-9._:+/=-]{1,128}")
 # Asked every few seconds by machines: no load to scale by, and logged only when the answer is news
 # to this process.
-_QUIET = frozenset(
-    {
-        "health.healthz",
-        "health.readyz",
-        "metrics.metrics",
-        "v2.live",
-        "v2.ready",
-        "v2.model_ready",
-        "v2.model_ready_version",
-    }
-)
+_QUIET = ("health.healthz", "health.readyz", "metrics.metrics", "v2.live", "v2.ready")
 # What an answer says to browsers, unless its page says more. Nothing here is to be shown in another
 # site's frame, guessed at, or kept: a prediction is about somebody's photo.
 SECURITY = {
