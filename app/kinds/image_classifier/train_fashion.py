@@ -208,7 +208,8 @@ _README = """\
 The demo classifier: a network of {parameters:,} parameters that tells ten kinds of clothes apart.
 It was trained from nothing on the 60,000 pictures of Fashion-MNIST (MIT), which are not in here.
 
-Of the data set's {pictures:,} test pictures, none of which it learned from, {accuracy:.2%} are right:
+Of the data set's {pictures:,} test pictures, none of which it learned from, {accuracy:.2%} are
+right:
 
 | class | right |
 | --- | --- |
