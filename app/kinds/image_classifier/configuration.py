@@ -76,7 +76,7 @@ def rewritten(config: Mapping[str, Any], keras_version: tuple[int, ...]) -> dict
         if major >= 3:
             return _slim(dict(config))
         return _model(dict(config), is_first=major == 1)
-    except (KeyError, IndexError, TypeError, AttributeError) as error:
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError, RecursionError) as error:
         raise UnfitError(
             f"its configuration lacks what a Keras model has ({type(error).__name__}: {error})"
         ) from error

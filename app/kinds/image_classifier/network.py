@@ -91,7 +91,7 @@ def network_of(config: Entry, output: str | None = None) -> Network:
             tuple(_widths(leaves)),
             _is_teachable_machine(config),
         )
-    except (KeyError, IndexError, TypeError, AttributeError, RecursionError) as error:
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError, RecursionError) as error:
         raise UnfitError(
             f"its configuration lacks what a Keras model has ({type(error).__name__}: {error})"
         ) from error
@@ -221,10 +221,13 @@ def _classes(last: list[Entry]) -> tuple[int | None, str | None]:
         activation = activation or (said if said != "linear" else None)
         if kind in _COUNTED:
             counted = own.get("units", own.get("filters"))
+            if type(counted) is not int or counted < 1:
+                raise UnfitError(f"layer {own.get('name')} has {counted!r} units or filters")
             return (counted if count is None else count or None), activation or "linear"
         if kind == "Reshape" and count is None:
             target = own.get("target_shape", [])
-            count = target[0] if len(target) == 1 and target[0] > 0 else 0
+            count = target[0] if len(target) == 1 and type(target[0]) is int else 0
+            count = max(count, 0)
         elif kind == "Flatten" and count is None:
             count = 0
         if kind not in _PASSING:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import random
 import sys
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ import pytest
 
 from app.kinds.image_classifier import ImageClassifier
 from app.kinds.kind import ModelError
+from tests import chance
 from tests.app.kinds.image_classifier.written import (
     CLASSIFIER_ARRAYS,
     KERAS_3_ARRAYS,
@@ -288,3 +291,37 @@ def test_a_lambda_runs_where_code_is_allowed(tmp_path: Path, suffix: str):
     found = model.predict([{"image": pixels}], [{}])[0]["outputs"]
     expected = network(pixels[np.newaxis].astype(np.float32))
     assert found == pytest.approx(np.asarray(expected)[0], abs=1e-6)
+
+
+def _spots(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    inner = value.items() if isinstance(value, dict) else enumerate(value)
+    for key, one in inner:
+        yield (*path, key)
+        if isinstance(one, dict | list):
+            yield from _spots(one, (*path, key))
+
+
+ODD = [None, 0, -1, 1e400, 10**30, "", "x", [], {}, ["a", 0, 0], {"class_name": 3, "config": 1}]
+
+
+def test_a_configuration_with_one_odd_value_is_read_or_refused(tmp_path: Path):
+    choices = random.Random(chance.seed())
+    config = classifier()
+    spots = list(_spots(config))
+    path = write_h5(tmp_path / "m.h5", config)
+    refusals: list[str] = []
+    for _ in range(chance.times(300)):
+        changed = json.loads(json.dumps(config))
+        *way, last = choices.choice(spots)
+        place = changed
+        for key in way:
+            place = place[key]
+        place[last] = choices.choice(ODD)
+        with h5py.File(path, "r+") as file:
+            file.attrs["model_config"] = json.dumps(changed)
+        try:
+            KIND.examine(source(path))
+        except ModelError as error:
+            refusals.append(str(error))
+    assert len(refusals) > 30
+    assert [line for line in refusals if "\n" in line or str(tmp_path) in line] == []

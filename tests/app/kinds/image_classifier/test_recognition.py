@@ -75,7 +75,6 @@ REFUSED = [
     pytest.param(_cut_zip, "cut off", "copy it again", id="cut-zip"),
     pytest.param(_other_zip, "without config.json", "model.save(", id="other-zip"),
     pytest.param(lambda path: path.write_text("text"), "neither", "model.save(", id="text"),
-    pytest.param(lambda path: path.mkdir(), "is a folder", "one file", id="folder"),
     pytest.param(lambda path: None, "no such file", "no such file", id="missing"),
 ]
 
@@ -93,6 +92,13 @@ def test_what_is_no_whole_model_is_refused_with_the_cure(tmp_path: Path, write, 
     with pytest.raises(ModelError) as refused:
         KIND.examine(source(path))
     assert str(refused.value) == told
+
+
+def test_a_folder_is_left_to_other_kinds(tmp_path: Path):
+    assert not KIND.recognises(tmp_path)
+    assert KIND.refusal(tmp_path) == ""
+    with pytest.raises(ModelError, match="is a folder; a model of Keras is one file"):
+        KIND.examine(source(tmp_path))
 
 
 def test_a_configuration_that_was_split_is_put_together(tmp_path: Path):
