@@ -44,7 +44,7 @@ kind: image_classifier
 about: >-
   The demo classifier knows ten kinds of clothes as Fashion-MNIST shows them, grey on black and 28
   pixels wide, and nothing else.
-fallback: true  # steps aside as the default once another model is there
+default: false  # only requests that name it are for it
 """
 
 Pictures = NDArray[np.uint8]

@@ -96,8 +96,8 @@ GOLDEN = "golden: [{input: a.png, output: a.json}]"
         ),
         pytest.param("labels: [a, b]", "2 labels for 10 classes", id="labels"),
         pytest.param(
-            "kind: image_classifier",
-            "kind is 'image_classifier'; it must be one of mask_rcnn",
+            "kind: mask_rnn",
+            "kind is 'mask_rnn'; it must be one of mask_rcnn, ",
             id="kind",
         ),
         pytest.param("min_scor: 0.5", "narrow.yaml: there is no key 'min_scor'", id="key"),

@@ -40,7 +40,7 @@ def test_the_demo_is_small_and_says_how_good_it_is(root: Path):
     assert (folder / "fashion.keras").stat().st_size < 700_000
     options = yaml.safe_load((folder / "model.yaml").read_text())
     assert problem_of(options, ImageClassifier.options) is None
-    assert options["fallback"]
+    assert options["default"] is False
 
 
 def test_the_demo_scales_pixels_itself(root: Path):
