@@ -73,13 +73,15 @@ def _tell_failures(entries: Sequence[Entry]) -> int:
 def _row(entry: Entry, *, is_default: bool) -> tuple[str, ...]:
     facts = entry.description
     classes = facts.get("num_classes")
+    if classes and "backbone" in facts:
+        classes -= 1  # The network's own, the background among them.
     return (
         "*" if is_default else "",
         entry.name,
         str(entry.version or "-"),
         entry.kind or "-",
         facts.get("backbone", "-"),
-        str(classes - 1) if classes else "-",
+        str(classes or "-"),
         megabytes(facts["bytes"]) if "bytes" in facts else "-",
         facts.get("file", "-"),
     )
