@@ -1,9 +1,9 @@
 """A large model under full load beside small ones: how long the small ones' answers take.
 
-`python -m bench.starvation` serves a Mask R-CNN with ResNet-101 of COCO's size, and the demos `iris`
-and `fashion`. Clients send the large one photos without a pause; meanwhile each small one is asked
-at fixed times, and before that alone. All of it goes over loopback. The large one's weights are made
-by `weights.py` of the folder that `SLIPWAY_GOLDENS` names.
+`python -m bench.starvation` serves a Mask R-CNN with ResNet-101 of COCO's size, and the demos
+`iris` and `fashion`. Clients send the large one photos without a pause; meanwhile each small one is
+asked at fixed times, and before that alone. All of it goes over loopback. The large one's weights
+are made by `weights.py` of the folder that `SLIPWAY_GOLDENS` names.
 """
 
 from __future__ import annotations

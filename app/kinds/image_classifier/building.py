@@ -12,6 +12,7 @@ from mrcnn.quiet import importing_quietly
 with importing_quietly():
     import keras
     import numpy as np
+    from keras.src.backend.common import global_state
 
 from app.kinds.image_classifier.examination import Examined
 from app.kinds.image_classifier.files import told_of
@@ -33,7 +34,7 @@ def build(examined: Examined, *, allow_code: bool) -> keras.Model:
     """
     name = examined.file.path.name
     with refusals_told(name, "cannot be rebuilt"), _scopes(allow_code=allow_code):
-        with keras.StatelessScope(initialize_variables=False):
+        with _planning():
             planned = _network(examined.config, examined, allow_code=allow_code)
             _check_sizes(planned, examined)
         network = _network(examined.config, examined, allow_code=allow_code)
@@ -41,6 +42,17 @@ def build(examined: Examined, *, allow_code: bool) -> keras.Model:
         _fill(network, examined)
     _check_numbers(network, name)
     return network
+
+
+@contextlib.contextmanager
+def _planning() -> Iterator[None]:
+    """Have what is built within have no numbers, neither now nor later."""
+    try:
+        with keras.StatelessScope(initialize_variables=False):
+            yield
+    finally:
+        # Keras keeps a list of those, and would fill them all with the next network that it builds.
+        global_state.set_global_attribute("uninitialized_variables", [])
 
 
 def _network(config: dict[str, Any], examined: Examined, *, allow_code: bool) -> keras.Model:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import resource
 import sys
 import zipfile
 from collections.abc import Iterator
@@ -99,6 +100,13 @@ def test_a_network_that_needs_more_numbers_than_the_file_has_takes_no_memory(tmp
     path = write_h5(tmp_path / "m.h5", config)
     with pytest.raises(ModelError, match=r"m\.h5: its network has 1,728,\d+,\d+ numbers"):
         KIND.load(source(path))
+    # Nor does what Keras does next.
+    import keras
+
+    before_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with keras.StatelessScope():
+        pass
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before_kib < 1024 * 1024
 
 
 @pytest.mark.slow
