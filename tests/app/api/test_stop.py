@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import os
 import signal
@@ -133,8 +134,9 @@ def test_what_outlasts_the_time_for_stopping_is_cut_off_and_logged(
         server.await_in_flight(1)
         family = server.family()
         server.process.terminate()
-        with pytest.raises(OSError, match=r".*"):
-            pending.result()
+        # Its connection is closed, or nginx sees its worker go before it goes itself.
+        with contextlib.suppress(OSError):
+            assert pending.result().status == 502
     server.process.wait(20)
     (event,) = server.events("stopped_in_flight")
     assert event["in_flight"] == 1
