@@ -23,6 +23,8 @@ RESTRICTED = (
     *("--security-opt", "no-new-privileges", "--memory", "1536m", "--cpus", "1"),
 )
 READY_S = 180
+#: How many models ship.
+DEMOS = len([*(Path(__file__).parents[2] / "models").glob("*/1")])
 
 
 def build_context(root: Path, folder: Path) -> Path:

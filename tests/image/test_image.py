@@ -18,7 +18,7 @@ from PIL import Image
 from pycocotools import mask as coco_mask
 
 from tests.app.api.test_container_contracts import advised
-from tests.image.containers import RESTRICTED, BuiltImage, Container, ImageTool
+from tests.image.containers import DEMOS, RESTRICTED, BuiltImage, Container, ImageTool
 
 pytestmark = pytest.mark.image
 
@@ -121,7 +121,7 @@ def test_its_models_are_checked_without_a_server_by_any_user_on_a_file_system_to
     image: BuiltImage,
 ):
     told = image.shell("slipway check", *RESTRICTED, "--user", "54321:0")
-    assert told.splitlines()[-1] == "1 of 1 versions can be served"
+    assert told.splitlines()[-1] == f"{DEMOS} of {DEMOS} versions can be served"
 
 
 def test_it_holds_no_compiler_and_no_installer(image: BuiltImage):
