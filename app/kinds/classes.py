@@ -6,7 +6,7 @@ numbers are, `outputs` of its facts says.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -90,28 +90,17 @@ class ClassParameters(Parameters):
         pictures.check_form(form, self.render, is_list=is_list)
 
 
-class ClassesFace:
+class ClassesFace(pictures.OfPictures):
     """A picture in; classes and scores out."""
 
     name = "classes"
     parameters = ClassParameters
     answer = ClassesAnswer
-    most_inputs = pictures.MAX_PICTURES
-    is_quick = False
 
     @property
     def forms(self) -> Mapping[str, Form]:
         """The drawing."""
         return {"png": Form("image/png", _png, lambda parts: parts[0], takes_several=False)}
-
-    def read(
-        self, given: Sequence[object], fields: Sequence[str], limits: Limits, *, ahead: bool
-    ) -> list[bytes]:
-        """Return the pictures' files; raises GivenError, or PictureError."""
-        files = pictures.files_of(given, fields)
-        if ahead:
-            pictures.check_sizes(files, fields, limits)
-        return files
 
     def parse(self, given: bytes, facts: Facts, limits: Limits) -> Parsed:
         """Return the picture's pixels at the model's size; raises ImageError."""

@@ -80,6 +80,22 @@ def check_sizes(files: Sequence[bytes], fields: Sequence[str], limits: Limits) -
             raise GivenError("image-too-large", reason, field=field, **members)
 
 
+class OfPictures:
+    """What faces share whose inputs are pictures."""
+
+    most_inputs = MAX_PICTURES
+    is_quick = False
+
+    def read(
+        self, given: Sequence[object], fields: Sequence[str], limits: Limits, *, ahead: bool
+    ) -> list[bytes]:
+        """Return the pictures' files; raises GivenError, or PictureError."""
+        files = files_of(given, fields)
+        if ahead:
+            check_sizes(files, fields, limits)
+        return files
+
+
 def pixels_of(file: bytes, limits: Limits) -> NDArray[np.uint8]:
     """Return the picture as uint8 [height, width, 3], or 4 where it has a fourth channel.
 

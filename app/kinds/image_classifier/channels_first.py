@@ -23,7 +23,7 @@ class _BiasOnChannels:
         return self.activation(tf.nn.bias_add(self.convolved(inputs), self.bias, "NCHW"))
 
     def convolved(self, inputs: tf.Tensor) -> tf.Tensor:
-        """Return the convolution without bias and activation."""
+        """Return the convolution without bias and activation; each layer has its own."""
         raise NotImplementedError
 
 

@@ -75,14 +75,12 @@ class InstanceParameters(Parameters):
             raise GivenError("invalid-parameter", reason, field="masks", value=self.masks)
 
 
-class InstancesFace:
+class InstancesFace(pictures.OfPictures):
     """Pictures in; boxes, classes, scores and masks out."""
 
     name = "instances"
     parameters = InstanceParameters
     answer = PredictAnswer
-    most_inputs = pictures.MAX_PICTURES
-    is_quick = False
 
     @property
     def forms(self) -> Mapping[str, Form]:
@@ -93,15 +91,6 @@ class InstancesFace:
                 "application/vnd.slipway.coco+json", _coco_part, _coco_whole, type=list[CocoResult]
             ),
         }
-
-    def read(
-        self, given: Sequence[object], fields: Sequence[str], limits: Limits, *, ahead: bool
-    ) -> list[bytes]:
-        """Return the pictures' files; raises GivenError, or PictureError."""
-        files = pictures.files_of(given, fields)
-        if ahead:
-            pictures.check_sizes(files, fields, limits)
-        return files
 
     def parse(self, given: bytes, facts: Facts, limits: Limits) -> Parsed:
         """Return the picture's pixels; raises ImageError."""
