@@ -32,10 +32,10 @@ def _text(name: str) -> Any:
 
 
 def _mixed(inputs: Tensors) -> dict[str, np.ndarray]:
-    with np.errstate(divide="ignore", invalid="ignore"):
-        ratio = inputs["number"] / inputs["count"]
+    with np.errstate(all="ignore"):
+        ratio = np.asarray(inputs["number"] / inputs["count"], np.float32)
     return {
-        "ratio": np.asarray(ratio, np.float32),
+        "ratio": ratio,
         "shout": np.array(inputs["word"].item().upper(), object),
         "as_bytes": np.array(inputs["word"].item(), object),
         "any": np.asarray(inputs["flags"].any()),
