@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any, cast
+
 from flask import Flask
 
 from app.api import (
@@ -20,7 +22,8 @@ from app.api import (
 )
 from app.api.admission import Admission
 from app.api.dialects import of_blueprint
-from app.api.door import Door, Route
+from app.api.door import Door
+from app.api.exchange import Route
 from app.api.services import Services, attach
 from app.api.telemetry import Telemetry
 from app.serving.client import InferenceClient
@@ -30,7 +33,6 @@ from app.settings import Settings
 def create_app(settings: Settings, client: InferenceClient) -> Flask:
     """Return the application; it holds on to `client` and starts nothing by itself."""
     app = Flask("app.api")
-    app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
     app.json.sort_keys = False  # type: ignore[attr-defined]
     services = Services(settings, client, Telemetry(), Admission(settings.http_threads))
     attach(app, services)
@@ -45,9 +47,16 @@ def create_app(settings: Settings, client: InferenceClient) -> Flask:
 
 
 def _routes(app: Flask) -> list[Route]:
-    """Return where predictions are asked for: all that is sent by POST."""
+    """Return where predictions are asked for: all that is sent by POST.
+
+    Flask knows these routes for what it says of them; their handlers are not for it to call.
+    """
     return [
-        Route(rule.rule, of_blueprint(rule.endpoint.partition(".")[0]))
+        Route(
+            rule.rule,
+            cast(Any, app.view_functions[rule.endpoint]),
+            of_blueprint(rule.endpoint.partition(".")[0]),
+        )
         for rule in app.url_map.iter_rules()
         if "POST" in (rule.methods or ())
     ]

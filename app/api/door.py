@@ -12,55 +12,31 @@ from __future__ import annotations
 import re
 import threading
 import time
-from collections.abc import Collection, Iterable
-from dataclasses import dataclass
-from http import HTTPStatus
+from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
 
 from app import log
 from app.api.admission import Model
-from app.api.dialects import Dialect
+from app.api.exchange import Exchange, Route
 from app.api.hangup import watch
+from app.api.parameters import as_version
 from app.api.problems import ProblemError, of_serving
-from app.api.requests import outside_of_flask, request_id_of
 from app.api.services import Services
-from app.api.uploads import drain
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-#: Where the environment of a request holds what tells whether its client has hung up.
-IS_GONE = "slipway.is_gone"
-
 _LOGGED_EACH_S = 1.0
-_VERSION = re.compile(r"[0-9]{1,18}")
 # What such a body holds is the input alone.
 _BARE = ("image/", "application/octet-stream")
 
 
-@dataclass(frozen=True)
-class Route:
-    """Where predictions are asked for: a path, perhaps with `<name>` and `<version>` in it."""
-
-    rule: str
-    dialect: Dialect | None = None
-
-    def pattern(self) -> re.Pattern[str]:
-        """Return what matches a path that is such a one."""
-        parts = re.split(r"(<\w+>)", self.rule)
-        return re.compile(
-            "".join(
-                f"(?P{part}[^/]+)" if part.startswith("<") else re.escape(part) for part in parts
-            )
-        )
-
-
 class Door:
-    """The application's outermost part.
+    """The application's outermost part: requests for predictions are answered here.
 
     Args:
-        app: what is behind the door.
+        app: what is behind the door, for all other requests.
         services: of the application.
         routes: where predictions are asked for by POST.
     """
@@ -68,61 +44,49 @@ class Door:
     def __init__(self, app: WSGIApplication, services: Services, routes: Collection[Route]) -> None:
         self._app, self._services = app, services
         self._plain = {route.rule: route for route in routes if "<" not in route.rule}
-        self._others = [(route.pattern(), route) for route in routes if "<" in route.rule]
+        self._others = [(_pattern(route.rule), route) for route in routes if "<" in route.rule]
         self._lock = threading.Lock()
         self._refused, self._logged_at = 0, 0.0
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         asked = self._asked(environ)
-        if asked is None or not environ.get("CONTENT_LENGTH", "").isdigit():
+        if asked is None:
             return self._app(environ, start_response)
-        route, model = asked
+        route, arguments = asked
         admission = self._services.admission
-        error = (model and admission.refusal(model)) or admission.enter()
-        if error is not None:
-            return self._refuse(of_serving(error), route, environ, start_response)
-        environ[IS_GONE] = watch(environ)
+        model = _named(arguments) if arguments else _named_in(environ)
+        exchange = Exchange(environ, self._services, route, watch(environ))
+        if error := (model and admission.refusal(model)) or admission.enter():
+            return self._refuse(of_serving(error), route, exchange, start_response)
         try:
-            return self._app(environ, start_response)
+            answer = exchange.answer(arguments)
         finally:
             admission.leave()
+        return exchange.send(answer, start_response)
 
-    def _asked(self, environ: WSGIEnvironment) -> tuple[Route, Model | None] | None:
-        """Return where a prediction is asked for, and of which model; None where none is."""
+    def _asked(self, environ: WSGIEnvironment) -> tuple[Route, Mapping[str, str]] | None:
+        """Return where a prediction is asked for, with what the path names; None where none is."""
         if environ["REQUEST_METHOD"] != "POST":
             return None
         path = environ.get("PATH_INFO", "")
+        if not path.isascii():
+            # WSGI has the bytes of a path as if they were Latin-1.
+            path = path.encode("latin-1").decode(errors="replace")
         if route := self._plain.get(path):
-            return route, _named_in(environ)
+            return route, {}
         for pattern, route in self._others:
             if match := pattern.fullmatch(path):
-                named = match.groupdict()
-                version = named.get("label") or as_version(named.get("version"))
-                return route, (match["name"], version)
+                return route, match.groupdict()
         return None
 
     def _refuse(
-        self,
-        problem: ProblemError,
-        route: Route,
-        environ: WSGIEnvironment,
-        start_response: StartResponse,
+        self, problem: ProblemError, route: Route, exchange: Exchange, start: StartResponse
     ) -> Iterable[bytes]:
-        drain(environ["wsgi.input"], int(environ["CONTENT_LENGTH"]))
-        request_id = request_id_of(environ.get("HTTP_X_REQUEST_ID", ""))
-        headers, body = outside_of_flask(problem, request_id, route.dialect)
-        if route.dialect is None:
-            headers["Vary"] = "Accept"
-        if self._services.settings.stopping_mark.exists():
-            headers["Connection"] = "close"
-        self._count(problem, route.rule)
-        start_response(
-            f"{problem.status} {HTTPStatus(problem.status).phrase}", list(headers.items())
-        )
-        return [body]
+        exchange.request.drain()
+        return exchange.send(exchange.refusal(problem), start, lambda: self._count(problem, route))
 
-    def _count(self, problem: ProblemError, path: str) -> None:
-        labels = ("POST", path, str(problem.status))
+    def _count(self, problem: ProblemError, route: Route) -> None:
+        labels = ("POST", route.rule, str(problem.status))
         self._services.telemetry.requests.labels(*labels).inc()
         with self._lock:
             self._refused += 1
@@ -130,12 +94,20 @@ class Door:
             if now - self._logged_at < _LOGGED_EACH_S:
                 return
             refused, self._refused, self._logged_at = self._refused, 0, now
-        log.event("refused", "WARNING", requests=refused, path=path, detail=problem.detail)
+        log.event("refused", "WARNING", requests=refused, path=route.rule, detail=problem.detail)
 
 
-def as_version(text: str | None) -> int | None:
-    """Return the version that a path names; None where it names none."""
-    return int(text) if text and _VERSION.fullmatch(text) else None
+def _pattern(rule: str) -> re.Pattern[str]:
+    """Return what matches the paths of a route whose rule names parts of them."""
+    parts = re.split(r"(<\w+>)", rule)
+    return re.compile(
+        "".join(f"(?P{part}[^/]+)" if part.startswith("<") else re.escape(part) for part in parts)
+    )
+
+
+def _named(arguments: Mapping[str, str]) -> Model:
+    """Return the model that a path names."""
+    return arguments["name"], arguments.get("label") or as_version(arguments.get("version"))
 
 
 def _named_in(environ: WSGIEnvironment) -> Model | None:

@@ -27,7 +27,7 @@ def healthz() -> Response:
 def readyz() -> Response:
     """Answer 200 when predictions can be made, else 503 with the reason."""
     client = services().client
-    if services().settings.stopping_mark.exists():
+    if services().is_stopping():
         raise ProblemError("not-ready", "the server is stopping", retry_after_s=RETRY_AFTER_S)
     is_ready, reason = client.readiness()
     if is_ready:

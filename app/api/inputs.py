@@ -10,7 +10,7 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from flask import Request
+from werkzeug import Request
 
 from app.api import strict_json
 from app.api.parameters import Given

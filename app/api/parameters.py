@@ -7,6 +7,7 @@ said by the face of the model that is asked.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
@@ -19,6 +20,8 @@ from app.kinds.registry import faces
 
 Given = Sequence[tuple[str, object]]
 Asked = TypeVar("Asked", bound=Parameters)
+
+_VERSION = re.compile(r"[0-9]{1,18}")
 
 
 def _of_all_faces() -> Any:
@@ -65,6 +68,11 @@ def wanted_model(given: Given) -> Parameters:
     Raises ProblemError (400).
     """
     return parse(Parameters, [pair for pair in given if pair[0] in Parameters.model_fields])
+
+
+def as_version(text: str | None) -> int | None:
+    """Return the version that a path names; None where it names none."""
+    return int(text) if text and _VERSION.fullmatch(text) else None
 
 
 def _expected(model: type[Parameters], name: str) -> str:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from flask import Blueprint, Response, jsonify, request
+from flask import Blueprint
 
 from app.api import inputs, predicting
+from app.api.exchange import Answer, Exchange, add_route, json_answer
 from app.api.negotiation import answer_form
 from app.api.parameters import parse, wanted_model
 from app.api.predicting import Deadline, Found, Work
@@ -19,37 +20,35 @@ from app.serving.client import Chosen
 blueprint = Blueprint("predict", __name__)
 
 
-@blueprint.post("/predict")
-def predict() -> Response:
+def predict(exchange: Exchange) -> Answer:
     """Predict for the input, or for each of `instances`."""
-    sent = inputs.read(request)
+    sent = inputs.read(exchange.request)
     named = wanted_model(sent.parameters)
     wanted = named.model, named.version
 
-    def answer(chosen: Chosen, deadline: Deadline) -> Response:
+    def answer(chosen: Chosen, deadline: Deadline) -> Answer:
         face = faces()[chosen.face]
         asked = parse(face.parameters, sent.parameters)
-        accept = request.headers.get("Accept", "")
+        accept = exchange.request.headers.get("Accept", "")
         form = answer_form(face, asked, accept, is_list=sent.is_list)
         inputs.check_count(sent, face.most_inputs)
-        given = predicting.given_of(chosen, [*sent.inputs], sent.fields, ahead=sent.is_list)
-        work = Work(chosen, wanted, asked.asked(), deadline, given)
+        given = predicting.given_of(
+            exchange, chosen, [*sent.inputs], sent.fields, ahead=sent.is_list
+        )
+        work = Work(exchange, chosen, wanted, asked.asked(), deadline, given)
         if form == "json":
             return _json(work, asked, is_list=sent.is_list)
         return _in_form(work, asked, face.forms[form])
 
-    return predicting.of_model(wanted, answer)
+    return predicting.of_model(exchange, wanted, answer)
 
 
-@blueprint.after_request
-def _tell_caches(response: Response) -> Response:
-    response.vary.add("Accept")
-    return response
+add_route(blueprint, "/predict", predict)
 
 
-def _json(work: Work, asked: Parameters, *, is_list: bool) -> Response:
+def _json(work: Work, asked: Parameters, *, is_list: bool) -> Answer:
     answers = [_answer(work, asked, one) for one in predicting.found(work)]
-    return jsonify({"predictions": answers} if is_list else answers[0])
+    return json_answer({"predictions": answers} if is_list else answers[0])
 
 
 def _answer(work: Work, asked: Parameters, one: Found) -> dict[str, Any]:
@@ -59,7 +58,7 @@ def _answer(work: Work, asked: Parameters, one: Found) -> dict[str, Any]:
     return answer_of(one.prediction, prediction_id, members, timing_ms)
 
 
-def _in_form(work: Work, asked: Parameters, form: Form) -> Response:
+def _in_form(work: Work, asked: Parameters, form: Form) -> Answer:
     """Answer in a form that has no place for the predictions' ids."""
     parts, prediction_ids = [], []
     for index, one in enumerate(predicting.found(work)):
@@ -68,4 +67,4 @@ def _in_form(work: Work, asked: Parameters, form: Form) -> Response:
         parts.append(part)
         prediction_ids.append(prediction_id)
     headers = {"X-Prediction-ID": ", ".join(prediction_ids)}
-    return Response(form.whole(parts), content_type=form.media_type, headers=headers)
+    return Answer(form.whole(parts), form.media_type, headers)

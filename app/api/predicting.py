@@ -11,15 +11,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from flask import g, request
-
 from app import log
 from app.api import problems
 from app.api.admission import Model
-from app.api.door import IS_GONE
+from app.api.exchange import Exchange
 from app.api.headers import request_timeout_s
-from app.api.requests import when_sent
-from app.api.services import services
 from app.ids import new_id
 from app.images import ImageError
 from app.kinds.face import Face, Limits, Outcome, Parsed
@@ -38,18 +34,19 @@ class Deadline:
     """How long a request may take, from its start, and who waits for that."""
 
     timeout_s: float
+    started: float
     is_gone: IsGone | None
 
     @classmethod
-    def of_request(cls) -> Deadline:
-        """Return that of the current request; raises ProblemError (400)."""
-        longest_s = services().settings.inference_timeout_s
-        timeout_s = request_timeout_s(request.headers, longest_s) or longest_s
-        return cls(timeout_s, request.environ.get(IS_GONE))
+    def of(cls, exchange: Exchange) -> Deadline:
+        """Return that of a request; raises ProblemError (400)."""
+        longest_s = exchange.services.settings.inference_timeout_s
+        timeout_s = request_timeout_s(exchange.request.headers, longest_s) or longest_s
+        return cls(timeout_s, exchange.started, exchange.is_gone)
 
     def ask(self, wanted: Model, loaded: str | None = None) -> Ask:
         """Return what inference is asked, with the time that is left; raises InferenceTimeout."""
-        left_s = self.timeout_s - (time.perf_counter() - g.start)
+        left_s = self.timeout_s - (time.perf_counter() - self.started)
         if left_s <= 0:
             raise InferenceTimeout(self.timeout_s)
         return Ask(*wanted, left_s, self.is_gone, loaded)
@@ -60,6 +57,7 @@ class Work:
     """What one request asks of which model.
 
     Args:
+        exchange: the request.
         chosen: the model, with the facts by which its face reads and answers.
         wanted: its name and version as the request has them.
         told: what the model is asked beside the inputs.
@@ -67,6 +65,7 @@ class Work:
         given: each input for the face, or what is `Ready`, and its name in the request.
     """
 
+    exchange: Exchange
     chosen: Chosen
     wanted: Model
     told: Mapping[str, Any]
@@ -96,17 +95,17 @@ class Found:
     decode_ms: float
 
 
-def of_model(wanted: Model, answer: Callable[[Chosen, Deadline], Made]) -> Made:
+def of_model(exchange: Exchange, wanted: Model, answer: Callable[[Chosen, Deadline], Made]) -> Made:
     """Return the answer of the ready model that is wanted, read anew where that is replaced.
 
     Raises ServingError, and what `answer` raises.
     """
-    deadline = Deadline.of_request()
+    deadline = Deadline.of(exchange)
     for _ in range(_TRIES):
         try:
-            return answer(services().client.choose(deadline.ask(wanted)), deadline)
+            return answer(exchange.services.client.choose(deadline.ask(wanted)), deadline)
         except ModelChanged:
-            g.when_sent.clear()
+            exchange.when_sent.clear()
     raise ModelChanged
 
 
@@ -127,8 +126,8 @@ def _found_alone(work: Work, given: Any, field: str) -> Found:
     ready = given
     with _entered(work, [field]) as turn:
         if not isinstance(ready, Ready):
-            ready = parsed(work.chosen, given, services().limits)
-        services().admission.rest()
+            ready = parsed(work.chosen, given, work.exchange.services.limits)
+        work.exchange.services.admission.rest()
         prediction = turn.predict(ready.parsed.inputs, work.told)
     return _of(work, ready, prediction)
 
@@ -137,7 +136,7 @@ def _found_together(work: Work) -> Iterator[Found]:
     """Yield what came of inputs that are parsed: all take one place, and may share passes."""
     ready = [given for given, _ in work.given]
     with _entered(work, [field for _, field in work.given]) as turn:
-        services().admission.rest()
+        work.exchange.services.admission.rest()
         predictions = turn.predict_all([one.parsed.inputs for one in ready], work.told)
     for one, prediction in zip(ready, predictions, strict=True):
         yield _of(work, one, prediction)
@@ -154,7 +153,8 @@ def _entered(work: Work, fields: Sequence[str]) -> Iterator[Turn]:
 
     Raises ServingError, GivenError or ProblemError.
     """
-    admission, wanted = services().admission, work.wanted
+    services, wanted = work.exchange.services, work.wanted
+    admission = services.admission
     ask = work.deadline.ask(wanted, work.chosen.loaded)
     admission.work()
     if refusal := admission.refusal(wanted):
@@ -162,7 +162,7 @@ def _entered(work: Work, fields: Sequence[str]) -> Iterator[Turn]:
     try:
         # Where there may be no place an input is not even read before there is.
         is_ahead = not admission.expects_place(wanted)
-        with contextlib.closing(services().client.enter(ask, ahead=is_ahead)) as turn:
+        with contextlib.closing(services.client.enter(ask, ahead=is_ahead)) as turn:
             yield turn
     except InferenceOverloaded as error:
         admission.note_refusal(wanted, error)
@@ -177,13 +177,13 @@ def _entered(work: Work, fields: Sequence[str]) -> Iterator[Turn]:
 
 
 def given_of(
-    chosen: Chosen, inputs: list[object], fields: list[str], *, ahead: bool
+    exchange: Exchange, chosen: Chosen, inputs: list[object], fields: list[str], *, ahead: bool
 ) -> list[tuple[Any, str]]:
     """Return a request's inputs as `Work` has them; raises GivenError, or PictureError.
 
     Where the face is quick all are parsed; else with `ahead` what is cheap to see is looked at.
     """
-    face, limits = faces()[chosen.face], services().limits
+    face, limits = faces()[chosen.face], exchange.services.limits
     given = face.read(inputs, fields, limits, ahead=ahead)
     if face.is_quick:
         given = [parsed(chosen, one, limits) for one in given]
@@ -210,17 +210,17 @@ def recorded(work: Work, one: Found, make: Callable[[], Made]) -> tuple[Made, st
         "inference": one.prediction.inference_ms,
         "encode": _ms_since(start),
     }
-    return made, _record(work.face, one, timing_ms), timing_ms
+    return made, _record(work, one, timing_ms), timing_ms
 
 
 def _ms_since(start: float) -> float:
     return (time.perf_counter() - start) * 1000
 
 
-def _record(face: Face, one: Found, timing_ms: Mapping[str, float]) -> str:
-    prediction_id = new_id()
-    counts, told = face.counts(one.outcome), face.told(one.outcome)
-    telemetry, request_id = services().telemetry, g.request_id
+def _record(work: Work, one: Found, timing_ms: Mapping[str, float]) -> str:
+    prediction_id, exchange = new_id(), work.exchange
+    counts, told = work.face.counts(one.outcome), work.face.told(one.outcome)
+    telemetry, request_id = exchange.services.telemetry, exchange.request_id
     # Not the prediction itself: its masks would stay in memory until the answer is sent.
     model, version = one.prediction.model, one.prediction.version
 
@@ -237,5 +237,5 @@ def _record(face: Face, one: Found, timing_ms: Mapping[str, float]) -> str:
             timing_ms={stage: round(value, 1) for stage, value in timing_ms.items()},
         )
 
-    when_sent(record)
+    exchange.when_sent.append(record)
     return prediction_id

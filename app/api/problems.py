@@ -12,6 +12,7 @@ from http import HTTPStatus
 from typing import Any, cast
 
 from flask import Flask, Response, g, request
+from werkzeug import Request
 from werkzeug.exceptions import (
     ClientDisconnected,
     HTTPException,
@@ -88,12 +89,14 @@ PASSING = frozenset(
         "answer-timeout",
     }
 )
-#: Flask's own refusals, named for their status.
-_OF_HTTP = {
-    status.phrase.lower().replace(" ", "-"): (status.value, status.phrase)
-    for status in HTTPStatus
-    if status >= 400
-}
+
+
+def _slug(status: int) -> str:
+    return HTTPStatus(status).phrase.lower().replace(" ", "-")
+
+
+#: Refusals of Flask and Werkzeug, named for their status.
+_OF_HTTP = {_slug(status): (status.value, status.phrase) for status in HTTPStatus if status >= 400}
 #: How long a client is asked to wait where nothing better is known.
 RETRY_AFTER_S = 5.0
 #: How much a problem says of what a client sent, which may be megabytes.
@@ -248,32 +251,47 @@ def _not_found(field: str, value: object, allowed: object, detail: str) -> Probl
     return ProblemError(f"{field}-not-found", detail, field=field, value=value, allowed=allowed)
 
 
+def of_error(error: Exception, request: Request, request_id: str) -> ProblemError:
+    """Return the problem of whatever an answer was not made for; a surprise goes to the log."""
+    match error:
+        case ProblemError():
+            return error
+        case GivenError():
+            return of_given(error)
+        case PictureError():
+            return of_image(error.error, error.field)
+        case errors.ServingError():
+            return of_serving(error)
+        case RequestEntityTooLarge():
+            return _of_large_body(request)
+        case ClientDisconnected():
+            told = f"the {request.content_length:,} bytes that were announced"
+            detail = f"the body has less than {told}"
+            return ProblemError("incomplete-body", detail, field="Content-Length")
+        case HTTPException(code=int(status)) if status >= 400:
+            return ProblemError(_slug(status), error.description or HTTPStatus(status).phrase)
+        case _:
+            name = type(error).__name__
+            log.event("error", "ERROR", exception=True, request_id=request_id, error=name)
+            return ProblemError("internal-error", "the log has more, under this request id")
+
+
 def register(app: Flask) -> None:
     """Answer every error of the application, Flask's own too, with a problem."""
-    app.register_error_handler(ProblemError, lambda problem: problem.response())
-    app.register_error_handler(GivenError, lambda error: of_given(error).response())
-    app.register_error_handler(
-        PictureError, lambda error: of_image(error.error, error.field).response()
-    )
-    app.register_error_handler(errors.ServingError, lambda error: of_serving(error).response())
     app.register_error_handler(HTTPException, _of_http)
-    app.register_error_handler(Exception, _of_surprise)
+    app.register_error_handler(
+        Exception, lambda error: of_error(error, request, g.request_id).response()
+    )
 
 
 def _of_http(error: HTTPException) -> Response:
-    if isinstance(error, RequestEntityTooLarge):
-        return _of_large_body()
-    if isinstance(error, ClientDisconnected):
-        detail = f"the body has less than the {request.content_length:,} bytes that were announced"
-        return ProblemError("incomplete-body", detail, field="Content-Length").response()
     if error.response is not None or error.code is None or error.code < 400:
         return cast(Response, error.get_response())
     if request.url_rule is None and (dialect := _dialect()) and dialect.no_route:
         return _of_unrouted(dialect)
-    title = HTTPStatus(error.code).phrase
-    slug = title.lower().replace(" ", "-")
     detail, members = _of_route(error)
-    response = ProblemError(slug, detail or error.description or title, **members).response()
+    detail = detail or error.description or HTTPStatus(error.code).phrase
+    response = ProblemError(_slug(error.code), detail, **members).response()
     for name, value in error.get_headers():
         if name not in ("Content-Type", "Content-Length"):
             response.headers[name] = value
@@ -296,15 +314,10 @@ def _of_route(error: HTTPException) -> tuple[str, dict[str, Any]]:
     return "", {}
 
 
-def _of_large_body() -> Response:
+def _of_large_body(request: Request) -> ProblemError:
     value, limit = request.content_length or 0, request.max_content_length or 0
     if value <= limit:
         detail = "the form has too many parts, or a long one that is no file: -F image=@FILE"
-        return ProblemError("body-too-large", detail).response()
+        return ProblemError("body-too-large", detail)
     detail = f"the body has {value:,} bytes; at most {limit:,} are accepted"
-    return ProblemError("body-too-large", detail, value=value, limit=limit).response()
-
-
-def _of_surprise(error: Exception) -> Response:
-    log.event("error", "ERROR", exception=True, request_id=g.request_id, error=type(error).__name__)
-    return ProblemError("internal-error", "the log has more, under this request id").response()
+    return ProblemError("body-too-large", detail, value=value, limit=limit)

@@ -14,7 +14,6 @@ from flask import Flask, Response, g, request
 from app import log
 from app.api.counted import METHODS
 from app.api.dialects import Dialect
-from app.api.problems import ProblemError
 from app.api.services import Services, services
 from app.ids import new_id
 
@@ -46,25 +45,18 @@ def request_id_of(given: str) -> str:
     return given if _WELL_FORMED.fullmatch(given) else new_id()
 
 
-def outside_of_flask(
-    problem: ProblemError, request_id: str, dialect: Dialect | None = None
-) -> tuple[dict[str, str], bytes]:
-    """Return headers and body of a problem that is answered where there is no Flask around it."""
-    body = problem.body(request_id, dialect)
-    headers = problem.headers(dialect) | SECURITY
-    headers |= {HEADER: request_id, "Cache-Control": "no-store", "Content-Length": str(len(body))}
-    return headers, body
-
-
-def when_sent(action: Callable[[], None]) -> None:
-    """Have something done once the request's answer is sent, for which nobody has to wait."""
-    g.when_sent.append(action)
+def headers_of(request_id: str, dialect: Dialect | None) -> dict[str, str]:
+    """Return the headers that any answer to a request for predictions has."""
+    headers = {HEADER: request_id, "Cache-Control": "no-store", **SECURITY}
+    if dialect is None:
+        # What is accepted decides on the form.
+        headers["Vary"] = "Accept"
+    return headers
 
 
 def _begin() -> None:
     g.request_id = request_id_of(request.headers.get(HEADER, ""))
     g.start = time.perf_counter()
-    g.when_sent = []
     if request.endpoint not in _QUIET:
         services().telemetry.requests_in_flight.inc()
         g.is_in_flight = True
@@ -76,20 +68,20 @@ def _end(response: Response) -> Response:
         response.headers.setdefault(name, value)
     if request.method == "POST":
         response.headers.setdefault("Cache-Control", "no-store")
-    if services().settings.stopping_mark.exists():
+    if services().is_stopping():
         # A client that keeps its connection would send its next request to a server that is gone.
         response.headers["Connection"] = "close"
-    account = partial(_account, services(), _Answered.of(response), g.when_sent)
+    done = partial(account, services(), Answered.of(response))
     if response.direct_passthrough:
         # A file, which the server itself sends: it does not close the response.
-        account()
+        done()
     else:
-        response.call_on_close(account)
+        response.call_on_close(done)
     return response
 
 
 @dataclass(frozen=True)
-class _Answered:
+class Answered:
     """A request and its answer, as they are counted and logged."""
 
     method: str
@@ -104,7 +96,8 @@ class _Answered:
     detail: str | None
 
     @classmethod
-    def of(cls, response: Response) -> _Answered:
+    def of(cls, response: Response) -> Answered:
+        """Return that of the current request of Flask."""
         return cls(
             method=request.method,
             path=request.path,
@@ -119,9 +112,10 @@ class _Answered:
         )
 
 
-def _account(
-    services: Services, answered: _Answered, actions: Sequence[Callable[[], None]]
+def account(
+    services: Services, answered: Answered, actions: Sequence[Callable[[], None]] = ()
 ) -> None:
+    """Count and log a request whose answer is sent, and do what was left until then."""
     for action in actions:
         action()
     method = answered.method if answered.method in METHODS else "other"
@@ -130,14 +124,14 @@ def _account(
         _log(answered)
 
 
-def _is_news(services: Services, answered: _Answered) -> bool:
+def _is_news(services: Services, answered: Answered) -> bool:
     answer = (answered.status, answered.detail)
     is_news = answer != services.last_answers.get(answered.path, (200, None))
     services.last_answers[answered.path] = answer
     return is_news
 
 
-def _log(answered: _Answered) -> None:
+def _log(answered: Answered) -> None:
     problem: dict[str, Any] = {}
     if answered.problem is not None:
         problem = {"problem": answered.problem, "detail": answered.detail}
@@ -154,7 +148,7 @@ def _log(answered: _Answered) -> None:
     )
 
 
-def _severity(answered: _Answered) -> str:
+def _severity(answered: Answered) -> str:
     if answered.status < 500 or (answered.is_quiet and answered.status == 503):
         # That it is not ready yet is what a probe asks; why not has lines of its own.
         return "INFO"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import cast
@@ -34,6 +35,14 @@ class Services:
     def samples(self) -> SamplePictures:
         """The pictures that lie with the models."""
         return SamplePictures(self.settings.model_repository, self.settings.model_poll_s)
+
+    @cached_property
+    def _stopping_mark(self) -> str:
+        return str(self.settings.stopping_mark)
+
+    def is_stopping(self) -> bool:
+        """Say whether the server is told to stop."""
+        return os.path.exists(self._stopping_mark)
 
     @cached_property
     def limits(self) -> Limits:

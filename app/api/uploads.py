@@ -12,7 +12,9 @@ import io
 import time
 from typing import IO, Any, Protocol, cast
 
-from flask import Flask, Request, Response, request
+import flask
+from flask import Flask, Response, request
+from werkzeug import Request
 from werkzeug.formparser import FormDataParser
 
 #: How much of a refused body is read, and for how long.
@@ -52,21 +54,40 @@ class _StrictFormParser(FormDataParser):
         super().__init__(*arguments, **options | {"silent": False})
 
 
-class UploadRequest(Request):
-    """A request whose body is a photo."""
-
-    form_data_parser_class = _StrictFormParser
+class _Counted(Request):
+    """A request that tells how much of its body is still unread."""
 
     def __init__(self, environ: dict[str, Any], *arguments: Any, **options: Any) -> None:
         environ["wsgi.input"] = self._body = _CountedBody(environ["wsgi.input"])
         super().__init__(environ, *arguments, **options)
 
-    def _get_file_stream(self, *_arguments: Any, **_options: Any) -> IO[bytes]:
-        return io.BytesIO()
-
     def drain(self) -> None:
         """Read what the client is still sending."""
         drain(self._body, (self.content_length or 0) - self._body.read_bytes)
+
+
+class UploadRequest(_Counted):
+    """A request whose body is a photo, or whatever else a model takes.
+
+    Args:
+        environ: WSGI's.
+        most_bytes: that its body may have.
+    """
+
+    form_data_parser_class = _StrictFormParser
+    max_form_parts = MAX_FORM_PARTS
+    max_form_memory_size = MAX_FORM_FIELD_BYTES
+
+    def __init__(self, environ: dict[str, Any], most_bytes: int) -> None:
+        super().__init__(environ)
+        self.max_content_length = most_bytes
+
+    def _get_file_stream(self, *_arguments: Any, **_options: Any) -> IO[bytes]:
+        return io.BytesIO()
+
+
+class _PageRequest(_Counted, flask.Request):
+    """A request whose body nothing reads."""
 
 
 def drain(body: Readable, left: int) -> None:
@@ -83,13 +104,11 @@ def drain(body: Readable, left: int) -> None:
 
 
 def register(app: Flask) -> None:
-    """Make the application read its bodies so."""
-    app.request_class = UploadRequest
-    app.config["MAX_FORM_PARTS"] = MAX_FORM_PARTS
-    app.config["MAX_FORM_MEMORY_SIZE"] = MAX_FORM_FIELD_BYTES
+    """Read the bodies that come where none is expected."""
+    app.request_class = _PageRequest
     app.after_request(_drain)
 
 
 def _drain(response: Response) -> Response:
-    cast(UploadRequest, request).drain()
+    cast(_PageRequest, request).drain()
     return response

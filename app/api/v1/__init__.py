@@ -7,11 +7,12 @@ from functools import partial
 from typing import Any, TypeVar
 
 from flask import Blueprint, Response, jsonify, request
+from werkzeug import Request
 
 from app.api import predicting
 from app.api.admission import Model
-from app.api.door import as_version
-from app.api.parameters import parse
+from app.api.exchange import Answer, Exchange, add_route, json_answer
+from app.api.parameters import as_version, parse
 from app.api.predicting import Deadline, Work
 from app.api.problems import ProblemError
 from app.api.services import services
@@ -36,60 +37,73 @@ def list_names() -> Response:
 
 def show_status(name: str, version: str | None = None, label: str | None = None) -> Response:
     """Show how far a model's versions have come."""
-    wanted = _wanted(name, version, label)
+    wanted = _wanted(request, name, version, label)
     return jsonify(status.of(services().client.models(), wanted))
 
 
 def show_metadata(name: str, version: str | None = None, label: str | None = None) -> Response:
     """Show what a model takes and gives."""
-    wanted = _wanted(name, version, label)
+    wanted = _wanted(request, name, version, label)
     return jsonify(_found(wanted, lambda: status.metadata(services().client.choose(Ask(*wanted)))))
 
 
-def predict(name: str, version: str | None = None, label: str | None = None) -> Response:
+def predict(
+    exchange: Exchange, name: str, version: str | None = None, label: str | None = None
+) -> Answer:
     """Predict for each of `instances`, or for `inputs` that hold a batch each."""
-    wanted = _wanted(name, version, label)
-    document = rows.document(request)
+    wanted = _wanted(exchange.request, name, version, label)
+    document = rows.document(exchange.request)
 
-    def answer(chosen: Chosen, deadline: Deadline) -> Response:
+    def answer(chosen: Chosen, deadline: Deadline) -> Answer:
         chosen = with_signature(chosen, rows.signature_name(document))
         sent = rows.read(document, chosen)
         asked = _parameters(document, chosen)
-        made = _made(_work(chosen, wanted, deadline, sent, asked), asked, rows.plain)
-        return jsonify(rows.answer(sent, list(made)))
+        made = _made(_work(exchange, chosen, wanted, deadline, sent, asked), asked, rows.plain)
+        return json_answer(rows.answer(sent, list(made)))
 
-    return _found(wanted, lambda: predicting.of_model(wanted, answer))
+    return _found(wanted, lambda: predicting.of_model(exchange, wanted, answer))
 
 
-def classify(name: str, version: str | None = None, label: str | None = None) -> Response:
+def classify(
+    exchange: Exchange, name: str, version: str | None = None, label: str | None = None
+) -> Answer:
     """Tell for each of `examples` the classes with their scores."""
-    return _of_examples(_wanted(name, version, label), examples.classes)
+    return _of_examples(exchange, _wanted(exchange.request, name, version, label), examples.classes)
 
 
-def regress(name: str, version: str | None = None, label: str | None = None) -> Response:
+def regress(
+    exchange: Exchange, name: str, version: str | None = None, label: str | None = None
+) -> Answer:
     """Tell a number for each of `examples`."""
-    return _of_examples(_wanted(name, version, label), examples.number)
+    return _of_examples(exchange, _wanted(exchange.request, name, version, label), examples.number)
 
 
-def _of_examples(wanted: Model, task: examples.Task) -> Response:
-    document = rows.document(request)
+def _of_examples(exchange: Exchange, wanted: Model, task: examples.Task) -> Answer:
+    document = rows.document(exchange.request)
 
-    def answer(chosen: Chosen, deadline: Deadline) -> Response:
+    def answer(chosen: Chosen, deadline: Deadline) -> Answer:
         chosen = with_signature(chosen, rows.signature_name(document))
         make = task(chosen)
         asked = _parameters(document, chosen)
-        work = _work(chosen, wanted, deadline, examples.read(document, chosen), asked)
-        return jsonify({"results": list(_made(work, asked, make))})
+        work = _work(exchange, chosen, wanted, deadline, examples.read(document, chosen), asked)
+        return json_answer({"results": list(_made(work, asked, make))})
 
-    return _found(wanted, lambda: predicting.of_model(wanted, answer))
+    return _found(wanted, lambda: predicting.of_model(exchange, wanted, answer))
 
 
-def _work(chosen: Chosen, wanted: Model, deadline: Deadline, sent: Rows, asked: Parameters) -> Work:
-    given = predicting.given_of(chosen, sent.values, sent.fields, ahead=True)
+def _work(
+    exchange: Exchange,
+    chosen: Chosen,
+    wanted: Model,
+    deadline: Deadline,
+    sent: Rows,
+    asked: Parameters,
+) -> Work:
+    given = predicting.given_of(exchange, chosen, sent.values, sent.fields, ahead=True)
     told = asked.asked()
     if not sent.is_picture:
         told = {**told, "signature": chosen.facts["default_signature"]}
-    return Work(chosen, wanted, told, deadline, given)
+    return Work(exchange, chosen, wanted, told, deadline, given)
 
 
 def _made(
@@ -115,7 +129,7 @@ def _parameters(document: dict[str, Any], chosen: Chosen) -> Parameters:
     return parse(face.parameters, [*given.items()])
 
 
-def _wanted(name: str, version: str | None, label: str | None) -> Model:
+def _wanted(request: Request, name: str, version: str | None, label: str | None) -> Model:
     number = as_version(version)
     # A colon begins the method: `…:explain` is none.
     if (version is not None and number is None) or ":" in name:
@@ -136,16 +150,16 @@ def _found(wanted: Model, work: Callable[[], Made]) -> Made:
         raise ProblemError("model-not-found", detail, field="model", value=name) from None
 
 
-def _add(view: Callable[..., Response], method: str, tail: str) -> None:
-    """Route to a view for the latest version of a model, one by its number, and one by a label."""
-    places = ("", "/<name>"), ("_version", "/<name>/versions/<version>")
-    for suffix, place in (*places, ("_label", "/<name>/labels/<label>")):
-        blueprint.add_url_rule(place + tail, view.__name__ + suffix, view, methods=[method])
-
-
-_add(show_status, "GET", "")
-_add(show_metadata, "GET", "/metadata")
-#: The views that ask for predictions.
+_PLACES = (
+    ("", "/<name>"),
+    ("_version", "/<name>/versions/<version>"),
+    ("_label", "/<name>/labels/<label>"),
+)
+#: The handlers that predict.
 PREDICTING = (predict, classify, regress)
-for _view in PREDICTING:
-    _add(_view, "POST", f":{_view.__name__}")
+# The latest version of a model, one by its number, and one by a label.
+for _suffix, _place in _PLACES:
+    for _view, _tail in ((show_status, ""), (show_metadata, "/metadata")):
+        blueprint.add_url_rule(_place + _tail, _view.__name__ + _suffix, _view)
+    for _handler in PREDICTING:
+        add_route(blueprint, f"{_place}:{_handler.__name__}", _handler, _handler.__name__ + _suffix)

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from flask import Request
 from numpy.typing import NDArray
+from werkzeug import Request
 
 from app.api import inputs, strict_json
 from app.api.problems import ProblemError

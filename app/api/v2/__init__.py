@@ -6,12 +6,12 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from flask import Blueprint, Response, jsonify, request
+from flask import Blueprint, Response, jsonify
 
 from app.api import predicting
 from app.api.admission import Model
-from app.api.door import as_version
-from app.api.parameters import parse
+from app.api.exchange import Answer, Exchange, add_route
+from app.api.parameters import as_version, parse
 from app.api.predicting import Deadline, Work
 from app.api.problems import RETRY_AFTER_S, ProblemError
 from app.api.services import services
@@ -41,7 +41,7 @@ def live() -> Response:
 @blueprint.get("/health/ready")
 def ready() -> Response:
     """Answer 200 when predictions can be made, else 503 with the reason."""
-    if services().settings.stopping_mark.exists():
+    if services().is_stopping():
         raise ProblemError("not-ready", "the server is stopping", retry_after_s=RETRY_AFTER_S)
     is_ready, reason = services().client.readiness()
     if not is_ready:
@@ -63,12 +63,12 @@ def model_ready(name: str, version: str | None = None) -> Response:
     return jsonify({"name": chosen.model, "ready": True})
 
 
-def infer(name: str, version: str | None = None) -> Response:
+def infer(exchange: Exchange, name: str, version: str | None = None) -> Answer:
     """Predict for each instance of a batch of tensors."""
     wanted = _wanted(name, version)
-    sent = reading.read(request)
+    sent = reading.read(exchange.request)
 
-    def answer(chosen: Chosen, deadline: Deadline) -> Response:
+    def answer(chosen: Chosen, deadline: Deadline) -> Answer:
         chosen = with_signature(chosen, sent.signature)
         names = answers.wanted_outputs(sent, chosen)
         asked = _parameters(sent, chosen)
@@ -78,16 +78,17 @@ def infer(name: str, version: str | None = None) -> Response:
             make: Callable[[Outcome], Tensors] = _outputs
         else:
             files, fields = pictures.files(sent, chosen)
-            given, told = predicting.given_of(chosen, files, fields, ahead=True), asked.asked()
+            given = predicting.given_of(exchange, chosen, files, fields, ahead=True)
+            told = asked.asked()
             make = partial(pictures.tensors, chosen.face, asked)
-        work = Work(chosen, wanted, told, deadline, given)
+        work = Work(exchange, chosen, wanted, told, deadline, given)
         made = [
             predicting.recorded(work, one, partial(make, one.outcome))[0]
             for one in predicting.found(work)
         ]
         return answers.response(chosen, sent, answers.joined(made, chosen), names)
 
-    return predicting.of_model(wanted, answer)
+    return predicting.of_model(exchange, wanted, answer)
 
 
 def _outputs(outcome: Outcome) -> Tensors:
@@ -109,15 +110,8 @@ def _wanted(name: str, version: str | None) -> Model:
     return name, number
 
 
-def _add(view: Callable[..., Response], method: str, tail: str) -> None:
-    """Route to a view for the latest version of a model, and for one by its number."""
-    for suffix, place in (
-        ("", "/models/<name>"),
-        ("_version", "/models/<name>/versions/<version>"),
-    ):
-        blueprint.add_url_rule(place + tail, view.__name__ + suffix, view, methods=[method])
-
-
-_add(show_model, "GET", "")
-_add(model_ready, "GET", "/ready")
-_add(infer, "POST", "/infer")
+# The latest version of a model, and one by its number.
+for _suffix, _place in ("", "/models/<name>"), ("_version", "/models/<name>/versions/<version>"):
+    blueprint.add_url_rule(_place, "show_model" + _suffix, show_model)
+    blueprint.add_url_rule(f"{_place}/ready", "model_ready" + _suffix, model_ready)
+    add_route(blueprint, f"{_place}/infer", infer, "infer" + _suffix)

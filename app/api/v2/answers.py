@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from flask import Response
 from numpy.typing import NDArray
 
 from app.api.contract.document import VERSION
+from app.api.exchange import Answer
 from app.api.problems import ProblemError
 from app.api.signatures import Declared, Served, served, takes_values
 from app.api.v2 import pictures
@@ -68,7 +68,7 @@ def joined(made: Sequence[Tensors], chosen: Chosen) -> Tensors:
         raise ProblemError("invalid-input", detail) from None
 
 
-def response(chosen: Chosen, sent: Infer, tensors: Tensors, wanted: Mapping[str, bool]) -> Response:
+def response(chosen: Chosen, sent: Infer, tensors: Tensors, wanted: Mapping[str, bool]) -> Answer:
     """Return the answer with the outputs that are wanted."""
     parts: list[bytes] = []
     outputs = []
@@ -94,11 +94,9 @@ def response(chosen: Chosen, sent: Infer, tensors: Tensors, wanted: Mapping[str,
     }
     text = json.dumps(document).encode()
     if not any(wanted.values()):
-        return Response(text + b"\n", content_type="application/json")
+        return Answer(text + b"\n")
     headers = {HEADER: str(len(text))}
-    return Response(
-        b"".join((text, *parts)), content_type="application/octet-stream", headers=headers
-    )
+    return Answer(b"".join((text, *parts)), "application/octet-stream", headers)
 
 
 def _metadata(signature: Served, declared: Declared) -> dict[str, Any]:

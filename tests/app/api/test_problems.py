@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import io
-from dataclasses import replace
 
 import pytest
 from flask import Flask
@@ -12,7 +11,7 @@ from flask.testing import FlaskClient
 from PIL import Image
 
 from app.api.problems import PROBLEMS
-from app.api.services import attach
+from app.application import create_app
 from app.serving.errors import InferenceUnavailable, ServingError
 from tests.app.serving.model_folder import Models
 
@@ -293,9 +292,9 @@ class _BrokenClient:
 def test_every_failure_of_the_server_is_a_problem(
     app: Flask, photo: bytes, error: Exception, status: int, slug: str
 ):
-    services = app.extensions["slipway"]
-    attach(app, replace(services, client=_BrokenClient(error)))
-    response = app.test_client().post("/predict", data=photo)
+    settings = app.extensions["slipway"].settings
+    broken = create_app(settings, _BrokenClient(error))
+    response = broken.test_client().post("/predict", data=photo)
     problem = check(response, status, slug)
     assert "secret" not in problem["detail"]
     if slug == "inference-unavailable":
