@@ -37,7 +37,8 @@ class Buffers:
     def fill(self, layout: Layout, parts: Sequence[memoryview]) -> int:
         """Copy packed tensors into memory that is nobody else's; return its descriptor.
 
-        It goes to `keep` when nobody reads them any more, else to `os.close`.
+        It goes to `keep` once whoever reads it has said that nothing refers to it any more, else to
+        `os.close`.
         """
         size = size_of(layout)
         descriptor = self._kept() if size <= _KEPT_BYTES else None
@@ -82,12 +83,37 @@ def _write(descriptor: int, data: memoryview, offset: int) -> None:
         written += os.pwrite(descriptor, data[written:], offset + written)
 
 
-def mapped(descriptor: int, layout: Layout) -> memoryview:
-    """Return the memory behind a descriptor, without copying it, for `packing.unpack`.
+class Mapped:
+    """The memory behind a descriptor, without copying it: `data` is for `packing.unpack`.
 
     The descriptor can be closed afterwards. Raises BuffersError.
     """
-    expected = size_of(layout)
+
+    def __init__(self, descriptor: int, layout: Layout) -> None:
+        expected = size_of(layout)
+        _check(descriptor, expected)
+        self._memory = (
+            mmap.mmap(descriptor, expected, flags=mmap.MAP_PRIVATE, prot=mmap.PROT_READ)
+            if expected
+            else None
+        )
+
+    @property
+    def data(self) -> memoryview:
+        """What is in it."""
+        return memoryview(self._memory or b"")
+
+    def release(self) -> bool:
+        """Let go of it; say whether nothing refers to it any more, so that it may change."""
+        try:
+            if self._memory is not None:
+                self._memory.close()
+        except BufferError:
+            return False
+        return True
+
+
+def _check(descriptor: int, expected: int) -> None:
     try:
         size = os.fstat(descriptor).st_size
         seals = fcntl.fcntl(descriptor, fcntl.F_GET_SEALS)
@@ -97,6 +123,3 @@ def mapped(descriptor: int, layout: Layout) -> memoryview:
         raise BuffersError(f"{size} bytes; {expected} are announced")
     if seals & _SEALS != _SEALS:
         raise BuffersError("the shared memory is not sealed")
-    if not expected:
-        return memoryview(b"")
-    return memoryview(mmap.mmap(descriptor, expected, flags=mmap.MAP_PRIVATE, prot=mmap.PROT_READ))

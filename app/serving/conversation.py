@@ -1,96 +1,143 @@
 """One connection to the inference process: its requests, and the place in the queue that it holds.
 
-A place belongs to its connection, so that an HTTP worker that dies holds none.
+A place belongs to its connection, so that an HTTP worker that dies holds none. Nothing here waits:
+what takes its time is answered by another thread.
 """
 
 from __future__ import annotations
 
-import contextlib
-import select
-import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from app import log
 from app.kinds.tensors import Tensors
 from app.serving import messages, wire
-from app.serving.buffers import BuffersError, mapped
-from app.serving.client import Ask, InferenceClient, Turn
+from app.serving.buffers import BuffersError, Mapped
+from app.serving.client import Ask, Prediction
 from app.serving.errors import InferenceFailed, ServingError
+from app.serving.local_client import LocalClient, LocalTurn
 from app.serving.messages import ChooseRequest, EnterRequest, PredictRequest
 from app.serving.packing import PackingError, parted, unpack
 
 
 class Conversation:
-    """Answers what comes over one connection."""
+    """Answers what comes over one connection, one request after the other.
 
-    def __init__(self, client: InferenceClient, connection: socket.socket) -> None:
-        self._client, self._connection = client, connection
-        self._turn: Turn | None = None
+    Args:
+        client: that has the models.
+        reply: sends an answer; called by any thread.
+    """
+
+    def __init__(self, client: LocalClient, reply: Callable[[wire.Message], None]) -> None:
+        self._client, self._reply = client, reply
+        self._turn: LocalTurn | None = None
+        self._is_over = False
 
     def close(self) -> None:
-        """Give away the place in the queue, if there is one."""
+        """Give away the place in the queue, and what was asked for in it."""
+        self._is_over = True
+        self._leave()
+
+    def take(self, request: wire.Message) -> bool:
+        """Answer a request, or have that done; say whether an answer is due.
+
+        Raises WireError where it is no request.
+        """
+        if request.header.get("op") == "leave":
+            self._leave()
+            return False
+        try:
+            answer = self._answer(request)
+        except ServingError as error:
+            answer = messages.of_error(error)
+        except wire.WireError:
+            raise
+        except Exception as error:
+            answer = _of_surprise(error)
+        if answer is not None:
+            self._send(answer, request.number)
+        return True
+
+    def _answer(self, request: wire.Message) -> wire.Message | None:
+        """Return the answer; None where another thread will have it."""
+        match request.header.get("op"):
+            case "enter":
+                self._enter(EnterRequest.parse(request.header))
+                return messages.of_entry()
+            case "predict":
+                self._predict(request)
+                return None
+            case "choose":
+                wanted = ChooseRequest.parse(request.header)
+                return messages.of_choice(self._client.choose(Ask(wanted.model, wanted.version)))
+            case "models":
+                return messages.of_statuses(self._client.models())
+            case "readiness":
+                return messages.of_readiness(*self._client.readiness())
+            case unknown:
+                raise wire.WireError(f"there is no operation {unknown!r}")
+
+    def _enter(self, request: EnterRequest) -> None:
+        self._leave()
+        self._turn = self._client.enter(
+            Ask(
+                request.model,
+                request.version,
+                request.timeout_s,
+                lambda: self._is_over,
+                request.loaded,
+            )
+        )
+
+    def _leave(self) -> None:
         if self._turn is not None:
             self._turn.close()
             self._turn = None
 
-    def answer(self, request: wire.Message) -> wire.Message | None:
-        """Return the answer, None where none is due; raises WireError where it is no request."""
-        try:
-            match request.header.get("op"):
-                case "enter":
-                    self._enter(EnterRequest.parse(request.header))
-                    return messages.of_entry()
-                case "predict":
-                    return self._predict(request)
-                case "leave":
-                    self.close()
-                    return None
-                case "choose":
-                    wanted = ChooseRequest.parse(request.header)
-                    chosen = self._client.choose(Ask(wanted.model, wanted.version))
-                    return messages.of_choice(chosen)
-                case "models":
-                    return messages.of_statuses(self._client.models())
-                case "readiness":
-                    return messages.of_readiness(*self._client.readiness())
-                case unknown:
-                    raise wire.WireError(f"there is no operation {unknown!r}")
-        except ServingError as error:
-            return messages.of_error(error)
-        except wire.WireError:
-            raise
-        except Exception as error:
-            log.event("answer_failed", "ERROR", exception=True)
-            return messages.of_error(InferenceFailed(type(error).__name__))
-
-    def _enter(self, request: EnterRequest) -> None:
-        self.close()
-        self._turn = self._client.enter(
-            Ask(request.model, request.version, request.timeout_s, self._is_gone, request.loaded)
-        )
-
-    def _predict(self, message: wire.Message) -> wire.Message:
+    def _predict(self, message: wire.Message) -> None:
+        """Begin a prediction, whose end sends the answer; raises what refuses it at once."""
         request = PredictRequest.parse(message.header)
         if request.entry is not None:
             self._enter(request.entry)
         if self._turn is None:
             raise wire.WireError("a request to predict came without a place in the queue")
-        inputs = _inputs(message, request)
-        with contextlib.closing(self._turn) as turn:
-            self._turn = None
-            if request.rows is None:
-                return messages.of_prediction(turn.predict(inputs, request.asked))
-            rows = _parted(inputs, *request.rows)
-            return messages.of_predictions(turn.predict_all(rows, request.asked))
+        inputs, memory = _inputs(message, request)
+        rows = [inputs] if request.rows is None else _parted(inputs, *request.rows)
+        number, is_single = message.number, request.rows is None
+        # What holds the inputs ends here: the memory that they are in is given back once all do.
+        message.arrays = inputs = {}
 
-    def _is_gone(self) -> bool:
-        """Say whether the HTTP worker has hung up; the socket's own timeout is left alone."""
-        descriptor = self._connection.fileno()
-        if descriptor < 0:
-            return True
-        poll = select.poll()
-        poll.register(descriptor, select.POLLRDHUP)
-        return bool(poll.poll(0))
+        def done(found: list[Prediction] | ServingError) -> None:
+            self._leave()
+            released = memory is None or memory.release()
+            self._send(_told(found, is_single=is_single, released=released), number)
+
+        try:
+            self._turn.begin(rows, request.asked, done)
+        except BaseException:
+            self._leave()
+            raise
+
+    def _send(self, answer: wire.Message, number: int) -> None:
+        answer.number = number
+        self._reply(answer)
+
+
+def _told(
+    found: list[Prediction] | ServingError, *, is_single: bool, released: bool
+) -> wire.Message:
+    try:
+        if isinstance(found, ServingError):
+            return messages.of_error(found)
+        if is_single:
+            return messages.of_prediction(found[0], released=released)
+        return messages.of_predictions(found, released=released)
+    except Exception as error:
+        return _of_surprise(error)
+
+
+def _of_surprise(error: Exception) -> wire.Message:
+    log.event("answer_failed", "ERROR", exception=True)
+    return messages.of_error(InferenceFailed(type(error).__name__))
 
 
 def _parted(inputs: Tensors, count: int, is_stacked: bool) -> Sequence[Tensors]:
@@ -100,13 +147,14 @@ def _parted(inputs: Tensors, count: int, is_stacked: bool) -> Sequence[Tensors]:
         raise wire.WireError(str(error)) from error
 
 
-def _inputs(message: wire.Message, request: PredictRequest) -> Tensors:
-    """Return what came with the message, or in the memory behind its descriptor."""
+def _inputs(message: wire.Message, request: PredictRequest) -> tuple[Tensors, Mapped | None]:
+    """Return what came with the message, or with its memory what is behind its descriptor."""
     if request.layout is None:
-        return message.arrays
+        return message.arrays, None
     if message.descriptor is None:
         raise wire.WireError("a request to predict came without its inputs")
     try:
-        return unpack(request.layout, mapped(message.descriptor, request.layout))
+        memory = Mapped(message.descriptor, request.layout)
+        return unpack(request.layout, memory.data), memory
     except (BuffersError, PackingError) as error:
         raise wire.WireError(str(error)) from error

@@ -6,27 +6,26 @@ models are loaded, so that their state can be asked for from the first moment.
 
 from __future__ import annotations
 
-import contextlib
 import math
 import os
-import selectors
+import select
 import signal
 import socket
 import sys
-import threading
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Mapping, Sequence
 from typing import TextIO
 
 from app import log
 from app.kinds.kind import Kind
 from app.serving import wire
-from app.serving.conversation import Conversation
 from app.serving.cores import available_cores
 from app.serving.heartbeat import Heart
 from app.serving.listener import Listener, SocketInUseError
 from app.serving.local_client import LocalClient
 from app.serving.memory import be_killed_first
 from app.serving.parent import Parent
+from app.serving.peer import Peer
 from app.settings import Settings, SettingsError
 
 EXIT_BAD_SETTINGS = 2
@@ -35,11 +34,12 @@ EXIT_HANGS = 4
 
 HANG_MARGIN_S = 10.0
 
-_PARENT_CHECK_S = 0.5
+# How often it looks whether its parent is there and nothing hangs; told to end, whether it can.
+_CHECK_S, _DRAIN_CHECK_S = 0.5, 0.02
 
 
 class Host:
-    """Answers requests on a socket, a thread a connection; the models are behind `client`."""
+    """Answers requests on a socket, in one loop; the models are behind `client`."""
 
     def __init__(
         self, client: LocalClient, listener: Listener, *, hang_after_s: float = math.inf
@@ -48,65 +48,69 @@ class Host:
         self._hang_after_s = hang_after_s
         self._heart = Heart()
         self._listener = listener
-        self._busy = 0
-        self._changed = threading.Condition()
+        self._peers: dict[int, Peer] = {}
+        self._checked_at = 0.0
         self._wake, self._waker = socket.socketpair()
 
-    def serve(self) -> None:
-        """Answer until `stop` is called or the parent is gone, then finish what is in flight."""
+    def serve(self, drain_s: float = 0.0) -> bool:
+        """Answer until `stop` is called or the parent is gone, then finish what is in flight.
+
+        Says whether that was done within `drain_s`.
+        """
         parent = Parent()
-        with selectors.DefaultSelector() as selector:
-            selector.register(self._listener.socket, selectors.EVENT_READ)
-            selector.register(self._wake, selectors.EVENT_READ)
-            while not parent.is_gone():
-                self._check()
-                ready = [key.fileobj for key, _ in selector.select(_PARENT_CHECK_S)]
-                if self._wake in ready:
-                    break
-                if self._listener.socket in ready:
-                    connection, _ = self._listener.socket.accept()
-                    threading.Thread(
-                        target=self._converse, args=(connection,), name="connection", daemon=True
-                    ).start()
-        self._listener.close()
+        with select.epoll() as epoll:
+            epoll.register(self._listener.socket, select.EPOLLIN)
+            epoll.register(self._wake, select.EPOLLIN)
+            while not self._has_stopped(epoll, _CHECK_S) and not parent.is_gone():
+                pass
+            epoll.unregister(self._wake)
+            epoll.unregister(self._listener.socket)
+            self._listener.close()
+            end = time.monotonic() + drain_s
+            while self._is_busy() and time.monotonic() < end:
+                self._has_stopped(epoll, _DRAIN_CHECK_S)
+            return not self._is_busy()
 
     def stop(self) -> None:
         """End `serve`; may be called from a signal handler."""
         self._waker.send(b"\0")
 
-    def drain(self, timeout_s: float) -> bool:
-        """Wait until no request is in flight; say whether that is so."""
-        with self._changed:
-            return self._changed.wait_for(lambda: not self._busy, timeout_s)
+    def _is_busy(self) -> bool:
+        return any(peer.is_busy for peer in self._peers.values())
 
-    def _converse(self, connection: socket.socket) -> None:
-        """Answer one connection's requests, one after the other, until it ends."""
-        with connection, contextlib.closing(Conversation(self._client, connection)) as conversation:
-            try:
-                while (request := wire.receive(connection)) is not None:
-                    with contextlib.closing(request), self._counted():
-                        answer = conversation.answer(request)
-                        if answer is not None:
-                            wire.send(connection, answer)
-            except wire.WireError as error:
-                log.event("bad_message", "WARNING", error=str(error))
-            except OSError:
-                # The client went away; nobody is left to answer.
-                return
+    def _has_stopped(self, epoll: select.epoll, wait_s: float) -> bool:
+        """Answer what has come, once; say whether the end was asked for."""
+        self._check()
+        for descriptor, event in epoll.poll(wait_s):
+            if descriptor == self._wake.fileno():
+                return True
+            if (peer := self._peers.get(descriptor)) is not None:
+                self._attend(descriptor, peer, event)
+            elif descriptor == self._listener.socket.fileno():
+                connection, _ = self._listener.socket.accept()
+                self._peers[connection.fileno()] = Peer(connection, self._client, epoll)
+        return False
 
-    @contextlib.contextmanager
-    def _counted(self) -> Iterator[None]:
-        with self._changed:
-            self._busy += 1
+    def _attend(self, descriptor: int, peer: Peer, event: int) -> None:
         try:
-            yield
-        finally:
-            with self._changed:
-                self._busy -= 1
-                self._changed.notify_all()
+            if event & select.EPOLLOUT:
+                peer.flush()
+            if not event & ~select.EPOLLOUT or peer.receive():
+                return
+        except wire.WireError as error:
+            log.event("bad_message", "WARNING", error=str(error))
+        except OSError:
+            # It went away; nobody is left to answer.
+            pass
+        del self._peers[descriptor]
+        peer.close()
 
     def _check(self) -> None:
         """End the process where a prediction hangs: native code cannot be stopped otherwise."""
+        now = time.monotonic()
+        if now - self._checked_at < _CHECK_S:
+            return
+        self._checked_at = now
         self._heart.beat()
         running_s = self._client.running_s()
         if running_s > self._hang_after_s:
@@ -154,8 +158,7 @@ def main(
     host = Host(client, listener, hang_after_s=hang_after_s)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: host.stop())
-    host.serve()
-    is_drained = host.drain(settings.inference_timeout_s)
+    is_drained = host.serve(settings.inference_timeout_s)
     log.event("inference_stopped", is_drained=is_drained)
     return 0
 

@@ -7,13 +7,11 @@ better refused at once than late.
 
 from __future__ import annotations
 
-import contextlib
 import statistics
 import threading
 import time
 from collections import deque
-from collections.abc import Generator, Hashable, Iterable, Mapping, Sequence
-from concurrent.futures import Future
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -27,7 +25,6 @@ from app.serving.errors import (
     InferenceOverloaded,
     InferenceTimeout,
     InferenceUnavailable,
-    ServingError,
 )
 
 RETRY_AFTER_S = 5.0
@@ -55,20 +52,76 @@ class Outcome:
     inference_ms: float
 
 
-@dataclass(frozen=True, eq=False)
+class Asked:
+    """The predictions that one place has asked for.
+
+    Args:
+        place: that asks.
+        rows: how many there are.
+        done: called once, by the lane's thread, when all have their outcome or one has failed; by
+            nobody once they are given up.
+    """
+
+    def __init__(self, place: Place, rows: int, done: Callable[[Asked], None]) -> None:
+        self.place = place
+        self.outcomes: list[Outcome | None] = [None] * rows
+        self.failed: tuple[int, Exception] | None = None
+        self.is_over = False
+        self._left = rows
+        self._done = done
+
+    def give_up(self) -> None:
+        """Predict nothing of it that has not begun: nobody waits for it any more."""
+        self.is_over = True
+
+    def settle(self, row: int, outcome: Outcome | Exception) -> None:
+        """Note what came of one row."""
+        if self.is_over:
+            return
+        if isinstance(outcome, Exception):
+            self.failed = row, outcome
+        else:
+            self.outcomes[row] = outcome
+            self._left -= 1
+        if self.failed or not self._left:
+            self.is_over = True
+            self._done(self)
+
+    def found(self) -> list[Outcome]:
+        """Return the outcomes in the order of their rows; raises why one of them failed."""
+        if self.failed is not None:
+            raise self.failed[1]
+        return [outcome for outcome in self.outcomes if outcome is not None]
+
+
+@dataclass(eq=False, slots=True)
 class _Work:
     """One prediction to make; those whose `key` is equal, and not None, may share a pass."""
 
-    place: Place
-    inputs: Tensors
-    asked: Mapping[str, Any]
+    asked: Asked
+    row: int
+    inputs: Tensors | None
+    told: Mapping[str, Any]
     key: Hashable | None
     queued_at: float = field(default_factory=time.perf_counter)
-    outcome: Future[Outcome] = field(default_factory=Future)
 
-    def begin(self) -> bool:
-        """Say whether somebody still waits for it; then it can no longer be cancelled."""
-        return not self.place.is_gone() and self.outcome.set_running_or_notify_cancel()
+    @property
+    def place(self) -> Place:
+        """The place that asks."""
+        return self.asked.place
+
+    def is_wanted(self) -> bool:
+        """Say whether somebody still waits for it."""
+        place = self.place
+        return not (self.asked.is_over or place.is_gone()) and place.left_s > 0
+
+    def settle(self, outcome: Outcome | Exception) -> None:
+        """Let go of the inputs and tell what came out, whatever that leads to."""
+        self.inputs = None
+        try:
+            self.asked.settle(self.row, outcome)
+        except Exception:
+            log.event("answer_failed", "ERROR", exception=True)
 
 
 class Lane:
@@ -92,6 +145,7 @@ class Lane:
         self._running: frozenset[Place] = frozenset()
         self._running_since: float | None = None
         self._took_s: deque[float] = deque(maxlen=_REMEMBERED)
+        self._each_s = 0.0
         self._last_done_at = 0.0
         self._is_closed, self._is_ending = False, False
         self._thread = threading.Thread(target=self._work, name=f"lane {title}", daemon=True)
@@ -118,9 +172,8 @@ class Lane:
             if self._is_closed:
                 raise stopping()
             # One that was given up while it ran keeps the thread busy until it has run.
-            before = self._places | self._running
-            others = len(before)
-            each_s = self._expected_s()
+            before = self._places | self._running if self._running else self._places
+            others, each_s = len(before), self._each_s
             wait_s = sum(one.rows for one in before) * each_s
             if others >= self._limit:
                 raise InferenceOverloaded(
@@ -167,15 +220,6 @@ class Lane:
             self._has_work.notify()
         self._thread.join()
 
-    def _expected_s(self) -> float:
-        """Return how long a place is taken by what the last passes took; 0 before the first.
-
-        That is from when the pass before was done, or from the first one's entry where that was
-        later, for each of those who shared it: what makes places come free slowly may be the
-        reading of inputs, not the model.
-        """
-        return statistics.median(self._took_s) if self._took_s else 0.0
-
     def _work(self) -> None:
         # While it waits for the next pass, the last inputs must not stay in memory: no name here
         # holds them.
@@ -192,7 +236,7 @@ class Lane:
         if works and not self._has_predicted(works):
             for work in works:
                 # Its caller may have given up while the others' pass ran.
-                if work.place in self._places and not work.place.is_gone():
+                if work.is_wanted():
                     self._has_predicted([work])
         return True
 
@@ -205,7 +249,7 @@ class Lane:
             work = self._waiting.popleft()
             if taken and work.key != taken[0].key:
                 left.append(work)
-            elif work.begin():
+            elif work.is_wanted():
                 most = self._most_with(work) if not taken else most
                 taken.append(work)
         self._waiting.extendleft(reversed(left))
@@ -215,7 +259,7 @@ class Lane:
         """Return how many may be in one pass: no more than the first has time for."""
         if first.key is None:
             return 1
-        each_s = self._expected_s()
+        each_s = self._each_s
         in_time = int(first.place.left_s / each_s) if each_s else self._max_batch
         return max(1, min(self._max_batch, in_time))
 
@@ -225,7 +269,8 @@ class Lane:
         self._running_since, started_at = time.monotonic(), time.perf_counter()
         try:
             results = self.model.predict(
-                [work.inputs for work in works], [work.asked for work in works]
+                [work.inputs for work in works if work.inputs is not None],
+                [work.told for work in works],
             )
             answered = list(zip(works, results, strict=True))
         except BaseException as error:
@@ -237,7 +282,7 @@ class Lane:
         self._remember(works)
         for work, result in answered:
             queue_ms = 1000 * (started_at - work.queued_at)
-            work.outcome.set_result(Outcome(result, queue_ms, took_ms))
+            work.settle(Outcome(result, queue_ms, took_ms))
         return True
 
     def _has_failed(self, works: Sequence[_Work], error: BaseException) -> bool:
@@ -249,17 +294,24 @@ class Lane:
             log.event("batch_failed", "WARNING", model=self.title, requests=count, error=reason)
             return False
         if isinstance(error, InputError):
-            works[0].outcome.set_exception(error)
+            works[0].settle(error)
             return True
         log.event("prediction_failed", "ERROR", model=self.title, exception=True)
-        works[0].outcome.set_exception(InferenceFailed(f"{self.title}: {reason}"))
+        works[0].settle(InferenceFailed(f"{self.title}: {reason}"))
         return True
 
     def _remember(self, works: Sequence[_Work]) -> None:
+        """Learn how long a place is taken, as the median of the last passes.
+
+        That is from when the pass before was done, or from the first one's entry where that was
+        later, for each of those who shared it: what makes places come free slowly may be the
+        reading of inputs, not the model.
+        """
         done_at = time.monotonic()
         with self._lock:
             began_at = max(min(work.place.entered_at for work in works), self._last_done_at)
             self._took_s.append((done_at - began_at) / len(works))
+            self._each_s = statistics.median(self._took_s)
             self._last_done_at = done_at
 
 
@@ -286,51 +338,42 @@ class Place:
         """Give the place away; may be called again."""
         self._lane.leave(self)
 
-    def run(self, inputs: Tensors, asked: Mapping[str, Any]) -> Outcome:
-        """Wait for the turn and the prediction.
+    def ask(
+        self, rows: Sequence[Tensors], told: Mapping[str, Any], done: Callable[[Asked], None]
+    ) -> Asked:
+        """Let all rows wait for their turn, each for the one before it; see `Asked`.
 
-        Raises InferenceTimeout, InferenceFailed, InferenceUnavailable, InputError, or CallerGone.
-        """
-        with contextlib.closing(self.run_all([inputs], asked)) as running:
-            return next(running)
-
-    def run_all(
-        self, rows: Sequence[Tensors], asked: Mapping[str, Any]
-    ) -> Generator[Outcome, None, None]:
-        """Let all wait for their turn, and yield each's outcome; raises as `run` does.
-
-        Once it is closed, or one has failed, no other is predicted that has not begun.
+        Raises InferenceUnavailable where the lane has ended.
         """
         together, self.rows = self._lane.model.together, len(rows)
-        works = [_Work(self, inputs, asked, together(inputs, asked)) for inputs in rows]
-        futures = [work.outcome for work in works]
+        asked = Asked(self, len(rows), done)
+        self._lane.submit(
+            [
+                _Work(asked, row, inputs, told, together(inputs, told))
+                for row, inputs in enumerate(rows)
+            ]
+        )
+        return asked
+
+    def wait(self, rows: Sequence[Tensors], told: Mapping[str, Any]) -> Asked:
+        """Ask, and wait until all have their outcome or one has failed.
+
+        Raises InferenceTimeout, InferenceUnavailable, or CallerGone.
+        """
+        is_done = threading.Event()
+        asked = self.ask(rows, told, lambda _: is_done.set())
         # An error's traceback holds this frame, and would hold the inputs in it.
         del rows
         try:
-            self._lane.submit(works)
-            works.clear()
-            for future in futures:
-                yield self._outcome(future)
+            while not is_done.wait(min(_POLL_S, max(0.0, self.left_s))):
+                if self.is_gone():
+                    raise CallerGone
+                if self.left_s <= 0:
+                    raise InferenceTimeout(self._timeout_s)
         finally:
             # Do not predict for nobody when the turn comes.
-            for future in futures:
-                future.cancel()
-            works.clear()
-
-    def _outcome(self, future: Future[Outcome]) -> Outcome:
-        while True:
-            left_s = self.left_s
-            try:
-                return future.result(min(_POLL_S, max(0.0, left_s)))
-            except TimeoutError:
-                error = self._reason_to_give_up(left_s)
-            if error is not None:
-                raise error
-
-    def _reason_to_give_up(self, left_s: float) -> ServingError | None:
-        if self.is_gone():
-            return CallerGone()
-        return InferenceTimeout(self._timeout_s) if left_s <= 0 else None
+            asked.give_up()
+        return asked
 
 
 def stopping() -> InferenceUnavailable:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from app import log
@@ -12,8 +12,8 @@ from app.kinds.kind import InputError, Kind, LoadedModel
 from app.kinds.tensors import Tensors
 from app.serving.client import ANY, Ask, Chosen, InferenceClient, ModelStatus, Prediction
 from app.serving.entries import Entry
-from app.serving.errors import InputRefused, ModelChanged
-from app.serving.lane import Place
+from app.serving.errors import InputRefused, ModelChanged, ServingError
+from app.serving.lane import Asked, Place
 from app.serving.lanes import Lanes
 from app.serving.layout import Find, find_models
 from app.serving.repository import ModelRepository
@@ -109,6 +109,7 @@ class LocalTurn:
 
     def __init__(self, entry: Entry, model: LoadedModel, place: Place) -> None:
         self._entry, self._model, self._place = entry, model, place
+        self._asked: Asked | None = None
 
     def predict(self, inputs: Tensors, asked: Mapping[str, Any] | None = None) -> Prediction:
         """Return what comes out for the inputs, once; raises ServingError."""
@@ -119,16 +120,38 @@ class LocalTurn:
         self, rows: Sequence[Tensors], asked: Mapping[str, Any] | None = None
     ) -> list[Prediction]:
         """Return what comes out for each of several inputs, once; raises ServingError."""
-        signature = signature_of(self._model, asked or {})
+        self._check(rows, asked or {})
+        return self._predictions(self._place.wait(rows, asked or {}))
+
+    def begin(
+        self,
+        rows: Sequence[Tensors],
+        asked: Mapping[str, Any],
+        done: Callable[[list[Prediction] | ServingError], None],
+    ) -> None:
+        """Do the same without waiting: `done` is called by another thread, unless `close` was.
+
+        Raises ServingError for what is refused at once.
+        """
+        self._check(rows, asked)
+        self._asked = self._place.ask(rows, asked, lambda found: done(self._result(found)))
+
+    def _check(self, rows: Sequence[Tensors], asked: Mapping[str, Any]) -> None:
+        signature = signature_of(self._model, asked)
         for index, inputs in enumerate(rows):
             with _telling(index):
                 check_inputs(signature, inputs)
                 self._model.check(inputs)
-        outcomes = []
-        with contextlib.closing(self._place.run_all(rows, asked or {})) as running:
-            for index in range(len(rows)):
-                with _telling(index):
-                    outcomes.append(next(running))
+
+    def _result(self, asked: Asked) -> list[Prediction] | ServingError:
+        try:
+            return self._predictions(asked)
+        except ServingError as error:
+            return error
+
+    def _predictions(self, asked: Asked) -> list[Prediction]:
+        with _telling(asked.failed[0] if asked.failed else 0):
+            outcomes = asked.found()
         return [
             Prediction(
                 model=self._entry.name,
@@ -141,7 +164,9 @@ class LocalTurn:
         ]
 
     def close(self) -> None:
-        """Give the place away; may be called again."""
+        """Give the place away, and what was begun in it; may be called again."""
+        if self._asked is not None:
+            self._asked.give_up()
         self._place.close()
 
 

@@ -154,13 +154,17 @@ def to_choice(message: Message) -> Chosen:
         raise WireError(f"no choice: {type(error).__name__} {error}") from error
 
 
-def of_prediction(prediction: Prediction) -> Message:
-    """Return the message that carries a prediction."""
+def of_prediction(prediction: Prediction, *, released: bool = True) -> Message:
+    """Return the message that carries a prediction.
+
+    `released` says that nothing refers any more to the memory that its inputs came in.
+    """
     header = {
         "model": prediction.model,
         "version": prediction.version,
         "queue_ms": prediction.queue_ms,
         "inference_ms": prediction.inference_ms,
+        "released": released,
     }
     return Message(header, prediction.result)
 
@@ -180,14 +184,20 @@ def to_prediction(message: Message) -> Prediction:
         raise WireError(f"no prediction: {type(error).__name__} {error}") from error
 
 
-def of_predictions(predictions: Sequence[Prediction]) -> Message:
-    """Return the message that carries those of several rows."""
+def is_released(message: Message) -> bool:
+    """Say whether the memory that the inputs came in may hold others."""
+    return message.header.get("released") is True
+
+
+def of_predictions(predictions: Sequence[Prediction], *, released: bool = True) -> Message:
+    """Return the message that carries those of several rows; see `of_prediction`."""
     arrays, is_stacked = merged([one.result for one in predictions])
     header = {
         "model": predictions[0].model,
         "version": predictions[0].version,
         "took_ms": [(one.queue_ms, one.inference_ms) for one in predictions],
         "is_stacked": is_stacked,
+        "released": released,
     }
     return Message(header, arrays)
 

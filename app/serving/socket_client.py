@@ -48,6 +48,8 @@ _CHANGED = (ModelNotFound, VersionNotFound, ModelAmbiguous, ModelNotReady, Model
 # Inputs up to here travel with the message: to share memory would take longer.
 _WITH_THE_MESSAGE = 16 << 10
 
+# Requests of a connection are counted so far, and then anew.
+_NUMBERS = 1 << 32
 _CREDENTIALS = struct.Struct("3i")  # process, user and group of the peer
 
 
@@ -135,19 +137,26 @@ class SocketClient(InferenceClient):
     ) -> Answer:
         layout, parts = pack(inputs)
         if size_of(layout) <= _WITH_THE_MESSAGE:
-            message = wire.Message(request.header(), inputs)
+            message = wire.Message(request.header(), packed=(layout, parts))
             return self._ask(message, parse, deadline)
         memory = self._buffers.fill(layout, parts)
         request = replace(request, layout=layout)
+        is_released = False
+
+        def parse_and_look(answer: wire.Message) -> Answer:
+            nonlocal is_released
+            is_released = messages.is_released(answer)
+            return parse(answer)
+
         try:
             message = wire.Message(request.header(), descriptor=memory)
-            prediction = self._ask(message, parse, deadline)
-        except BaseException:
-            # What was given up may still be read: this memory is for no other inputs.
-            os.close(memory)
-            raise
-        self._buffers.keep(memory)
-        return prediction
+            return self._ask(message, parse_and_look, deadline)
+        finally:
+            # What was given up, or is kept by its model, may still be read: no other inputs then.
+            if is_released:
+                self._buffers.keep(memory)
+            else:
+                os.close(memory)
 
     def _deadline(self, ask: Ask) -> Deadline:
         longest_s = self._timeout_s
@@ -156,10 +165,10 @@ class SocketClient(InferenceClient):
 
     def leave(self) -> None:
         """Give away the place that this thread was given."""
-        connection: _Connection | None = getattr(self._thread, "connection", None)
-        if connection is not None and connection.is_usable():
+        connection = self._own()
+        if connection is not None:
             try:
-                wire.send(connection.socket, wire.Message({"op": "leave"}), time.monotonic() + 1)
+                connection.tell(wire.Message({"op": "leave"}), time.monotonic() + 1)
                 return
             except OSError:
                 pass
@@ -170,13 +179,9 @@ class SocketClient(InferenceClient):
     ) -> Answer:
         """Send a request and return its answer, or raise the error that it carries."""
         try:
-            connection = self._connected(deadline.at)
-            wire.send(connection, request, deadline.at)
-            deadline.wait_for(connection)
-            answer = wire.receive(connection, deadline.at)
-            if answer is None:
-                raise wire.WireError("the inference process ended before it answered")
-            return parse(answer)
+            connection = self._sent(request, deadline.at)
+            deadline.wait_for(connection.poll)
+            return parse(connection.answer(deadline.at))
         except TimeoutError:
             # Its answer may still come: on this connection it would answer the next request.
             self.close()
@@ -196,15 +201,28 @@ class SocketClient(InferenceClient):
                 f"the inference process is not available: {reason}", RETRY_AFTER_S
             ) from error
 
-    def _connected(self, deadline: float) -> socket.socket:
-        """Return this thread's connection, a new one where the last one has ended."""
+    def _sent(self, request: wire.Message, deadline: float) -> _Connection:
+        """Send a request over this thread's connection, a new one where the last has ended.
+
+        One whose other end is closed takes nothing: what could not be sent has not run.
+        """
+        connection = self._own()
+        if connection is not None:
+            try:
+                connection.tell(request, deadline)
+                return connection
+            except (BrokenPipeError, ConnectionResetError):
+                pass
+        self.close()
+        self._chosen.clear()
+        connection = self._thread.connection = _Connection(self.path, deadline)
+        connection.tell(request, deadline)
+        return connection
+
+    def _own(self) -> _Connection | None:
+        """Return this thread's connection, if this process, no fork of it, has connected."""
         connection: _Connection | None = getattr(self._thread, "connection", None)
-        if connection is None or not connection.is_usable():
-            self.close()
-            self._chosen.clear()
-            connection = _Connection(self.path, deadline)
-            self._thread.connection = connection
-        return connection.socket
+        return None if connection is None or connection.process != os.getpid() else connection
 
 
 class SocketTurn:
@@ -253,10 +271,8 @@ class Deadline:
         """How long that is from now."""
         return self.at - time.monotonic()
 
-    def wait_for(self, connection: socket.socket) -> None:
+    def wait_for(self, poll: select.poll) -> None:
         """Wait until something can be read; raises TimeoutError, or CallerGone."""
-        poll = select.poll()
-        poll.register(connection, select.POLLIN)
         while True:
             left_s = self.left_s
             if poll.poll(1000 * max(0.0, min(_POLL_S, left_s))):
@@ -271,31 +287,34 @@ class _Connection:
     """One thread's connection; closed when nobody refers to it, as when its thread has ended."""
 
     def __init__(self, path: Path, deadline: float) -> None:
-        self._process = os.getpid()
-        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.socket.settimeout(max(0.001, deadline - time.monotonic()))
-        self.socket.connect(str(path))
-        _check_owner(self.socket)
+        self.process = os.getpid()
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self._socket.settimeout(max(0.001, deadline - time.monotonic()))
+        self._socket.connect(str(path))
+        self._socket.settimeout(None)
+        _check_owner(self._socket)
+        self._reader = wire.Reader(self._socket)
+        self._number = 0
+        self.poll = select.poll()
+        self.poll.register(self._socket, select.POLLIN)
 
     def __del__(self) -> None:
-        self.socket.close()
+        self._socket.close()
 
-    def is_usable(self) -> bool:
-        """Say whether the peer still listens and this process, no fork of it, connected."""
-        return self._process == os.getpid() and _is_open(self.socket)
+    def tell(self, request: wire.Message, deadline: float) -> None:
+        """Send a request; raises OSError, TimeoutError too."""
+        self._number = (self._number + 1) % _NUMBERS
+        request.number = self._number
+        wire.send(self._socket, request, deadline)
 
-
-def _is_open(connection: socket.socket) -> bool:
-    """Say whether the peer still listens; nothing has been asked, so nothing may have arrived."""
-    # With a timeout set, Python waits that long for a first byte, whatever the flags say.
-    connection.setblocking(False)
-    try:
-        connection.recv(1, socket.MSG_PEEK)
-    except BlockingIOError:
-        return True
-    except OSError:
-        return False
-    return False
+    def answer(self, deadline: float) -> wire.Message:
+        """Return the answer to the last request; raises OSError, or WireError."""
+        answer = self._reader.wait(deadline)
+        if answer is None:
+            raise wire.WireError("the inference process ended before it answered")
+        if answer.number != self._number:
+            raise wire.WireError("an answer to another request came")
+        return answer
 
 
 def _check_owner(connection: socket.socket) -> None:

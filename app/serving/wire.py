@@ -6,24 +6,39 @@ believed.
 
 from __future__ import annotations
 
+import array
 import json
 import os
+import select
 import socket
 import struct
 import time
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from app.kinds.tensors import Tensors
-from app.serving.packing import PackingError, joined, pack, parse_layout, size_of, unpack
+from app.serving.packing import (
+    Layout,
+    PackingError,
+    joined,
+    pack,
+    parse_layout,
+    size_of,
+    unpack,
+)
 
 MAX_HEADER_BYTES = 8 << 20
 MAX_BODY_BYTES = 256 << 20
 
-_MAGIC = b"SLW1"
-_PREFIX = struct.Struct("!4sIQ")  # magic, bytes of the header, bytes of the body
-_DESCRIPTOR = struct.Struct("i")
+_MAGIC = b"SLW2"
+# Magic, bytes of the header, bytes of the body, the request's number, descriptors.
+_PREFIX = struct.Struct("!4sIQIB")
+_BLOCK = 64 << 10
+_SENDING = socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL
+_DESCRIPTORS_AT_ONCE = 8
+_ROOM = socket.CMSG_SPACE(_DESCRIPTORS_AT_ONCE * array.array("i").itemsize)
 
 
 class WireError(Exception):
@@ -32,11 +47,17 @@ class WireError(Exception):
 
 @dataclass(eq=False)
 class Message:
-    """One message. Whoever receives it owns `descriptor` and closes it."""
+    """One message. Whoever receives it owns `descriptor` and closes it.
+
+    An answer has the `number` of its request. `packed` is what `pack` gave for the arrays, where
+    that is known already.
+    """
 
     header: Mapping[str, Any]
     arrays: Tensors = field(default_factory=dict)
     descriptor: int | None = None
+    number: int = 0
+    packed: tuple[Layout, list[memoryview]] | None = None
 
     def close(self) -> None:
         """Close the descriptor, if there is one."""
@@ -45,81 +66,118 @@ class Message:
             self.descriptor = None
 
 
+def encode(message: Message) -> bytes:
+    """Return a message's bytes, all but its descriptor; raises PackingError."""
+    layout, parts = message.packed or pack(message.arrays)
+    header = json.dumps({**message.header, "arrays": layout}).encode()
+    body = joined(parts)
+    descriptors = message.descriptor is not None
+    prefix = _PREFIX.pack(_MAGIC, len(header), len(body), message.number, descriptors)
+    return prefix + header + body
+
+
 def send(connection: socket.socket, message: Message, deadline: float | None = None) -> None:
     """Send one message until `deadline` (time.monotonic).
 
     Raises OSError, TimeoutError too, or PackingError for arrays that cannot be sent.
     """
-    layout, parts = pack(message.arrays)
-    header = json.dumps({**message.header, "arrays": layout}).encode()
-    body = joined(parts)
-    data = memoryview(_PREFIX.pack(_MAGIC, len(header), len(body)) + header + body)
-    descriptors = [] if message.descriptor is None else [message.descriptor]
-    _set_deadline(connection, deadline)
-    sent = socket.send_fds(connection, [data], descriptors)
-    if sent < len(data):
-        connection.sendall(data[sent:])
+    left = memoryview(encode(message))
+    beside = []
+    if message.descriptor is not None:
+        descriptors = array.array("i", [message.descriptor])
+        beside = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, descriptors)]
+    while left:
+        try:
+            left = left[connection.sendmsg([left], beside, _SENDING) :]
+            beside = []
+        except BlockingIOError:
+            wait_for(connection, select.POLLOUT, deadline)
 
 
-def receive(connection: socket.socket, deadline: float | None = None) -> Message | None:
-    """Return the next message, None where the peer has ended between two messages.
-
-    Raises WireError, or OSError (TimeoutError past `deadline`, by time.monotonic).
-    """
-    _set_deadline(connection, deadline)
-    start, descriptors = _receive_start(connection)
-    if not start:
-        return None
-    message = Message({}, {}, descriptors[0] if descriptors else None)
+def send_some(connection: socket.socket, data: memoryview) -> memoryview:
+    """Send what goes at once; return what is left. Raises OSError."""
     try:
-        prefix = start + _receive_exactly(connection, _PREFIX.size - len(start), deadline)
-        magic, header_bytes, body_bytes = _PREFIX.unpack(prefix)
+        return data[connection.send(data, _SENDING) :]
+    except BlockingIOError:
+        return data
+
+
+def wait_for(connection: socket.socket, event: int, deadline: float | None) -> None:
+    """Wait for one of poll's events on a connection; raises TimeoutError at the deadline."""
+    poll = select.poll()
+    poll.register(connection, event)
+    left_s = None if deadline is None else max(0.0, deadline - time.monotonic())
+    if not poll.poll(None if left_s is None else 1000 * left_s):
+        raise TimeoutError
+
+
+class Reader:
+    """The messages that come over one connection, one after the other."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._connection = connection
+        self._data = bytearray()
+        self._descriptors: deque[int] = deque()
+        self.is_ended = False
+
+    def close(self) -> None:
+        """Close what descriptors came with messages that were not taken."""
+        while self._descriptors:
+            os.close(self._descriptors.popleft())
+
+    def wait(self, deadline: float | None = None) -> Message | None:
+        """Return the next message; None once the connection has ended between two.
+
+        Raises TimeoutError at the deadline (time.monotonic), OSError, or WireError.
+        """
+        while (message := self.next()) is None:
+            if self.is_ended:
+                return None
+            try:
+                self.read()
+            except BlockingIOError:
+                wait_for(self._connection, select.POLLIN, deadline)
+        return message
+
+    def read(self) -> None:
+        """Take up what has come; raises BlockingIOError where nothing has, or OSError."""
+        # Not socket.recv_fds: in Python 3.11 it does not pass the flags on.
+        flags = socket.MSG_CMSG_CLOEXEC | socket.MSG_DONTWAIT
+        data, beside, _, _ = self._connection.recvmsg(_BLOCK, _ROOM, flags)
+        for level, kind, content in beside:
+            if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):
+                self._descriptors.extend(array.array("i", content))
+        self._data += data
+        self.is_ended = not data
+
+    def next(self) -> Message | None:
+        """Return a message that has come whole; raises WireError."""
+        if len(self._data) < _PREFIX.size:
+            self._check_end()
+            return None
+        magic, header_bytes, body_bytes, number, descriptors = _PREFIX.unpack_from(self._data)
         if magic != _MAGIC:
             raise WireError(f"a message begins with {_MAGIC!r}, not {magic!r}")
         if header_bytes > MAX_HEADER_BYTES or body_bytes > MAX_BODY_BYTES:
             raise WireError(f"{header_bytes} and {body_bytes} bytes are more than allowed")
-        message.header = _parse_header(_receive_exactly(connection, header_bytes, deadline))
-        body = _receive_exactly(connection, body_bytes, deadline)
-        message.arrays = _arrays(message.header.get("arrays"), body)
-    except BaseException:
-        message.close()
-        raise
-    return message
+        body_at = _PREFIX.size + header_bytes
+        end = body_at + body_bytes
+        if len(self._data) < end:
+            self._check_end()
+            return None
+        if descriptors > len(self._descriptors):
+            raise WireError("a descriptor was announced and has not come")
+        header = _parse_header(self._data[_PREFIX.size : body_at])
+        arrays = _arrays(header.get("arrays"), self._data[body_at:end])
+        del self._data[:end]
+        taken = [self._descriptors.popleft() for _ in range(descriptors)]
+        for unknown in taken[1:]:
+            os.close(unknown)
+        return Message(header, arrays, taken[0] if taken else None, number)
 
-
-def _set_deadline(connection: socket.socket, deadline: float | None) -> None:
-    if deadline is None:
-        connection.settimeout(None)
-        return
-    left_s = deadline - time.monotonic()
-    if left_s <= 0:
-        raise TimeoutError
-    connection.settimeout(left_s)
-
-
-def _receive_start(connection: socket.socket) -> tuple[bytes, list[int]]:
-    """Receive the first bytes of a message and the descriptors that came with them."""
-    # Not socket.recv_fds: in Python 3.11 it does not pass the flags on.
-    room = socket.CMSG_LEN(_DESCRIPTOR.size)
-    start, ancillary, _, _ = connection.recvmsg(_PREFIX.size, room, socket.MSG_CMSG_CLOEXEC)
-    descriptors = [
-        _DESCRIPTOR.unpack(data)[0]
-        for level, kind, data in ancillary
-        if (level, kind, len(data)) == (socket.SOL_SOCKET, socket.SCM_RIGHTS, _DESCRIPTOR.size)
-    ]
-    return start, descriptors
-
-
-def _receive_exactly(connection: socket.socket, count: int, deadline: float | None) -> bytearray:
-    data = bytearray(count)
-    left = memoryview(data)
-    while left:
-        _set_deadline(connection, deadline)
-        received = connection.recv_into(left)
-        if not received:
+    def _check_end(self) -> None:
+        if self.is_ended and self._data:
             raise WireError("the connection ended in the middle of a message")
-        left = left[received:]
-    return data
 
 
 def _parse_header(data: bytearray) -> Mapping[str, Any]:

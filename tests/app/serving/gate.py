@@ -11,6 +11,7 @@ import numpy as np
 
 from app.kinds.kind import Signature
 from app.kinds.tensors import Tensors
+from app.serving.lane import Outcome, Place
 
 INPUTS = {"x": np.zeros(4, np.float32)}
 
@@ -60,3 +61,9 @@ class Gate:
             raise ValueError(f"number {self.fails_on}\nand more")
         answers = [{"y": one["x"] + number} for one, number in zip(inputs, numbers, strict=True)]
         return [*answers, *answers] if self.answers_too_many else answers
+
+
+def run(place: Place, number: float, key: str | None = None) -> Outcome:
+    """Wait for the turn of one prediction, and return what came of it; raises what went wrong."""
+    (outcome,) = place.wait([INPUTS], {"number": number, "key": key}).found()
+    return outcome

@@ -14,7 +14,7 @@ import pytest
 
 from app.serving.errors import CallerGone, InferenceFailed, InferenceOverloaded, InferenceTimeout
 from app.serving.lane import Lane, Outcome
-from tests.app.serving.gate import INPUTS, Gate
+from tests.app.serving.gate import Gate, run
 from tests.app.serving.inference_process import wait_for
 
 Ask = Callable[..., Future[Outcome]]
@@ -39,7 +39,7 @@ def ask(lane: Lane) -> Iterator[Ask]:
 
     def wait(number: float, key: str | None, options: dict[str, Any]) -> Outcome:
         with contextlib.closing(lane.enter(**{"timeout_s": 10, **options})) as place:
-            return place.run(INPUTS, {"number": number, "key": key})
+            return run(place, number, key)
 
     with ThreadPoolExecutor(16) as pool:
 

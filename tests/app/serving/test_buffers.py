@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from app.serving.buffers import Buffers, BuffersError, mapped
+from app.serving.buffers import Buffers, BuffersError, Mapped
 from app.serving.packing import pack, unpack
 
 IMAGE = np.random.default_rng(1).integers(0, 256, (30, 40, 3), np.uint8)
@@ -24,7 +24,7 @@ def fill(buffers: Buffers, **arrays: NDArray) -> int:
 def read(descriptor: int, **arrays: NDArray) -> dict[str, NDArray]:
     """Return the arrays behind a descriptor, which are like those given."""
     layout, _ = pack(arrays)
-    return unpack(layout, mapped(descriptor, layout))
+    return unpack(layout, Mapped(descriptor, layout).data)
 
 
 @pytest.fixture
@@ -77,6 +77,16 @@ def test_memory_is_used_again_once_it_was_given_back_and_no_sooner(buffers: Buff
         os.close(descriptor)
 
 
+def test_memory_is_released_when_no_input_in_it_is_kept(descriptor: int):
+    layout, _ = pack({"image": LARGE})
+    memory = Mapped(descriptor, layout)
+    kept = unpack(layout, memory.data)["image"][0]
+    assert not memory.release()
+    np.testing.assert_array_equal(kept, LARGE[0])
+    del kept
+    assert memory.release()
+
+
 def test_little_memory_is_kept(buffers: Buffers):
     before = len(os.listdir("/proc/self/fd"))
     filled = [fill(buffers, image=IMAGE) for _ in range(20)]
@@ -108,7 +118,7 @@ def test_shared_memory_cannot_be_cut_off_nor_changed_by_who_reads_it(descriptor:
 )
 def test_a_size_that_the_memory_does_not_have_is_refused(descriptor: int, count: int):
     with pytest.raises(BuffersError, match=f"2160000 bytes; {count} are announced"):
-        mapped(descriptor, [("image", "uint8", [count], count)])
+        Mapped(descriptor, [("image", "uint8", [count], count)])
 
 
 def test_memory_that_could_shrink_is_refused():

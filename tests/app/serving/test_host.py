@@ -162,7 +162,7 @@ def client_process(client: SocketClient) -> int:
     "data",
     [
         pytest.param(b"GET / HTTP/1.1\r\n\r\n    ", id="http"),
-        pytest.param(b"SLW1\xff\xff\xff\xff" + b"\xff" * 8, id="absurd length"),
+        pytest.param(b"SLW2\xff\xff\xff\xff" + b"\xff" * 13, id="absurd length"),
     ],
 )
 def test_a_bad_message_ends_its_connection_alone(
@@ -208,10 +208,10 @@ def test_a_bad_request_ends_its_connection_alone(
         connection.connect(str(client.path))
         if enters:
             wire.send(connection, wire.Message(EnterRequest(None, None, 5).header()))
-            assert wire.receive(connection, time.monotonic() + 5)
+            assert wire.Reader(connection).wait(time.monotonic() + 5)
         wire.send(connection, message)
         message.close()
-        assert wire.receive(connection, time.monotonic() + 5) is None
+        assert wire.Reader(connection).wait(time.monotonic() + 5) is None
     assert len(find(client, photo)) == 2
 
 

@@ -21,7 +21,7 @@ from app.serving.errors import (
     InferenceUnavailable,
 )
 from app.serving.lane import Lane, Outcome
-from tests.app.serving.gate import INPUTS, Gate
+from tests.app.serving.gate import Gate, run
 from tests.app.serving.inference_process import wait_for
 
 
@@ -45,7 +45,7 @@ def predict(lane: Lane, gate: Gate) -> Callable[..., Outcome]:
     def predict(number: float = 0, *, timeout_s: float = 10, is_gone: IsGone | None = None):
         place = lane.enter(timeout_s=timeout_s, is_gone=is_gone)
         with contextlib.closing(place):
-            return place.run(INPUTS, {"number": number})
+            return run(place, number)
 
     return predict
 

@@ -20,7 +20,7 @@ from app.serving.errors import InferenceOverloaded, InferenceUnavailable, ModelC
 from app.serving.lanes import Lanes
 from app.serving.layout import Found
 from app.serving.local_client import LocalClient
-from tests.app.serving.gate import INPUTS, Gate
+from tests.app.serving.gate import Gate, run
 from tests.app.serving.inference_process import wait_for
 from tests.app.serving.model_folder import Models
 from tests.app.serving.pictures import find
@@ -145,7 +145,7 @@ def test_closed_lanes_take_nobody(entry: Entry):
 
 def _run(place, number: float) -> float:
     with contextlib.closing(place):
-        return float(place.run(INPUTS, {"number": number}).result["y"][0])
+        return float(run(place, number).result["y"][0])
 
 
 def _is_refused(lanes: Lanes, entry: Entry, gate: Gate) -> bool:

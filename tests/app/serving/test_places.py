@@ -61,7 +61,7 @@ def test_places_of_an_http_worker_that_dies_are_free_again(narrow: SocketClient)
         with socket.socket(socket.AF_UNIX) as connection:
             connection.connect(str(narrow.path))
             wire.send(connection, wire.Message(EnterRequest(None, None, 5).header()))
-            assert wire.receive(connection, time.monotonic() + 5)
+            assert wire.Reader(connection).wait(time.monotonic() + 5)
     wait_for(lambda: _entered(narrow), "a place is free")
 
 

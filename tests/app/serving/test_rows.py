@@ -10,7 +10,7 @@ import pytest
 
 from app.kinds.mask_rcnn.tensors import PICTURE
 from app.serving.client import InferenceClient
-from app.serving.errors import InputRefused
+from app.serving.errors import InferenceFailed, InferenceTimeout, InputRefused
 from app.serving.lane import Lane
 from app.serving.local_client import LocalClient
 from app.serving.packing import PackingError, merged, parted
@@ -73,18 +73,29 @@ def lane(gate: Gate) -> Iterator[Lane]:
 
 def test_rows_take_one_place_and_share_passes(lane: Lane, gate: Gate):
     with contextlib.closing(lane.enter(timeout_s=10)) as place:
-        outcomes = list(place.run_all([INPUTS] * 5, {"number": 7, "key": "a"}))
+        outcomes = place.wait([INPUTS] * 5, {"number": 7, "key": "a"}).found()
     assert [len(one) for one in gate.passes] == [3, 2]
     assert [outcome.result["y"][0] for outcome in outcomes] == [7] * 5
 
 
 def test_once_one_row_has_failed_no_other_is_predicted(lane: Lane, gate: Gate):
     gate.fails_on = 7
+    with (
+        contextlib.closing(lane.enter(timeout_s=10)) as place,
+        pytest.raises(InferenceFailed, match="number 7"),
+    ):
+        place.wait([INPUTS] * 5, {"number": 7}).found()
+    lane.close()
+    assert len(gate.passes) == 1
+
+
+def test_rows_that_nobody_waits_for_any_more_are_not_predicted(lane: Lane, gate: Gate):
     gate.is_open.clear()
-    with contextlib.closing(lane.enter(timeout_s=0.2)) as place:
-        running = place.run_all([INPUTS] * 5, {"number": 7})
-        with pytest.raises(Exception, match=r"did not|within|took"):
-            next(running)
+    with (
+        contextlib.closing(lane.enter(timeout_s=0.2)) as place,
+        pytest.raises(InferenceTimeout, match=r"within 0.2 s"),
+    ):
+        place.wait([INPUTS] * 5, {"number": 7})
     gate.is_open.set()
     lane.close()
     assert len(gate.passes) == 1

@@ -14,9 +14,9 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from app.serving.wire import Message, WireError, receive, send
+from app.serving.wire import Message, Reader, WireError, send
 
-PREFIX = struct.Struct("!4sIQ")
+PREFIX = struct.Struct("!4sIQIB")
 
 
 @pytest.fixture
@@ -24,6 +24,12 @@ def pair() -> Iterator[tuple[socket.socket, socket.socket]]:
     left, right = socket.socketpair()
     with left, right:
         yield left, right
+
+
+def receive(connection: socket.socket, deadline: float | None = None) -> Message | None:
+    """Return the next message of a connection over which nothing else comes."""
+    with contextlib.closing(Reader(connection)) as reader:
+        return reader.wait(deadline)
 
 
 def descriptors_of(memory: str) -> int:
@@ -66,8 +72,9 @@ def test_messages_follow_each_other(pair):
     for number in range(3):
         send(left, Message({"number": number}))
     left.close()
-    assert [receive(right).header["number"] for _ in range(3)] == [0, 1, 2]
-    assert receive(right) is None
+    reader = Reader(right)
+    assert [reader.wait().header["number"] for _ in range(3)] == [0, 1, 2]
+    assert reader.wait() is None
 
 
 def test_a_large_message_passes_through_a_small_buffer(pair):
@@ -79,8 +86,10 @@ def test_a_large_message_passes_through_a_small_buffer(pair):
     sender.join()
 
 
-def frame(header: bytes, body: bytes = b"", *, magic: bytes = b"SLW1") -> bytes:
-    return PREFIX.pack(magic, len(header), len(body)) + header + body
+def frame(
+    header: bytes, body: bytes = b"", *, magic: bytes = b"SLW2", descriptors: int = 0
+) -> bytes:
+    return PREFIX.pack(magic, len(header), len(body), 0, descriptors) + header + body
 
 
 def layout(*arrays: object) -> bytes:
@@ -90,10 +99,13 @@ def layout(*arrays: object) -> bytes:
 @pytest.mark.parametrize(
     ("data", "error"),
     [
-        pytest.param(frame(b"{}", magic=b"GET "), "begins with b'SLW1', not b'GET '", id="magic"),
-        pytest.param(PREFIX.pack(b"SLW1", 1 << 31, 0), "more than allowed", id="absurd header"),
-        pytest.param(PREFIX.pack(b"SLW1", 2, 1 << 60), "more than allowed", id="absurd body"),
-        pytest.param(b"SLW1\0", "in the middle", id="cut prefix"),
+        pytest.param(frame(b"{}", magic=b"GET "), "begins with b'SLW2', not b'GET '", id="magic"),
+        pytest.param(
+            PREFIX.pack(b"SLW2", 1 << 31, 0, 0, 0), "more than allowed", id="absurd header"
+        ),
+        pytest.param(PREFIX.pack(b"SLW2", 2, 1 << 60, 0, 0), "more than allowed", id="absurd body"),
+        pytest.param(frame(b"{}", descriptors=2), "descriptor was announced", id="no descriptor"),
+        pytest.param(b"SLW2\0", "in the middle", id="cut prefix"),
         pytest.param(frame(b'{"arrays": []}')[:-3], "in the middle", id="cut header"),
         pytest.param(
             frame(layout(["a", "int32", [4], 16]), b"1234" * 4)[:-1], "middle", id="cut body"
@@ -135,7 +147,7 @@ def test_what_is_no_message_is_refused_and_leaks_no_descriptor(pair, data: bytes
 
 def test_a_silent_peer_is_given_up_at_the_deadline(pair):
     left, right = pair
-    left.send(b"SLW1")
+    left.send(b"SLW2")
     with pytest.raises(TimeoutError):
         receive(right, deadline=time.monotonic() + 0.05)
     with pytest.raises(TimeoutError):
