@@ -5,16 +5,20 @@ Libraries that log through `logging` come out as such lines too. Only the standa
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import os
 import sys
+import threading
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any, TextIO, cast
 
 _LOGGER = logging.getLogger("slipway")
 # Where some readers end a line, and what a terminal takes for a command; JSON allows them as they
 # are, and a request may hold them.
+_ENCODER = json.JSONEncoder(default=str, ensure_ascii=False)
 _UNSEEN = {code: f"\\u{code:04x}" for code in (*range(0x80, 0xA0), 0x2028, 0x2029)}
 
 
@@ -35,7 +39,7 @@ class JsonLines(logging.Formatter):
             line |= {"event": "log", "logger": record.name, "message": record.getMessage()}
         if record.exc_info:
             line["traceback"] = self.formatException(record.exc_info)
-        text = json.dumps(line, default=str, ensure_ascii=False)
+        text = _ENCODER.encode(line)
         return text if text.isascii() else text.translate(_UNSEEN)
 
 
@@ -62,23 +66,50 @@ class LineHandler(logging.StreamHandler[TextIO]):
         """Write one record; a closed pipe is nobody's reason to fail a prediction."""
         try:
             line = self.format(record) + "\n"
-            try:
-                descriptor = self.stream.fileno()
-            except OSError:
-                # No file: what is written to memory is there at once.
-                self.stream.write(line)
-                return
-            data = line.encode(errors="backslashreplace")
-            while data:
-                data = data[os.write(descriptor, data) :]
+            waiting = getattr(_waiting, "lines", None)
+            if waiting is None:
+                self.write(line)
+            else:
+                waiting.append((self, line))
         except Exception:
             self.handleError(record)
+
+    def write(self, lines: str) -> None:
+        """Write whole lines."""
+        try:
+            descriptor = self.stream.fileno()
+        except OSError:
+            # No file: what is written to memory is there at once.
+            self.stream.write(lines)
+            return
+        data = lines.encode(errors="backslashreplace")
+        while data:
+            data = data[os.write(descriptor, data) :]
+
+
+_waiting = threading.local()
+
+
+@contextlib.contextmanager
+def in_one_piece() -> Iterator[None]:
+    """Have what this thread logs meanwhile written at the end: each write lets other threads go."""
+    waiting: list[tuple[LineHandler, str]] = []
+    _waiting.lines = waiting
+    try:
+        yield
+    finally:
+        _waiting.lines = None
+        for handler in {handler for handler, _ in waiting}:
+            with contextlib.suppress(Exception):
+                handler.write("".join(line for one, line in waiting if one is handler))
 
 
 def configure(level: str = "info", stream: TextIO | None = None) -> None:
     """Send every record of at least `level` to `stream`, stdout by default, as JSON lines."""
     handler = LineHandler(stream or sys.stdout)
     handler.setFormatter(JsonLines())
+    # No line says from which thread it is: to find that out takes as long as all else.
+    logging.logThreads = logging.logMultiprocessing = logging.logProcesses = False
     root = logging.getLogger()
     root.handlers[:] = [handler]
     # Libraries speak at their own warning level; the setting is about our events.
@@ -89,4 +120,11 @@ def configure(level: str = "info", stream: TextIO | None = None) -> None:
 
 def event(name: str, severity: str = "INFO", *, exception: bool = False, **fields: object) -> None:
     """Write one event; `exception` adds the traceback of the error being handled."""
-    _LOGGER.log(logging.getLevelName(severity), name, exc_info=exception, extra={"fields": fields})
+    level = logging.getLevelName(severity)
+    if not _LOGGER.isEnabledFor(level):
+        return
+    # Not by Logger.log, which looks for whoever calls it.
+    error = sys.exc_info() if exception else None
+    record = logging.LogRecord(_LOGGER.name, level, __file__, 0, name, None, error)
+    record.fields = fields
+    _LOGGER.handle(record)

@@ -86,8 +86,7 @@ class Door:
         return exchange.send(exchange.refusal(problem), start, lambda: self._count(problem, route))
 
     def _count(self, problem: ProblemError, route: Route) -> None:
-        labels = ("POST", route.rule, str(problem.status))
-        self._services.telemetry.requests.labels(*labels).inc()
+        self._services.telemetry.count_request("POST", route.rule, problem.status)
         with self._lock:
             self._refused += 1
             now = time.monotonic()

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from werkzeug.datastructures import Headers
 
 from app.api.problems import ProblemError
 from app.kinds.fields import NUMBER
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
 
 REQUEST_TIMEOUT = "X-Request-Timeout"
 
@@ -34,13 +36,13 @@ class PredictHeaders(BaseModel):
     )
 
 
-def request_timeout_s(headers: Headers, longest_s: float) -> float | None:
+def request_timeout_s(environ: WSGIEnvironment, longest_s: float) -> float | None:
     """Return how long the sender waits for an answer; None where the request does not say.
 
     Raises ProblemError (400) for what is no number of seconds from `SHORTEST_TIMEOUT_S` to
     `longest_s`.
     """
-    value = headers.get(REQUEST_TIMEOUT)
+    value = environ.get("HTTP_X_REQUEST_TIMEOUT")
     if value is None:
         return None
     try:

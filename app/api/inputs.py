@@ -60,9 +60,10 @@ def read(request: Request) -> Sent:
 
 def check_length(request: Request) -> None:
     """Refuse a body whose length is not known before it comes."""
-    if request.headers.get("Transfer-Encoding"):
+    head = request.environ
+    if head.get("HTTP_TRANSFER_ENCODING"):
         raise ProblemError("length-required", "send the body with a Content-Length, not chunked")
-    length = request.headers.get("Content-Length", "")
+    length = head.get("CONTENT_LENGTH", "")
     if length and not (length.isascii() and length.isdigit()):
         detail = f"header 'Content-Length' is {length!r}: a whole number of bytes is expected"
         raise ProblemError("invalid-parameter", detail, field="Content-Length", value=length)
@@ -75,7 +76,7 @@ def unpacked(request: Request) -> bytes:
     """
     check_length(request)
     data = request.get_data(cache=False)
-    coding = request.headers.get("Content-Encoding", "identity").strip().lower()
+    coding = request.environ.get("HTTP_CONTENT_ENCODING", "identity").strip().lower()
     if coding == "identity":
         return data
     if coding not in ("gzip", "deflate"):

@@ -29,7 +29,7 @@ def predict(exchange: Exchange) -> Answer:
     def answer(chosen: Chosen, deadline: Deadline) -> Answer:
         face = faces()[chosen.face]
         asked = parse(face.parameters, sent.parameters)
-        accept = exchange.request.headers.get("Accept", "")
+        accept = exchange.request.environ.get("HTTP_ACCEPT", "")
         form = answer_form(face, asked, accept, is_list=sent.is_list)
         inputs.check_count(sent, face.most_inputs)
         given = predicting.given_of(

@@ -116,12 +116,13 @@ def account(
     services: Services, answered: Answered, actions: Sequence[Callable[[], None]] = ()
 ) -> None:
     """Count and log a request whose answer is sent, and do what was left until then."""
-    for action in actions:
-        action()
     method = answered.method if answered.method in METHODS else "other"
-    services.telemetry.requests.labels(method, answered.route, str(answered.status)).inc()
-    if not answered.is_quiet or _is_news(services, answered):
-        _log(answered)
+    services.telemetry.count_request(method, answered.route, answered.status)
+    with log.in_one_piece():
+        for action in actions:
+            action()
+        if not answered.is_quiet or _is_news(services, answered):
+            _log(answered)
 
 
 def _is_news(services: Services, answered: Answered) -> bool:

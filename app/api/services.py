@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import cast
@@ -18,6 +19,15 @@ from app.serving.limits import limits_of
 from app.settings import Settings
 
 _NAME = "slipway"
+_LOOK_S = 0.05
+
+
+@dataclass
+class _Looked:
+    """What was seen of a file that may come, and when it is looked for again."""
+
+    is_there: bool = False
+    again_at: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -28,6 +38,7 @@ class Services:
     client: InferenceClient
     telemetry: Telemetry
     admission: Admission
+    _looked: _Looked = field(default_factory=lambda: _Looked())
     last_answers: dict[str, object] = field(default_factory=dict)
     """What each health path answered last."""
 
@@ -41,8 +52,12 @@ class Services:
         return str(self.settings.stopping_mark)
 
     def is_stopping(self) -> bool:
-        """Say whether the server is told to stop."""
-        return os.path.exists(self._stopping_mark)
+        """Say whether the server is told to stop, as it was known a moment ago."""
+        now = time.monotonic()
+        if now >= self._looked.again_at:
+            self._looked.is_there = os.path.exists(self._stopping_mark)
+            self._looked.again_at = now + _LOOK_S
+        return self._looked.is_there
 
     @cached_property
     def limits(self) -> Limits:

@@ -11,6 +11,7 @@ import os
 import struct
 import time
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -32,35 +33,41 @@ class Telemetry:
 
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
-        self.requests = request_counter(self._registry)
+        # By their labels: to look them up takes longer than to count.
+        self._request_counts = cache(request_counter(self._registry).labels)
         self.requests_in_flight = Gauge(
             "slipway_http_requests_in_flight",
             "HTTP requests being handled, health checks and scrapes aside.",
             multiprocess_mode="livesum",
             registry=self._registry,
         )
-        self.stages = Histogram(
+        stages = Histogram(
             "slipway_prediction_stage_seconds",
             "Time a prediction spent in a stage: decode, queue, inference or encode.",
             ("model", "stage"),
             buckets=_SECONDS,
             registry=self._registry,
         )
-        self.instances = Counter(
+        instances = Counter(
             "slipway_instances_found_total",
             "Instances found in pictures.",
             ("model", "label"),
             registry=self._registry,
         )
+        self._stages, self._instances = cache(stages.labels), cache(instances.labels)
+
+    def count_request(self, method: str, route: str, status: int) -> None:
+        """Count a request that is answered."""
+        self._request_counts(method, route, str(status)).inc()
 
     def count(
         self, model: str, timing_ms: Mapping[str, float], instances: Mapping[str, int]
     ) -> None:
         """Count a prediction: the milliseconds of its stages, its instances by their labels."""
         for stage, value in timing_ms.items():
-            self.stages.labels(model, stage).observe(value / 1000)
+            self._stages(model, stage).observe(value / 1000)
         for label, count in instances.items():
-            self.instances.labels(model, label).inc(count)
+            self._instances(model, label).inc(count)
 
     def scrape(self, client: InferenceClient) -> bytes:
         """Return every metric, those of all worker processes added up."""

@@ -35,6 +35,9 @@ def array_of(value: object, dtype: str, shape: Sequence[int | None]) -> NDArray[
 
     A single value does for a shape of ones, as (1,). Raises ArrayError.
     """
+    if type(value) is float and dtype == "float64" and not shape and math.isfinite(value):
+        # What most rows are of, and what there is nothing to find out about.
+        return np.array(value)
     array = _texts(value) if dtype == TEXT else _numbers(value, np.dtype(dtype))
     if array.ndim == 0 and shape and all(side in (1, None) for side in shape):
         array = array.reshape((1,) * len(shape))

@@ -42,7 +42,13 @@ class EnterRequest:
 
     def header(self) -> dict[str, Any]:
         """Return the message's header."""
-        return {"op": "enter", **asdict(self)}
+        return {
+            "op": "enter",
+            "model": self.model,
+            "version": self.version,
+            "timeout_s": self.timeout_s,
+            "loaded": self.loaded,
+        }
 
     @classmethod
     def parse(cls, header: Mapping[str, Any]) -> EnterRequest:

@@ -19,6 +19,7 @@ from app.kinds.tensors import Tensors
 _NUMBERS = frozenset(
     f"{kind}{bits}" for kind in ("int", "uint", "float") for bits in (8, 16, 32, 64)
 ) - {"float8"} | {"bool"}
+_NAMES = {np.dtype(name).str: name for name in _NUMBERS} | {np.dtype(object).str: "bytes"}
 #: Arrays of text: the length of each in 4 bytes, then all of it.
 _TEXT = "bytes"
 _LENGTH = np.dtype(np.int32)
@@ -38,7 +39,7 @@ def pack(tensors: Tensors) -> tuple[Layout, list[memoryview]]:
     layout: Layout = []
     parts: list[memoryview] = []
     for name, array in tensors.items():
-        dtype = _TEXT if array.dtype == object else array.dtype.name
+        dtype = name_of(array)
         if dtype == _TEXT:
             data = _text_bytes(name, array)
         elif dtype in _NUMBERS:
@@ -48,6 +49,13 @@ def pack(tensors: Tensors) -> tuple[Layout, list[memoryview]]:
         layout.append((name, dtype, list(array.shape), len(data)))
         parts.append(data)
     return layout, parts
+
+
+def name_of(array: NDArray[Any]) -> str:
+    """Return what signatures call the type of an array."""
+    # numpy makes the name anew each time.
+    code = array.dtype.str
+    return _NAMES.get(code) or array.dtype.name
 
 
 def aligned(parts: Sequence[memoryview]) -> Iterator[tuple[int, memoryview]]:

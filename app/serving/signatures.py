@@ -7,8 +7,7 @@ from typing import Any
 
 from app.kinds.kind import Field, InputError, LoadedModel, Signature
 from app.kinds.tensors import Tensors
-
-_TEXT = "bytes"
+from app.serving.packing import name_of
 
 
 def signature_of(model: LoadedModel, asked: Mapping[str, Any]) -> Signature:
@@ -38,7 +37,7 @@ def check_inputs(signature: Signature, inputs: Tensors) -> None:
 
 def _check(field: Field, inputs: Tensors) -> None:
     array = inputs[field.name]
-    dtype = _TEXT if array.dtype == object else array.dtype.name
+    dtype = name_of(array)
     if dtype != field.dtype:
         raise InputError(f"the input {field.name!r} is of {dtype}; {field.dtype} is expected")
     fits = len(array.shape) == len(field.shape) and all(

@@ -50,6 +50,7 @@ _WITH_THE_MESSAGE = 16 << 10
 
 # Requests of a connection are counted so far, and then anew.
 _NUMBERS = 1 << 32
+_TIMEVAL = struct.Struct("@ll")
 _CREDENTIALS = struct.Struct("3i")  # process, user and group of the peer
 
 
@@ -179,9 +180,7 @@ class SocketClient(InferenceClient):
     ) -> Answer:
         """Send a request and return its answer, or raise the error that it carries."""
         try:
-            connection = self._sent(request, deadline.at)
-            deadline.wait_for(connection.poll)
-            return parse(connection.answer(deadline.at))
+            return parse(self._sent(request, deadline.at).answer(deadline))
         except TimeoutError:
             # Its answer may still come: on this connection it would answer the next request.
             self.close()
@@ -271,16 +270,12 @@ class Deadline:
         """How long that is from now."""
         return self.at - time.monotonic()
 
-    def wait_for(self, poll: select.poll) -> None:
-        """Wait until something can be read; raises TimeoutError, or CallerGone."""
-        while True:
-            left_s = self.left_s
-            if poll.poll(1000 * max(0.0, min(_POLL_S, left_s))):
-                return
-            if self._is_gone is not None and self._is_gone():
-                raise CallerGone
-            if left_s <= 0:
-                raise TimeoutError
+    def check(self) -> None:
+        """Raise TimeoutError once it is over, or CallerGone."""
+        if self._is_gone is not None and self._is_gone():
+            raise CallerGone
+        if self.left_s <= 0:
+            raise TimeoutError
 
 
 class _Connection:
@@ -293,10 +288,11 @@ class _Connection:
         self._socket.connect(str(path))
         self._socket.settimeout(None)
         _check_owner(self._socket)
+        # In the kernel: to poll before each read would be one more system call.
+        pause = _TIMEVAL.pack(0, round(1e6 * _POLL_S))
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, pause)
         self._reader = wire.Reader(self._socket)
         self._number = 0
-        self.poll = select.poll()
-        self.poll.register(self._socket, select.POLLIN)
 
     def __del__(self) -> None:
         self._socket.close()
@@ -307,11 +303,20 @@ class _Connection:
         request.number = self._number
         wire.send(self._socket, request, deadline)
 
-    def answer(self, deadline: float) -> wire.Message:
-        """Return the answer to the last request; raises OSError, or WireError."""
-        answer = self._reader.wait(deadline)
-        if answer is None:
-            raise wire.WireError("the inference process ended before it answered")
+    def answer(self, deadline: Deadline) -> wire.Message:
+        """Return the answer to the last request.
+
+        Raises OSError, TimeoutError too, CallerGone, or WireError.
+        """
+        while (answer := self._reader.next()) is None:
+            if self._reader.is_ended:
+                raise wire.WireError("the inference process ended before it answered")
+            try:
+                if deadline.left_s < _POLL_S:
+                    wire.wait_for(self._socket, select.POLLIN, deadline.at)
+                self._reader.read(waits=True)
+            except BlockingIOError:
+                deadline.check()
         if answer.number != self._number:
             raise wire.WireError("an answer to another request came")
         return answer

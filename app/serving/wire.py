@@ -139,10 +139,13 @@ class Reader:
                 wait_for(self._connection, select.POLLIN, deadline)
         return message
 
-    def read(self) -> None:
-        """Take up what has come; raises BlockingIOError where nothing has, or OSError."""
+    def read(self, *, waits: bool = False) -> None:
+        """Take up what has come; raises BlockingIOError where nothing has, or OSError.
+
+        If it `waits`, that is for as long as the connection's own timeout.
+        """
         # Not socket.recv_fds: in Python 3.11 it does not pass the flags on.
-        flags = socket.MSG_CMSG_CLOEXEC | socket.MSG_DONTWAIT
+        flags = socket.MSG_CMSG_CLOEXEC | (0 if waits else socket.MSG_DONTWAIT)
         data, beside, _, _ = self._connection.recvmsg(_BLOCK, _ROOM, flags)
         for level, kind, content in beside:
             if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):
