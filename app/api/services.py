@@ -11,11 +11,11 @@ from flask import Flask, current_app
 
 from app.api.admission import Admission
 from app.api.samples import SamplePictures
+from app.api.settings import ApiSettings
 from app.api.telemetry import Telemetry
-from app.kinds.face import Limits
+from app.kinds.limits import Limits
 from app.serving.client import InferenceClient
-from app.serving.limits import limits_of
-from app.settings import Settings
+from app.serving.settings import ServingSettings
 
 _NAME = "slipway"
 
@@ -24,7 +24,9 @@ _NAME = "slipway"
 class Services:
     """The collaborators that `create_app` was given."""
 
-    settings: Settings
+    api: ApiSettings
+    serving: ServingSettings
+    limits: Limits
     client: InferenceClient
     telemetry: Telemetry
     admission: Admission
@@ -34,20 +36,15 @@ class Services:
     @cached_property
     def samples(self) -> SamplePictures:
         """The pictures that lie with the models."""
-        return SamplePictures(self.settings.model_repository, self.settings.model_poll_s)
+        return SamplePictures(self.serving.model_repository, self.serving.model_poll_s)
 
     @cached_property
     def _stopping_mark(self) -> str:
-        return str(self.settings.stopping_mark)
+        return str(self.serving.stopping_mark)
 
     def is_stopping(self) -> bool:
         """Say whether the server is told to stop."""
         return os.path.exists(self._stopping_mark)
-
-    @cached_property
-    def limits(self) -> Limits:
-        """What the inputs of one request may cost."""
-        return limits_of(self.settings)
 
 
 def attach(app: Flask, services: Services) -> None:
