@@ -34,12 +34,19 @@ def create_app(settings: Settings, client: InferenceClient) -> Flask:
     """Return the application; it holds on to `client` and starts nothing by itself."""
     app = Flask("app.api")
     app.json.sort_keys = False  # type: ignore[attr-defined]
-    services = Services(settings, client, Telemetry(), Admission(settings.http_threads))
+    services = Services(
+        api=settings.api,
+        serving=settings.serving,
+        limits=settings.limits,
+        client=client,
+        telemetry=Telemetry(),
+        admission=Admission(settings.hosting.http_threads),
+    )
     attach(app, services)
     requests.register(app)
     uploads.register(app)
     problems.register(app)
-    platform.register(app, settings)
+    platform.register(app, settings.api)
     for room in (predict, v1, v2, models, health, metrics, pages, docs):
         app.register_blueprint(room.blueprint)
     app.wsgi_app = Door(app.wsgi_app, services, _routes(app))  # type: ignore[method-assign]

@@ -1,12 +1,19 @@
-"""What a setting's variable may hold: how its text is read, and what a refusal says is allowed."""
+"""How a room declares its settings, a frozen group each, and how they are read.
+
+A refusal is one line that names the variable, the value and what is allowed. The standard library
+alone: process 1 and `slipway fetch` read settings where nothing else is installed or wanted.
+"""
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+
+Group = TypeVar("Group")
 
 # An AF_UNIX address holds 108 bytes with its closing zero; macOS has four less.
 LONGEST_SOCKET_PATH = 103
@@ -15,10 +22,8 @@ LONGEST_SOCKET_PATH = 103
 _DIGITS = re.compile(r"[0-9]{1,18}")
 _ROUTE = re.compile(r"/(?:[\w.~:@-]+(?:/[\w.~:@-]+)*/?)?", re.ASCII)
 
-
-#: The variables of tensorflow/serving's image, and what is the default where one of them is set.
-_OF_TENSORFLOW_SERVING = ("MODEL_NAME", "MODEL_BASE_PATH")
-_ITS_DEFAULTS = {"MODEL_REPOSITORY": "/models", "PORT": "8501"}
+#: What a path is where none is given.
+NO_PATH = Path()
 
 
 class SettingsError(Exception):
@@ -77,9 +82,9 @@ def file(value: str) -> Path | None:
     return path
 
 
-def socket(value: str) -> Path | None:
+def socket(value: str) -> Path:
     if not value:
-        return None
+        return NO_PATH
     path = Path(value).expanduser().absolute()
     if len(os.fsencode(path)) > LONGEST_SOCKET_PATH:
         raise ValueError(f"a path of at most {LONGEST_SOCKET_PATH} bytes")
@@ -92,20 +97,80 @@ def route(value: str) -> str | None:
     return value or None
 
 
-def other_defaults(environment: Mapping[str, str]) -> Mapping[str, str]:
-    """Return the defaults of variables that another server's image has, whose ways are taken."""
-    is_like_it = any(environment.get(name, "").strip() for name in _OF_TENSORFLOW_SERVING)
-    return _ITS_DEFAULTS if is_like_it else {}
-
-
 def variable(
     name: str, default: str, parse: Callable[[str], object], meaning: str, alias: str | None = None
-) -> dict[str, Any]:
-    """Describe a setting; `alias` is the variable in which a platform gives it."""
-    return {
+) -> Any:
+    """Declare a setting, as the field of a frozen dataclass.
+
+    Args:
+        name: of its variable.
+        default: as the variable would have it.
+        parse: makes its value of the text; raises ValueError with what is allowed.
+        meaning: in one sentence.
+        alias: the variable in which a platform gives it.
+    """
+    metadata = {
         "variable": name,
         "default": default,
         "parse": parse,
         "meaning": meaning,
         "alias": alias,
     }
+    return field(default_factory=lambda: parse(default), metadata=metadata)
+
+
+def group(of: Callable[[], object]) -> Any:
+    """Declare another room's settings, or others of this one, as a field beside `variable`s."""
+    return field(default_factory=of, metadata={"group": of})
+
+
+def read(
+    of: type[Group], environment: Mapping[str, str], defaults: Mapping[str, str] | None = None
+) -> Group:
+    """Read a group's variables; an empty one counts as unset. Raises SettingsError.
+
+    `defaults` are those of this start, where they are others than declared.
+    """
+    values = {}
+    for setting in fields(of):  # type: ignore[arg-type]
+        told = setting.metadata
+        if "group" in told:
+            values[setting.name] = read(told["group"], environment, defaults)
+        else:
+            default = (defaults or {}).get(told["variable"], told["default"])
+            values[setting.name] = _value({**told, "default": default}, environment)
+    return of(**values)
+
+
+def described(settings: Any) -> Iterator[tuple[Mapping[str, Any], object]]:
+    """Yield what is declared of each variable of a group, and its value."""
+    for setting in fields(settings):
+        value = getattr(settings, setting.name)
+        if "group" in setting.metadata:
+            yield from described(value)
+        else:
+            yield setting.metadata, value
+
+
+def _value(setting: Mapping[str, Any], environment: Mapping[str, str]) -> object:
+    """Return what a setting's variable, or the platform's for it, says; else the default.
+
+    Raises SettingsError for a value that is not allowed, and where the two contradict each other.
+    """
+    variable, alias = setting["variable"], setting["alias"]
+    given = environment.get(variable, "").strip()
+    value = _parsed(setting, variable, given or setting["default"])
+    told = environment.get(alias, "").strip() if alias else ""
+    if not told:
+        return value
+    platforms = _parsed(setting, alias, told)
+    if given and value != platforms:
+        raise SettingsError(f"{variable}={given!r}: must be {told!r}, as {alias} is, or not set")
+    return platforms
+
+
+def _parsed(setting: Mapping[str, Any], variable: str, value: str) -> object:
+    try:
+        return setting["parse"](value)
+    except ValueError as allowed:
+        raise SettingsError(f"{variable}={value!r}: must be {allowed}") from None

@@ -9,6 +9,6 @@ from app.serving.vacancy import check_folder
 from app.settings import Settings
 
 _settings = Settings.from_environment()
-check_folder(_settings.model_repository)
+check_folder(_settings.serving.model_repository)
 log.configure(_settings.log_level)
-application = create_app(_settings, connect(_settings))
+application = create_app(_settings, connect(_settings.serving))

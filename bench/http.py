@@ -16,8 +16,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from app.images import decode
-from app.serving.limits import limits_of
+from app.images.decoding import decode
 from app.settings import Settings
 from bench import run_plain
 from bench.machine import Load, difference, watched
@@ -58,7 +57,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     arguments = parser.parse_args()
     photo = jpeg()
-    limits = limits_of(Settings.from_environment({})).picture
+    limits = Settings.from_environment({}).limits.picture
     request = post("/predict?masks=none", photo, {"Content-Type": "image/jpeg"})
     plain = [sys.executable, "-m", "bench.run_plain"]
     with running_server(None, **SIZE) as ours_port, running(plain, **SIZE) as plain_port:

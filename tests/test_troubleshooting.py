@@ -53,7 +53,7 @@ def error_of(
         (tmp_path / "changed").mkdir()
         changed(tiny_file, tmp_path / "changed" / "street.h5", change)
         settings = Settings.from_environment({"MODEL_REPOSITORY": str(tmp_path / "changed")})
-        started.append(LocalClient.start(settings, kinds=[MaskRcnn()]))
+        started.append(LocalClient.start(settings.serving, kinds=[MaskRcnn()]))
         assert started[-1].wait_until_loaded(60)
         return started[-1].readiness()[1]
 
@@ -70,7 +70,7 @@ def client(tmp_path: Path):
     (folder / "street.h5").write_bytes(b"\x89HDF\r\n\x1a\n and then nothing more")
     environment = {"MODEL_REPOSITORY": str(tmp_path / "models"), "INFERENCE": "in_process"}
     settings = Settings.from_environment(environment)
-    inference = LocalClient.start(settings, kinds=[MaskRcnn()])
+    inference = LocalClient.start(settings.serving, kinds=[MaskRcnn()])
     assert inference.wait_until_loaded(60)
     yield create_app(settings, inference).test_client()
     inference.close()
@@ -88,7 +88,7 @@ def test_a_model_by_reference_that_is_not_here(tmp_path: Path, shown):
     source = {"uri": "gs://bucket/street.h5", "sha256": "0" * 64, "bytes": 255_857_617}
     models.write("street/1/model.yaml", json.dumps({"source": source}))
     settings = Settings.from_environment({"MODEL_REPOSITORY": str(models.folder)})
-    inference = LocalClient.start(settings, kinds=[Thresholding()])
+    inference = LocalClient.start(settings.serving, kinds=[Thresholding()])
     assert inference.wait_until_loaded(60)
     expected = shown("A model by reference that is not here")
     assert expected.fullmatch(inference.readiness()[1])
@@ -130,7 +130,7 @@ def models_app(tmp_path: Path):
     models.add("street/1/street.h5")
     environment = {"MODEL_REPOSITORY": str(models.folder), "INFERENCE": "in_process"}
     settings = Settings.from_environment(environment)
-    inference = LocalClient.start(settings, kinds=[Thresholding()])
+    inference = LocalClient.start(settings.serving, kinds=[Thresholding()])
     assert inference.wait_until_loaded(60)
     yield create_app(settings, inference)
     inference.close()

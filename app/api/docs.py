@@ -40,7 +40,7 @@ def contract() -> dict[str, Any]:
     """Return the OpenAPI document of the current application, made when first asked for."""
     kept = current_app.extensions
     if _NAME not in kept:
-        kept[_NAME] = build(cast(Any, current_app)._get_current_object(), services().settings)
+        kept[_NAME] = build(cast(Any, current_app)._get_current_object(), services())
     return cast(dict[str, Any], kept[_NAME])
 
 

@@ -86,7 +86,7 @@ class Exchange:
         self.started = time.perf_counter()
         self.request_id = request_id_of(environ.get("HTTP_X_REQUEST_ID", ""))
         self.services, self.is_gone = services, is_gone
-        self.request = UploadRequest(environ, services.settings.max_body_bytes)
+        self.request = UploadRequest(environ, services.limits.max_body_bytes)
         self.when_sent: list[Callable[[], None]] = []
         self._route = route
         self._problem: problems.ProblemError | None = None

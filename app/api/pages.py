@@ -36,10 +36,8 @@ _POLICY = "; ".join(
 @blueprint.get("/")
 def page() -> Response:
     """Return the page; it knows how large a photo may be, and so need not upload a larger one."""
-    settings = services().settings
-    text = render_template(
-        "page.html", max_bytes=settings.max_image_bytes, max_pixels=settings.max_image_pixels
-    )
+    limits = services().limits.picture
+    text = render_template("page.html", max_bytes=limits.max_bytes, max_pixels=limits.max_pixels)
     response = make_response(text)
     response.headers["Content-Security-Policy"] = _POLICY
     response.headers["Cache-Control"] = "no-cache"

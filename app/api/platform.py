@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from flask import Flask
 
-from app.settings import Settings
+from app.api.settings import ApiSettings
 
 
-def routes(settings: Settings) -> dict[tuple[str, str], str]:
+def routes(settings: ApiSettings) -> dict[tuple[str, str], str]:
     """Return the method of each of the platform's paths that is not the server's own anyway.
 
     The key is the path, with the endpoint that answers there.
@@ -22,7 +22,7 @@ def routes(settings: Settings) -> dict[tuple[str, str], str]:
     return {(path, name): method for path, own, name, method in wanted if path and path != own}
 
 
-def register(app: Flask, settings: Settings) -> None:
+def register(app: Flask, settings: ApiSettings) -> None:
     """Add them to the application: before its own paths, so that the platform's count first."""
     for (path, endpoint), method in routes(settings).items():
         app.add_url_rule(path, endpoint, methods=[method])

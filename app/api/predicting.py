@@ -40,7 +40,7 @@ class Deadline:
     @classmethod
     def of(cls, exchange: Exchange) -> Deadline:
         """Return that of a request; raises ProblemError (400)."""
-        longest_s = exchange.services.settings.inference_timeout_s
+        longest_s = exchange.services.serving.inference_timeout_s
         timeout_s = request_timeout_s(exchange.request.environ, longest_s) or longest_s
         return cls(timeout_s, exchange.started, exchange.is_gone)
 

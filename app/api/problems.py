@@ -26,7 +26,6 @@ from app.api import dialects
 from app.api.answers import Problem
 from app.api.dialects import Dialect
 from app.images import (
-    FORMATS,
     ImageError,
     ImageFramesError,
     ImageTimeoutError,
@@ -34,6 +33,7 @@ from app.images import (
     ImageUnreadableError,
     ImageUnrecognisedError,
 )
+from app.images.formats import FORMATS
 from app.kinds.face import GivenError
 from app.kinds.pictures import PictureError
 from app.serving import errors

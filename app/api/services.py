@@ -12,11 +12,11 @@ from flask import Flask, current_app
 
 from app.api.admission import Admission
 from app.api.samples import SamplePictures
+from app.api.settings import ApiSettings
 from app.api.telemetry import Telemetry
-from app.kinds.face import Limits
+from app.kinds.limits import Limits
 from app.serving.client import InferenceClient
-from app.serving.limits import limits_of
-from app.settings import Settings
+from app.serving.settings import ServingSettings
 
 _NAME = "slipway"
 _LOOK_S = 0.05
@@ -34,7 +34,9 @@ class _Looked:
 class Services:
     """The collaborators that `create_app` was given."""
 
-    settings: Settings
+    api: ApiSettings
+    serving: ServingSettings
+    limits: Limits
     client: InferenceClient
     telemetry: Telemetry
     admission: Admission
@@ -45,11 +47,11 @@ class Services:
     @cached_property
     def samples(self) -> SamplePictures:
         """The pictures that lie with the models."""
-        return SamplePictures(self.settings.model_repository, self.settings.model_poll_s)
+        return SamplePictures(self.serving.model_repository, self.serving.model_poll_s)
 
     @cached_property
     def _stopping_mark(self) -> str:
-        return str(self.settings.stopping_mark)
+        return str(self.serving.stopping_mark)
 
     def is_stopping(self) -> bool:
         """Say whether the server is told to stop, as it was known a moment ago."""
@@ -58,11 +60,6 @@ class Services:
             self._looked.is_there = os.path.exists(self._stopping_mark)
             self._looked.again_at = now + _LOOK_S
         return self._looked.is_there
-
-    @cached_property
-    def limits(self) -> Limits:
-        """What the inputs of one request may cost."""
-        return limits_of(self.settings)
 
 
 def attach(app: Flask, services: Services) -> None:

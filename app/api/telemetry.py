@@ -20,9 +20,9 @@ from prometheus_client.multiprocess import MultiProcessCollector, mark_process_d
 from prometheus_client.registry import Collector
 
 from app.api.counted import request_counter
+from app.api.settings import METRICS_FOLDER_VARIABLE
 from app.serving.client import InferenceClient
 from app.serving.errors import ServingError
-from app.settings import METRICS_FOLDER_VARIABLE
 
 _READS, _PAUSE_S = 20, 0.01
 _SECONDS = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 25, 60)

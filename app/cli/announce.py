@@ -49,7 +49,8 @@ def start(listener: socket.socket, settings: Settings) -> None:
     # Held here, the port would not be free when the server has ended.
     listener.close()
     try:
-        _announce(f"{settings.scheme}://127.0.0.1:{port}", server, settings.model_repository)
+        url = f"{settings.hosting.scheme}://127.0.0.1:{port}"
+        _announce(url, server, settings.serving.model_repository)
     finally:
         os._exit(0)
 

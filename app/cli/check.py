@@ -23,7 +23,6 @@ from app.cli.terminal import Columns, CommandError, counted, ending_at_once, sho
 from app.serving.errors import ModelNotFound
 from app.serving.layout import Found, find_models
 from app.serving.leftovers import find_versions
-from app.serving.limits import limits_of
 from app.serving.vacancy import check_folder, no_model
 from app.settings import Settings
 
@@ -74,8 +73,8 @@ class _Outcome:
 def run(arguments: argparse.Namespace) -> int:
     """Print what came of each version; 1 where one cannot be served."""
     settings = settings_with(arguments)
-    check_folder(settings.model_repository)
-    found = _wanted(settings.model_repository, arguments.names)
+    check_folder(settings.serving.model_repository)
+    found = _wanted(settings.serving.model_repository, arguments.names)
     log.configure(settings.log_level, sys.stderr if arguments.verbose else io.StringIO())
     widest = [(one.name, one.version, "failed", "", "", "99999", "") for one in found]
     columns = Columns([_HEADS, *widest], right=_RIGHT)
@@ -128,7 +127,7 @@ def _outcome(settings: Settings, found: Found) -> _Outcome:
     # Here: it brings HDF5, which a help text does without.
     from app.serving.local_client import LocalClient
 
-    with contextlib.closing(LocalClient.start(settings, find=lambda _: [found])) as client:
+    with contextlib.closing(LocalClient.start(settings.serving, find=lambda _: [found])) as client:
         client.wait_until_loaded()
         (status,) = client.models()
         if status.error is not None:
@@ -136,7 +135,7 @@ def _outcome(settings: Settings, found: Found) -> _Outcome:
         sample = next(iter(found.samples()), None)
         what = f"samples/{sample.name}" if sample else "noise"
         try:
-            asked = ask_once(client, found, sample, limits_of(settings))
+            asked = ask_once(client, found, sample, settings.limits)
         except ASKING_ERRORS as error:
             return _Outcome(found, f"{what}: {reason_of(error)}", loaded_s=status.loaded_s)
         goldens, told = status.description["goldens"], asked.face.summary(asked.outcome).found
@@ -159,8 +158,8 @@ def _resident_mib() -> int:
 
 def _default_problem(settings: Settings) -> str | None:
     """Say that DEFAULT_MODEL names a model that is not there: the server would not be ready."""
-    name = settings.default_model
-    there = [found.name for found in find_models(settings.model_repository)]
+    name = settings.serving.default_model
+    there = [found.name for found in find_models(settings.serving.model_repository)]
     if name is None or name in there:
         return None
     return f"DEFAULT_MODEL={name!r}: {ModelNotFound(name, there)}"

@@ -50,7 +50,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 def run(arguments: argparse.Namespace) -> int:
     """Bring what is missing; 1 where something still is."""
-    folder = settings_with(arguments).model_repository
+    folder = settings_with(arguments).serving.model_repository
     check_folder(folder)
     if arguments.into is not None:
         _copy(folder, arguments.into)

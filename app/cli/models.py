@@ -36,9 +36,9 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 def run(arguments: argparse.Namespace) -> int:
     """Print the models, and which one answers a request that names none; 1 where one is broken."""
     settings = settings_with(arguments)
-    folder = settings.model_repository
+    folder = settings.serving.model_repository
     check_folder(folder)
-    repository = ModelRepository(settings, kinds(), _found)
+    repository = ModelRepository(settings.serving, kinds(), _found)
     repository.examine()
     entries = repository.entries
     if not entries:
@@ -46,7 +46,7 @@ def run(arguments: argparse.Namespace) -> int:
     served = find_models(folder)
     try:
         default: Entry | None = default_entry(
-            [entry for entry in entries if entry.found in served], settings.default_model
+            [entry for entry in entries if entry.found in served], settings.serving.default_model
         )
     except ServingError:
         default = None

@@ -19,7 +19,6 @@ from app.kinds.registry import faces
 from app.serving.client import Ask, InferenceClient
 from app.serving.entries import default_candidates, named
 from app.serving.errors import ServingError
-from app.serving.limits import limits_of
 from app.serving.vacancy import check_folder, no_model
 from app.settings import Settings
 
@@ -46,8 +45,8 @@ def run(arguments: argparse.Namespace) -> int:
     """Print what is on each photo; 1 where one of them could not be taken."""
     targets = _targets(arguments.files, arguments.render)
     settings = settings_with(arguments)
-    check_folder(settings.model_repository)
-    limits = limits_of(settings)
+    check_folder(settings.serving.model_repository)
+    limits = settings.limits
     log.configure(settings.log_level, sys.stderr if arguments.verbose else io.StringIO())
     failures = 0
     with ending_at_once(), contextlib.closing(_load(settings, arguments.model)) as client:
@@ -100,11 +99,11 @@ def _load(settings: Settings, name: str | None) -> InferenceClient:
     from app.serving.local_client import LocalClient
     from app.serving.repository import ModelRepository
 
-    folder = settings.model_repository
-    repository = ModelRepository(settings, kinds())
+    folder = settings.serving.model_repository
+    repository = ModelRepository(settings.serving, kinds())
     if not repository.entries:
         raise CommandError(no_model(folder) or repository.readiness()[1])
-    wanted = name or settings.default_model
+    wanted = name or settings.serving.default_model
     asked_by = "" if name or not wanted else f"DEFAULT_MODEL={wanted!r}: "
     try:
         chosen = named(repository.entries, wanted) if wanted else []
@@ -113,7 +112,7 @@ def _load(settings: Settings, name: str | None) -> InferenceClient:
     if not chosen and len(chosen := default_candidates(repository.entries)) > 1:
         repository.examine()
         chosen = default_candidates(repository.entries)
-    client = LocalClient.start(settings, find=lambda _: [entry.found for entry in chosen])
+    client = LocalClient.start(settings.serving, find=lambda _: [entry.found for entry in chosen])
     client.wait_until_loaded()
     return client
 

@@ -33,7 +33,6 @@ from app.cli.progress import Progress
 from app.cli.terminal import CommandError, counted, ending_at_once, megabytes
 from app.cli.uploading import upload
 from app.serving.layout import MODELS_TEXT, VERSION, Found, is_model_file
-from app.serving.limits import limits_of
 from app.serving.references import Source, SourceError, target_of
 from app.serving.stores import StoreError, store_of, words_of
 from app.serving.strays import no_content
@@ -95,7 +94,7 @@ class _Model:
 def run(arguments: argparse.Namespace) -> int:
     """Ask the model, upload its file and write the YAML, in that order; raises CommandError."""
     settings = settings_with(arguments)
-    check_folder(settings.model_repository)
+    check_folder(settings.serving.model_repository)
     model = _model(arguments, settings)
     before = _mapping(model.options)
     log.configure(settings.log_level, io.StringIO())
@@ -121,12 +120,12 @@ def _model(arguments: argparse.Namespace, settings: Settings) -> _Model:
         raise CommandError(f"--version {version!r}: must be a whole number from 1 on", 2)
     if version is None and name == "model":
         raise CommandError("model.yaml is no model's own YAML here: --name NAME", 2)
-    bucket = arguments.bucket or f"gs://{settings.bucket_name or ''}"
+    bucket = arguments.bucket or f"gs://{settings.serving.bucket_name or ''}"
     if not _BUCKET.fullmatch(bucket):
         told = "name a bucket: slipway push-model FILE.h5 gs://my-bucket"
         raise CommandError(f"{bucket} is none; {told}" if arguments.bucket else told, 2)
     source = _source(file, f"{bucket.rstrip('/')}/{name}")
-    repository = settings.model_repository
+    repository = settings.serving.model_repository
     if version is None:
         return _Model(
             name,
@@ -208,8 +207,8 @@ def _answers(settings: Settings, found: Found, photos: Sequence[Path]) -> dict[P
     # Here: it brings HDF5, which a help text does without.
     from app.serving.local_client import LocalClient
 
-    limits, answers = limits_of(settings), dict[Path, str]()
-    with contextlib.closing(LocalClient.start(settings, find=lambda _: [found])) as client:
+    limits, answers = settings.limits, dict[Path, str]()
+    with contextlib.closing(LocalClient.start(settings.serving, find=lambda _: [found])) as client:
         client.wait_until_loaded()
         (status,) = client.models()
         if status.error is not None:

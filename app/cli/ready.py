@@ -77,10 +77,10 @@ def own_tls() -> ssl.SSLContext:
 
 def _reason(settings: Settings) -> str | None:
     """Return in one line why the server is not ready; None where it is."""
-    address = "127.0.0.1", settings.port
+    address = "127.0.0.1", settings.hosting.port
     connection = (
         http.client.HTTPConnection(*address, timeout=_TIMEOUT_S)
-        if settings.tls_certificate is None
+        if settings.hosting.tls_certificate is None
         else http.client.HTTPSConnection(*address, timeout=_TIMEOUT_S, context=own_tls())
     )
     try:
@@ -88,7 +88,7 @@ def _reason(settings: Settings) -> str | None:
         answer = connection.getresponse()
         body = answer.read()
     except (OSError, http.client.HTTPException) as error:
-        return f"no answer at port {settings.port}: {str(error) or type(error).__name__}"
+        return f"no answer at port {settings.hosting.port}: {str(error) or type(error).__name__}"
     finally:
         connection.close()
     if answer.status == http.HTTPStatus.OK:

@@ -18,10 +18,11 @@ from importlib import resources
 from pathlib import Path
 
 from app import log
+from app.api.settings import METRICS_FOLDER_VARIABLE
 from app.hosting.errors import StartError
 from app.hosting.folder import Folder
 from app.hosting.processes import Program
-from app.settings import METRICS_FOLDER_VARIABLE, Settings
+from app.hosting.settings import HostingSettings
 
 # Each client has one, and one more where its request is passed on.
 _CONNECTIONS = 16384
@@ -51,15 +52,17 @@ class _Template(string.Template):
 class Nginx:
     """The front of one server.
 
-    `listener` is the number under which it takes over the open port, and `most_inside` how many
-    predictions of a model it passes on at once.
+    `listener` is the number under which it takes over the open port, `most_inside` how many
+    predictions of a model it passes on at once, and `answer_s` how long it waits for an answer.
     """
 
     template: Path
     folder: Folder
-    settings: Settings
+    settings: HostingSettings
     listener: int
     most_inside: int
+    answer_s: int
+    max_body_bytes: int
 
     @property
     def _file(self) -> Path:
@@ -84,7 +87,6 @@ class Nginx:
 
     def _values(self, keepalive_s: int) -> dict[str, object]:
         settings = self.settings
-        answer_s = int(2 * settings.inference_timeout_s + 60)
         tls = settings.tls_certificate is not None
         descriptors, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
         return {
@@ -97,10 +99,10 @@ class Nginx:
             "MOST_INSIDE": self.most_inside,
             "GROUPS": "\n    ".join(_group(number, self) for number in range(_GROUPS)),
             "SHARES": " ".join(f"{100 // _GROUPS}% predictions_{n};" for n in range(1, _GROUPS)),
-            "BODY_BYTES": settings.max_body_bytes,
+            "BODY_BYTES": self.max_body_bytes,
             "KEEPALIVE_S": keepalive_s,
-            "ANSWER_S": answer_s,
-            "OUTER_ANSWER_S": answer_s + 5,
+            "ANSWER_S": self.answer_s,
+            "OUTER_ANSWER_S": self.answer_s + 5,
             "PORT": settings.port,
             "LISTEN": f"{settings.port}{' ssl' if tls else ''}",
             "TLS": _tls(settings) if tls else "",
@@ -112,7 +114,7 @@ def _group(number: int, nginx: Nginx) -> str:
     return f"upstream predictions_{number} {{ zone predictions 1m; {server} }}"
 
 
-def _tls(settings: Settings) -> str:
+def _tls(settings: HostingSettings) -> str:
     return (
         f"http2 on; ssl_certificate {settings.tls_certificate};"
         f" ssl_certificate_key {settings.tls_key};"

@@ -65,41 +65,43 @@ class Server:
         *,
         inference: tuple[str, ...] = HOST_COMMAND,
     ) -> None:
-        if settings.inference == "in_process":
+        hosting, serving = settings.hosting, settings.serving
+        if serving.inference == "in_process":
             raise StartError("INFERENCE='in_process': slipway serve needs process", 2)
-        check_folder(settings.model_repository)
-        self._settings = settings
-        self.listener = listener.open_listener(settings.port, _backlog(_WANTED_BACKLOG))
+        check_folder(serving.model_repository)
+        self._hosting, self._stopping_mark = hosting, serving.stopping_mark
+        self.listener = listener.open_listener(hosting.port, _backlog(_WANTED_BACKLOG))
         _limit_descriptors()
-        self._folder = Folder.of(settings.inference_socket)
+        self._folder = Folder.of(serving.inference_socket)
         backlog = _backlog(_WANTED_INNER_BACKLOG)
         self._workers = listener.open_inside(self._folder.workers, backlog)
         self._nginx = Nginx(
             template=NGINX_CONF,
             folder=self._folder,
-            settings=settings,
+            settings=hosting,
             listener=self.listener.fileno(),
             most_inside=min(
-                most_at_once(settings.queue_limit, settings.http_processes), backlog // 2
+                most_at_once(serving.queue_limit, hosting.http_processes), backlog // 2
             ),
+            answer_s=int(2 * serving.inference_timeout_s + 60),
+            max_body_bytes=settings.limits.max_body_bytes,
         )
         variables = {**environment, **_variables(settings)}
         self._programs = (
             self._nginx.program(variables),
-            uwsgi.program(UWSGI_INI, settings, self._workers, backlog, self._folder, variables),
+            uwsgi.program(UWSGI_INI, hosting, self._workers, backlog, self._folder, variables),
         )
         self._supervisor = Supervisor(
-            inference, environment=variables, kill_after_s=settings.inference_timeout_s + 15
+            inference, environment=variables, kill_after_s=serving.inference_timeout_s + 15
         )
         self._signal: int | None = None
 
     def run(self) -> int:
         """Serve until a signal, or a part's end; return the exit status."""
-        settings = self._settings
-        settings.stopping_mark.unlink(missing_ok=True)
+        self._stopping_mark.unlink(missing_ok=True)
         for number in _SIGNALS:
             signal.signal(number, self._take)
-        log.event("listening", port=settings.port, backlog=_backlog(_WANTED_BACKLOG))
+        log.event("listening", port=self._hosting.port, backlog=_backlog(_WANTED_BACKLOG))
         front, workers = parts = [Process(program) for program in self._programs]
         front.read(Lines(self._folder.metrics))
         workers.read(uwsgi.log_line)
@@ -123,7 +125,7 @@ class Server:
         front.end()
         self._supervisor.stop()
         self._end(parts, inference, step)
-        settings.stopping_mark.unlink(missing_ok=True)
+        self._stopping_mark.unlink(missing_ok=True)
         return status
 
     def _take(self, number: int, frame: FrameType | None) -> None:
@@ -131,9 +133,9 @@ class Server:
 
     def _drain(self, front: Process, step: Callable[[], None]) -> None:
         """Let what has come in be answered; a second signal, or STOP_TIMEOUT_S, ends that."""
-        settings = self._settings
-        log.event("stopping", delay_s=settings.stop_delay_s, timeout_s=settings.stop_timeout_s)
-        settings.stopping_mark.touch()
+        hosting = self._hosting
+        log.event("stopping", delay_s=hosting.stop_delay_s, timeout_s=hosting.stop_timeout_s)
+        self._stopping_mark.touch()
         self._signal = None
         # A client that keeps its connection would send its next request to a server that is gone.
         self._nginx.write(keepalive_s=0)
@@ -142,13 +144,13 @@ class Server:
         def is_urgent() -> bool:
             return self._signal is not None or front.has_ended()
 
-        wait(is_urgent, step, settings.stop_delay_s)
+        wait(is_urgent, step, hosting.stop_delay_s)
         is_closed = listener.keep_new_clients_out(self.listener)
         began_at = time.monotonic()
         wait(is_urgent, step, _QUIET_S)
-        wait(lambda: is_urgent() or listener.is_empty(self.listener), step, settings.stop_timeout_s)
+        wait(lambda: is_urgent() or listener.is_empty(self.listener), step, hosting.stop_timeout_s)
         front.send(signal.SIGQUIT)
-        wait(is_urgent, step, settings.stop_timeout_s)
+        wait(is_urgent, step, hosting.stop_timeout_s)
         is_answered = front.has_ended()
         log.event(
             "stopped" if is_answered else "stopped_in_flight",
@@ -197,8 +199,8 @@ def _variables(settings: Settings) -> dict[str, str]:
     """Return what the workers and inference read from the environment."""
     path = [str(ROOT), os.environ.get("PYTHONPATH", "")]
     return {
-        "PORT": str(settings.port),
-        "MODEL_REPOSITORY": str(settings.model_repository),
-        "INFERENCE_SOCKET": str(settings.inference_socket),
+        "PORT": str(settings.hosting.port),
+        "MODEL_REPOSITORY": str(settings.serving.model_repository),
+        "INFERENCE_SOCKET": str(settings.serving.inference_socket),
         "PYTHONPATH": os.pathsep.join(entry for entry in path if entry),
     }

@@ -13,10 +13,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from app import log
+from app.api.settings import METRICS_FOLDER_VARIABLE
 from app.hosting.errors import StartError
 from app.hosting.folder import Folder
 from app.hosting.processes import Program
-from app.settings import METRICS_FOLDER_VARIABLE, Settings
+from app.hosting.settings import HostingSettings
 
 # How a worker's many threads share memory (mallopt(3)). Each would keep what it has freed in an
 # arena of its own; and pixels that come from an arena leave holes in it, so that it grows for
@@ -38,7 +39,7 @@ _ROUTINE = re.compile(
 
 def program(
     ini: Path,
-    settings: Settings,
+    settings: HostingSettings,
     workers: socket.socket,
     backlog: int,
     folder: Folder,

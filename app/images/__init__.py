@@ -1,7 +1,9 @@
-"""Bytes of an uploaded picture become pixels: upright, RGB, 8 bits."""
+"""Bytes of an uploaded picture become pixels: upright, RGB, 8 bits.
 
-from app.images.decoding import decode, measure
-from app.images.formats import FORMATS
+What opens pictures is imported from its own module: the limits are settings, which are read where
+no Pillow is.
+"""
+
 from app.images.limits import (
     ImageError,
     ImageFramesError,
@@ -13,7 +15,6 @@ from app.images.limits import (
 )
 
 __all__ = [
-    "FORMATS",
     "ImageError",
     "ImageFramesError",
     "ImageLimits",
@@ -21,6 +22,4 @@ __all__ = [
     "ImageTooLargeError",
     "ImageUnreadableError",
     "ImageUnrecognisedError",
-    "decode",
-    "measure",
 ]

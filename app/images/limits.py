@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
+from app.variables import seconds, variable, whole_number
+
 
 class ImageError(Exception):
     """A picture that cannot be taken; its text is one sentence for the person who sent it."""
@@ -47,16 +49,37 @@ class ImageTimeoutError(ImageError):
 #: After so many short steps the clock is looked at: a fraction of a millisecond.
 STEPS = 256
 
+_MOST = 2**31 - 1
+
 
 @dataclass(frozen=True, kw_only=True)
 class ImageLimits:
-    """What one picture may cost."""
+    """What one picture may cost: settings of the server."""
 
-    max_bytes: int
-    max_pixels: int
-    max_side: int = 30_000
-    max_frames: int = 1000
-    timeout_s: float = 10
+    max_bytes: int = variable(
+        "MAX_IMAGE_BYTES", "33554432", whole_number(1, _MOST), "The largest upload, in bytes."
+    )
+    max_pixels: int = variable(
+        "MAX_IMAGE_PIXELS",
+        "50000000",
+        whole_number(1, _MOST),
+        "The largest photo, width times height.",
+    )
+    max_side: int = variable(
+        "MAX_IMAGE_SIDE", "30000", whole_number(1, _MOST), "The longest side of a photo."
+    )
+    max_frames: int = variable(
+        "MAX_IMAGE_FRAMES",
+        "1000",
+        whole_number(1, _MOST),
+        "The most frames of an animation; only the first is decoded.",
+    )
+    timeout_s: float = variable(
+        "DECODE_TIMEOUT_S",
+        "10",
+        seconds(0.01, 3600),
+        "How long decoding one photo may keep a core busy.",
+    )
 
     def check_size(self, width: int, height: int) -> None:
         """Raise ImageTooLargeError for a picture of more pixels, or a longer side, than allowed."""

@@ -15,8 +15,8 @@ from PIL import Image
 from pydantic import BaseModel, ConfigDict, Field
 from typing_extensions import TypedDict
 
-from app.images import ImageLimits
 from app.kinds.fields import WHOLE_NUMBER
+from app.kinds.limits import Limits as Limits
 from app.kinds.tensors import Facts, Tensors
 from app.names import VERSION_LABEL
 
@@ -37,14 +37,6 @@ class GivenError(Exception):
     def __init__(self, problem: str, reason: str, **members: object) -> None:
         super().__init__(reason)
         self.problem, self.reason, self.members = problem, reason, members
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What one picture, and all pictures of one request, may cost."""
-
-    picture: ImageLimits
-    request_pixels: int
 
 
 @dataclass(frozen=True, eq=False)

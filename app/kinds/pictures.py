@@ -13,7 +13,8 @@ from PIL import Image, ImageDraw
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from typing_extensions import TypedDict
 
-from app.images import ImageError, decode, measure
+from app.images import ImageError
+from app.images.decoding import decode, measure
 from app.kinds.face import GivenError, Limits
 
 MAX_PICTURES = 64

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 from app.kinds.kind import Kind
 from app.serving.client import InferenceClient
-from app.settings import Settings
+from app.serving.settings import ServingSettings
 
 
-def connect(settings: Settings, *, kinds: Sequence[Kind] | None = None) -> InferenceClient:
+def connect(settings: ServingSettings, *, kinds: Sequence[Kind] | None = None) -> InferenceClient:
     """Return the client that the settings ask for, at once: models may still be loading.
 
     With `INFERENCE=process` nothing is started here and no framework is imported. `kinds`

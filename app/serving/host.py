@@ -26,7 +26,8 @@ from app.serving.local_client import LocalClient
 from app.serving.memory import be_killed_first
 from app.serving.parent import Parent
 from app.serving.peer import Peer
-from app.settings import Settings, SettingsError
+from app.settings import Settings
+from app.variables import SettingsError
 
 EXIT_BAD_SETTINGS = 2
 EXIT_SOCKET_UNUSABLE = 3
@@ -141,24 +142,25 @@ def main(
         log.event("bad_setting", "ERROR", error=str(error))
         return EXIT_BAD_SETTINGS
     log.configure(settings.log_level, stream)
-    threads = settings.inference_threads or available_cores()
+    serving = settings.serving
+    threads = serving.inference_threads or available_cores()
     log.event("settings", **settings.masked(), process=os.getpid(), threads=threads)
     try:
         # The socket before the models: a second process ends before it takes their memory.
-        listener = Listener(settings.inference_socket)
+        listener = Listener(serving.inference_socket)
     except (SocketInUseError, OSError) as error:
         log.event("socket_unusable", "ERROR", error=str(error))
         return EXIT_SOCKET_UNUSABLE
     be_killed_first()
-    client = LocalClient.start(settings, kinds=kinds)
-    if settings.model_poll_s:
-        client.keep_up(settings.model_poll_s)
+    client = LocalClient.start(serving, kinds=kinds)
+    if serving.model_poll_s:
+        client.keep_up(serving.model_poll_s)
     # By then whoever asked has long had the answer that there is none.
-    hang_after_s = settings.inference_timeout_s + hang_margin_s
+    hang_after_s = serving.inference_timeout_s + hang_margin_s
     host = Host(client, listener, hang_after_s=hang_after_s)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: host.stop())
-    is_drained = host.serve(settings.inference_timeout_s)
+    is_drained = host.serve(serving.inference_timeout_s)
     log.event("inference_stopped", is_drained=is_drained)
     return 0
 

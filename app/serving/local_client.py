@@ -17,8 +17,8 @@ from app.serving.lane import Asked, Place
 from app.serving.lanes import Lanes
 from app.serving.layout import Find, find_models
 from app.serving.repository import ModelRepository
+from app.serving.settings import ServingSettings
 from app.serving.signatures import check_inputs, signature_of
-from app.settings import Settings
 
 
 class LocalClient(InferenceClient):
@@ -36,7 +36,7 @@ class LocalClient(InferenceClient):
     @classmethod
     def start(
         cls,
-        settings: Settings,
+        settings: ServingSettings,
         *,
         kinds: Sequence[Kind] | None = None,
         find: Find = find_models,

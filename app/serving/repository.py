@@ -26,8 +26,8 @@ from app.serving.errors import ServingError
 from app.serving.goldens import GoldenError, check_goldens, reproduce_goldens
 from app.serving.layout import MODELS_TEXT, Find, Found, find_models, order
 from app.serving.model_options import check_options, read_labels, read_options
+from app.serving.settings import ServingSettings
 from app.serving.vacancy import no_model
-from app.settings import Settings
 
 # Options that say nothing about how a model is run, and are shown as they are.
 _TOLD = ("about",)
@@ -40,7 +40,9 @@ class ModelRepository:
     Safe to share between threads.
     """
 
-    def __init__(self, settings: Settings, kinds: Sequence[Kind], find: Find = find_models) -> None:
+    def __init__(
+        self, settings: ServingSettings, kinds: Sequence[Kind], find: Find = find_models
+    ) -> None:
         self._settings = settings
         self._folder = settings.model_repository
         self._default_model = settings.default_model

@@ -21,7 +21,8 @@ from app.serving.heartbeat import VARIABLE, Pulse
 from app.serving.memory import MemoryGroup
 from app.serving.parent import Parent
 from app.serving.vacancy import check_folder
-from app.settings import Settings, SettingsError
+from app.settings import Settings
+from app.variables import SettingsError
 
 HOST_COMMAND = (sys.executable, "-m", "app.serving.host")
 
@@ -161,7 +162,7 @@ def main(arguments: Sequence[str], back_off: BackOff = BackOff()) -> int:
     """Supervise the command in the arguments, or the inference process; return the exit status."""
     try:
         settings = Settings.from_environment()
-        check_folder(settings.model_repository)
+        check_folder(settings.serving.model_repository)
     except SettingsError as error:
         log.configure()
         log.event("bad_setting", "ERROR", error=str(error))
@@ -171,7 +172,7 @@ def main(arguments: Sequence[str], back_off: BackOff = BackOff()) -> int:
         arguments or HOST_COMMAND,
         back_off=back_off,
         # What is in flight when the process is told to stop may take this long.
-        kill_after_s=settings.inference_timeout_s + 15,
+        kill_after_s=settings.serving.inference_timeout_s + 15,
     )
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: supervisor.stop())

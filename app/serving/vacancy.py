@@ -17,7 +17,7 @@ from app.serving.layout import (
     is_model_folder,
     visible,
 )
-from app.settings import SettingsError
+from app.variables import SettingsError
 
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 _MOST_NAMED = 3

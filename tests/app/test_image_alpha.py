@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from app.images import FORMATS, ImageLimits, decode
+from app.images import ImageLimits
+from app.images.decoding import decode
+from app.images.formats import FORMATS
 from tests.app.pictures.making import chunk, encode, encode_held, png, scene, tiff
 
 LIMITS = ImageLimits(max_bytes=200_000, max_pixels=20_000)

@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from app.images import FORMATS, ImageLimits, ImageUnreadableError, decode
+from app.images import ImageLimits, ImageUnreadableError
+from app.images.decoding import decode
+from app.images.formats import FORMATS
 from tests.app.pictures.crafted import PASSES
 from tests.app.pictures.making import chunk, encode, png, scene
 

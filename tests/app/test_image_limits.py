@@ -16,7 +16,6 @@ import pytest
 from PIL import Image
 
 from app.images import (
-    FORMATS,
     ImageError,
     ImageFramesError,
     ImageLimits,
@@ -24,11 +23,11 @@ from app.images import (
     ImageTooLargeError,
     ImageUnreadableError,
     ImageUnrecognisedError,
-    decode,
     formats,
-    measure,
 )
 from app.images.capacity import Capacity
+from app.images.decoding import decode, measure
+from app.images.formats import FORMATS
 from app.images.jpeg import MAX_SCANS
 from app.images.limits import Budget
 from tests.app.pictures import bombs
@@ -257,7 +256,8 @@ def test_scans_of_a_jpeg_in_a_tiff_are_counted():
 
 _PEAK = """
 import resource, sys
-from app.images import ImageLimits, decode
+from app.images import ImageLimits
+from app.images.decoding import decode
 data = open(sys.argv[1], "rb").read()
 limits = ImageLimits(max_bytes=10**9, max_pixels=10**8)
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

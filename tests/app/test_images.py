@@ -9,7 +9,9 @@ import pytest
 from PIL import Image, ImageCms, features
 from PIL.PngImagePlugin import PngInfo
 
-from app.images import FORMATS, ImageError, ImageLimits, ImageUnreadableError, decode, measure
+from app.images import ImageError, ImageLimits, ImageUnreadableError
+from app.images.decoding import decode, measure
+from app.images.formats import FORMATS
 from tests.app.pictures.making import (
     ORIENTATION,
     chunk,

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+from dataclasses import FrozenInstanceError
 from pathlib import Path
 
 import pytest
@@ -12,25 +15,26 @@ from app.settings import Settings, SettingsError
 
 def test_everything_has_a_default():
     settings = Settings.from_environment({})
-    assert settings.model_repository == Path("models")
-    assert (settings.port, settings.inference, settings.default_model) == (8080, "process", None)
+    assert settings.serving.model_repository == Path("models")
+    assert (settings.hosting.port, settings.serving.default_model) == (8080, None)
+    assert settings.serving.inference == "process"
 
 
 def test_an_empty_variable_counts_as_unset():
-    assert Settings.from_environment({"PORT": "", "DEFAULT_MODEL": " "}).port == 8080
+    assert Settings.from_environment({"PORT": "", "DEFAULT_MODEL": " "}).hosting.port == 8080
 
 
 def test_values_are_read_from_the_environment():
     settings = Settings.from_environment(
         {"PORT": "9000", "LOG_LEVEL": "DEBUG", "INFERENCE_TIMEOUT_S": "2.5", "DEFAULT_MODEL": "a"}
     )
-    assert (settings.port, settings.log_level) == (9000, "debug")
-    assert (settings.inference_timeout_s, settings.default_model) == (2.5, "a")
+    assert (settings.hosting.port, settings.log_level) == (9000, "debug")
+    assert (settings.serving.inference_timeout_s, settings.serving.default_model) == (2.5, "a")
 
 
 def test_servers_on_two_ports_have_two_sockets():
-    sockets = {Settings.from_environment({"PORT": p}).inference_socket for p in ("81", "82")}
-    assert len(sockets) == 2
+    first, second = (Settings.from_environment({"PORT": port}).serving for port in ("81", "82"))
+    assert first.inference_socket != second.inference_socket
 
 
 @pytest.mark.parametrize(
@@ -63,8 +67,9 @@ def test_a_bad_value_is_refused_with_one_line(variable: str, value: str, allowed
 @pytest.mark.parametrize("variable", ["AIP_HTTP_PORT", "PORT"])
 def test_a_platform_may_give_the_port_under_its_own_name(variable: str):
     settings = Settings.from_environment({variable: "9000", "AIP_MODE": "PREDICTION"})
-    assert settings.port == 9000
-    assert settings.inference_socket == Settings.from_environment({"PORT": "9000"}).inference_socket
+    same = Settings.from_environment({"PORT": "9000"})
+    assert settings.hosting.port == 9000
+    assert settings.serving.inference_socket == same.serving.inference_socket
 
 
 @pytest.mark.parametrize(
@@ -82,14 +87,14 @@ def test_the_variables_of_tensorflow_servings_image_are_taken_with_its_defaults(
     given: dict[str, str], folder: str, model: str | None
 ):
     settings = Settings.from_environment(given)
-    assert (settings.port, settings.default_model) == (8501, model)
-    assert settings.model_repository == Path(folder)
-    assert Settings.from_environment({**given, "PORT": "9000"}).port == 9000
+    assert (settings.hosting.port, settings.serving.default_model) == (8501, model)
+    assert settings.serving.model_repository == Path(folder)
+    assert Settings.from_environment({**given, "PORT": "9000"}).hosting.port == 9000
 
 
 def test_two_names_of_a_setting_may_say_the_same():
     settings = Settings.from_environment({"PORT": "9000", "AIP_HTTP_PORT": "09000"})
-    assert settings.port == 9000
+    assert settings.hosting.port == 9000
 
 
 @pytest.mark.parametrize(
@@ -110,6 +115,36 @@ def test_a_setting_that_contradicts_the_platform_is_refused(
         Settings.from_environment({alias: told, variable: given})
     expected = f"{variable}={given!r}: must be {told!r}, as {alias} is, or not set"
     assert str(refusal.value) == expected
+
+
+@pytest.mark.parametrize("given", [{"TLS_KEY": __file__}, {"TLS_CERTIFICATE": __file__}])
+def test_a_certificate_and_its_key_come_together(given: dict[str, str]):
+    with pytest.raises(SettingsError, match=r"^TLS_CERTIFICATE, TLS_KEY: must both be files"):
+        Settings.from_environment(given)
+
+
+@pytest.mark.parametrize(
+    ("group", "name"),
+    [
+        ("serving", "queue_limit"),
+        ("hosting", "port"),
+        ("api", "health_route"),
+        ("limits", "request_pixels"),
+    ],
+)
+def test_no_setting_changes_after_the_start(group: str, name: str):
+    settings = getattr(Settings.from_environment({}), group)
+    with pytest.raises(FrozenInstanceError):
+        setattr(settings, name, getattr(settings, name))
+
+
+def test_they_are_read_where_nothing_is_installed(root: Path):
+    read = "from app.settings import Settings; print(Settings.from_environment().hosting.port)"
+    command = [sys.executable, "-S", "-c", read]
+    outcome = subprocess.run(
+        command, cwd=root, env={"PORT": "9000"}, capture_output=True, text=True, check=True
+    )
+    assert outcome.stdout == "9000\n"
 
 
 def test_the_log_gets_every_variable():

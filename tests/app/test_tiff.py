@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from app.images import ImageLimits, ImageTooLargeError, ImageUnreadableError, decode, measure
+from app.images import ImageLimits, ImageTooLargeError, ImageUnreadableError
+from app.images.decoding import decode, measure
 from tests.app.pictures.making import encode, scene, tiff, tiff_of
 from tests.app.pictures.tiffs import (
     FACTORS,

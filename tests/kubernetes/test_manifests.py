@@ -64,17 +64,17 @@ def test_every_value_of_the_config_map_is_a_setting_that_the_server_takes(manife
 def test_a_pod_is_given_longer_to_stop_than_the_server_takes(manifests: Manifests):
     settings = Settings.from_environment(manifests.settings)
     pause_s = manifests.container["lifecycle"]["preStop"]["sleep"]["seconds"]
-    longest_s = pause_s + settings.stop_delay_s + settings.stop_timeout_s
+    longest_s = pause_s + settings.hosting.stop_delay_s + settings.hosting.stop_timeout_s
     assert pause_s >= 5
     grace_s = manifests.pod["spec"]["terminationGracePeriodSeconds"]
     assert grace_s >= longest_s + MARGIN_S
-    assert settings.stop_timeout_s >= settings.inference_timeout_s
+    assert settings.hosting.stop_timeout_s >= settings.serving.inference_timeout_s
 
 
 def test_the_service_leads_to_the_port_that_the_server_listens_on(manifests: Manifests):
     settings = Settings.from_environment(manifests.settings)
     ports = {port["name"]: port["containerPort"] for port in manifests.container["ports"]}
-    assert ports == {"http": settings.port}
+    assert ports == {"http": settings.hosting.port}
     (port,) = manifests.one("Service")["spec"]["ports"]
     assert (port["name"], port["port"], port["targetPort"]) == ("http", 80, "http")
 

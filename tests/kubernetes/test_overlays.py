@@ -100,21 +100,21 @@ def test_the_load_balancer_asks_whether_a_model_is_ready(gke: Manifests):
 def test_the_load_balancer_sees_that_a_pod_is_to_go_while_it_still_answers(gke: Manifests):
     check = gke.one("HealthCheckPolicy")["spec"]["default"]
     notices_after_s = check["checkIntervalSec"] * check["unhealthyThreshold"] + check["timeoutSec"]
-    assert notices_after_s < Settings.from_environment(gke.settings).stop_delay_s
+    assert notices_after_s < Settings.from_environment(gke.settings).hosting.stop_delay_s
 
 
 def test_the_load_balancer_waits_for_predictions_and_for_pods_that_end(gke: Manifests):
     settings = Settings.from_environment(gke.settings)
     policy = gke.one("GCPBackendPolicy")["spec"]
-    assert policy["default"]["timeoutSec"] > settings.inference_timeout_s
+    assert policy["default"]["timeoutSec"] > settings.serving.inference_timeout_s
     drain_s = policy["default"]["connectionDraining"]["drainingTimeoutSec"]
-    assert drain_s >= settings.stop_timeout_s
+    assert drain_s >= settings.hosting.stop_timeout_s
     assert policy["targetRef"] == {"group": "", "kind": "Service", "name": NAME}
 
 
 def test_connections_are_kept_longer_than_the_load_balancer_keeps_them(gke: Manifests):
     # "request-distribution" in Google's documentation: 600 s, which cannot be changed.
-    assert Settings.from_environment(gke.settings).keepalive_s > 600
+    assert Settings.from_environment(gke.settings).hosting.keepalive_s > 600
 
 
 def test_the_plain_files_are_what_their_overlay_renders(kubectl: str, tmp_path: Path):
@@ -196,7 +196,7 @@ def test_pods_are_added_by_requests_in_flight_first_and_cpu_second(gke: Manifest
     _, metric, kind = first["pods"]["metric"]["name"].split("|")
     counted = Telemetry().requests_in_flight
     assert (metric, kind) == (counted._name, counted._type)
-    limit = Settings.from_environment(gke.settings).queue_limit
+    limit = Settings.from_environment(gke.settings).serving.queue_limit
     assert 0 < int(first["pods"]["target"]["averageValue"]) < limit / 2
     assert second["resource"]["name"] == "cpu"
 

@@ -26,8 +26,8 @@ from app.api.contract.snippets import snippets
 from app.api.headers import REQUEST_TIMEOUT
 from app.api.negotiation import JSON
 from app.api.problems import PASSING, PROBLEMS
+from app.api.services import Services
 from app.kinds.fields import ContractSchema, schema_of
-from app.settings import Settings
 
 OPENAPI = "3.1.1"
 #: Of the contract: it rises with every change that a client can see.
@@ -42,7 +42,7 @@ _SCHEMAS = "#/components/schemas/{model}"
 Json = dict[str, Any]
 
 
-def build(app: Flask, settings: Settings) -> Json:
+def build(app: Flask, services: Services) -> Json:
     """Return the OpenAPI document of the application; raises KeyError for an unknown route."""
     routes = [
         (rule, OPERATIONS[rule.endpoint])
@@ -50,7 +50,7 @@ def build(app: Flask, settings: Settings) -> Json:
         if rule.endpoint not in NOT_IN_THE_CONTRACT
     ]
     schemas, definitions = _schemas([operation for _, operation in routes])
-    platforms = platform.routes(settings)
+    platforms = platform.routes(services.api)
     paths: Json = {}
     for rule, operation in routes:
         view = inspect.getdoc(app.view_functions[rule.endpoint]) or ""
@@ -59,7 +59,7 @@ def build(app: Flask, settings: Settings) -> Json:
             described["operationId"] = f"platform_{described['operationId']}"
         # Of two routes with the same path the first one answers.
         paths.setdefault(_path(rule), {}).setdefault(_method(rule), described)
-    _limit_timeout(paths, settings)
+    _limit_timeout(paths, services.serving.inference_timeout_s)
     return {
         "openapi": OPENAPI,
         "info": {
@@ -225,10 +225,10 @@ def _headers(*names: str) -> Json:
     return {name: {"$ref": f"#/components/headers/{name}"} for name in names}
 
 
-def _limit_timeout(paths: Json, settings: Settings) -> None:
+def _limit_timeout(paths: Json, longest_s: float) -> None:
     """Say how long a request may wait at most: that is the server's setting."""
     for methods in paths.values():
         for operation in methods.values():
             for parameter in operation.get("parameters", []):
                 if parameter["name"] == REQUEST_TIMEOUT:
-                    parameter["schema"]["maximum"] = settings.inference_timeout_s
+                    parameter["schema"]["maximum"] = longest_s

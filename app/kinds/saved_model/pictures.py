@@ -6,7 +6,8 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from app.images import ImageError, ImageLimits, measure
+from app.images import ImageError, ImageLimits
+from app.images.decoding import measure
 from app.kinds.kind import InputError
 
 # What TensorFlow decodes: JPEG, PNG, GIF, BMP, and WebP.

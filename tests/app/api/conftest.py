@@ -48,7 +48,9 @@ def start_app(models: Models, tmp_path: Path) -> Iterator[Callable[..., Flask]]:
     def start(*, wait: bool = True, **variables: str) -> Flask:
         environment = {"MODEL_REPOSITORY": str(models.folder), "INFERENCE": "in_process"}
         settings = Settings.from_environment(environment | variables)
-        clients.append(LocalClient.start(settings, kinds=[Thresholding(), Arithmetic(), Shades()]))
+        clients.append(
+            LocalClient.start(settings.serving, kinds=[Thresholding(), Arithmetic(), Shades()])
+        )
         if wait:
             assert clients[-1].wait_until_loaded(20)
         app = create_app(settings, clients[-1])

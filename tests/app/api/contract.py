@@ -32,7 +32,8 @@ def contract(health_route: str = "", predict_route: str = "") -> dict[str, Any]:
     settings = Settings.from_environment(
         {"HEALTH_ROUTE": health_route, "PREDICT_ROUTE": predict_route}
     )
-    return build(create_app(settings, cast(InferenceClient, object())), settings)
+    app = create_app(settings, cast(InferenceClient, object()))
+    return build(app, app.extensions["slipway"])
 
 
 @cache
@@ -72,7 +73,7 @@ def check(response: TestResponse, app: Flask) -> None:
         return
     if rule.endpoint not in NOT_IN_THE_CONTRACT:
         path = re.sub(r"<(\w+)>", r"{\1}", rule.rule)
-        settings = app.extensions["slipway"].settings
+        settings = app.extensions["slipway"].api
         document = contract(settings.health_route or "", settings.predict_route or "")
         check_operation(response, document["paths"][path][asked.method.lower()])
 

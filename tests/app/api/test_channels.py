@@ -89,7 +89,7 @@ def log_lines(repository: Path) -> Iterator[io.StringIO]:
 @pytest.fixture(scope="module")
 def client(repository: Path, log_lines: io.StringIO) -> Iterator[FlaskClient]:
     settings = Settings.from_environment({"MODEL_REPOSITORY": str(repository)})
-    inference = LocalClient.start(settings)
+    inference = LocalClient.start(settings.serving)
     assert inference.wait_until_loaded(120)
     app = create_app(settings, inference)
     app.test_client_class = ContractClient

@@ -22,7 +22,7 @@ from tests.app.serving.inference_process import wait_for
 pytestmark = pytest.mark.server
 
 SECRET = b"a-password-in-a-header"
-LARGEST = Settings.from_environment({}).max_body_bytes
+LARGEST = Settings.from_environment({}).limits.max_body_bytes
 
 
 @pytest.fixture(scope="module")

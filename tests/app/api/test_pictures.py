@@ -7,7 +7,7 @@ import pytest
 from flask.testing import FlaskClient
 from PIL import Image
 
-from app.images import FORMATS
+from app.images.formats import FORMATS
 from tests.app.api.test_problems import check
 from tests.app.pictures import bombs, crafted
 from tests.app.pictures.making import encode, encode_held, noise, scene, tiff

@@ -6,13 +6,13 @@ import base64
 import io
 
 import pytest
-from flask import Flask
 from flask.testing import FlaskClient
 from PIL import Image
 
 from app.api.problems import PROBLEMS
 from app.application import create_app
 from app.serving.errors import InferenceUnavailable, ServingError
+from app.settings import Settings
 from tests.app.serving.model_folder import Models
 
 INVALID, MISSING = "invalid-parameter", "missing-input"
@@ -290,10 +290,9 @@ class _BrokenClient:
     ],
 )
 def test_every_failure_of_the_server_is_a_problem(
-    app: Flask, photo: bytes, error: Exception, status: int, slug: str
+    photo: bytes, error: Exception, status: int, slug: str
 ):
-    settings = app.extensions["slipway"].settings
-    broken = create_app(settings, _BrokenClient(error))
+    broken = create_app(Settings.from_environment({}), _BrokenClient(error))
     response = broken.test_client().post("/predict", data=photo)
     problem = check(response, status, slug)
     assert "secret" not in problem["detail"]

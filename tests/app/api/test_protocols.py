@@ -29,7 +29,7 @@ def serving(folder: Path) -> Iterator[FlaskClient]:
     settings = Settings.from_environment(
         {"MODEL_REPOSITORY": str(folder), "INFERENCE": "in_process"}
     )
-    client = LocalClient.start(settings)
+    client = LocalClient.start(settings.serving)
     assert client.wait_until_loaded(120)
     yield create_app(settings, client).test_client()
     client.close()

@@ -44,7 +44,7 @@ def served(
         settings = Settings.from_environment(
             {"MODEL_REPOSITORY": str(folder), "MAX_MOLDED_PIXELS": "262144"}
         )
-        clients.append(LocalClient.start(settings))
+        clients.append(LocalClient.start(settings.serving))
         assert clients[-1].wait_until_loaded(60)
         app = create_app(settings, clients[-1])
         app.test_client_class = ContractClient

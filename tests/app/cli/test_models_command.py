@@ -112,7 +112,7 @@ def test_what_is_wrong_in_model_yaml_is_told_in_the_words_of_the_load(
     status, out, _ = run("models")
     assert status == 1
     assert f"\nnarrow version 1 cannot be served: {reason}" in out
-    client = LocalClient.start(Settings.from_environment())
+    client = LocalClient.start(Settings.from_environment().serving)
     assert client.wait_until_loaded(60)
     (told,) = client.models()
     client.close()
@@ -132,7 +132,7 @@ def test_weights_that_are_no_numbers_are_told_in_the_words_of_the_load(
     assert status == 1
     assert "tiny version 1 cannot be served: tiny.h5: " in out
     assert "holds 1 NaN" in out
-    client = LocalClient.start(Settings.from_environment())
+    client = LocalClient.start(Settings.from_environment().serving)
     assert client.wait_until_loaded(60)
     (told,) = client.models()
     client.close()

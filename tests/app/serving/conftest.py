@@ -44,7 +44,7 @@ def local_client(environment: dict[str, str]) -> Iterator[Callable[..., LocalCli
 
     def start(**changes: str) -> LocalClient:
         settings = Settings.from_environment(environment | changes)
-        clients.append(LocalClient.start(settings, kinds=[Thresholding()]))
+        clients.append(LocalClient.start(settings.serving, kinds=[Thresholding()]))
         assert clients[-1].wait_until_loaded(20)
         return clients[-1]
 

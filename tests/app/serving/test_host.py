@@ -266,7 +266,7 @@ def _models(client: SocketClient):
 
 
 def test_without_a_process_inference_is_unavailable(settings: Settings, photo: np.ndarray):
-    client = connect(settings)
+    client = connect(settings.serving)
     with pytest.raises(InferenceUnavailable, match="No such file") as refusal:
         ask(client, photo)
     assert refusal.value.retry_after_s > 0
@@ -368,7 +368,7 @@ def test_a_fork_does_not_share_its_parents_connection(client: SocketClient, phot
 def test_settings_choose_where_models_run(environment, models: Models, photo: np.ndarray):
     models.add("colours.h5")
     settings = Settings.from_environment(environment | {"INFERENCE": "in_process"})
-    client = connect(settings, kinds=[Thresholding()])
+    client = connect(settings.serving, kinds=[Thresholding()])
     assert isinstance(client, LocalClient)
     assert client.wait_until_loaded(10)
     assert client.is_ready()

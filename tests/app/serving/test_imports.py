@@ -17,7 +17,7 @@ FRAMEWORKS = ("tensorflow", "keras", "h5py", "flask")
         pytest.param("import app.serving.socket_client", FRAMEWORKS, id="client"),
         pytest.param(
             "from app.settings import Settings; from app.serving.connect import connect; "
-            "connect(Settings.from_environment({}))",
+            "connect(Settings.from_environment({}).serving)",
             FRAMEWORKS,
             id="connect",
         ),

@@ -158,7 +158,7 @@ def test_who_was_read_for_a_version_that_is_gone_is_told(client: LocalClient, mo
 
 def test_a_file_that_still_grows_is_waited_for(models: Models, settings: Settings):
     models.add("street/1/street.h5")
-    repository = ModelRepository(settings, [Thresholding()])
+    repository = ModelRepository(settings.serving, [Thresholding()])
     repository.load()
     path = models.write("street/2/street.h5", "{")
     for _ in range(3):

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from PIL import Image
 
-from app.images import FORMATS
+from app.images.formats import FORMATS
 from tests.app.api.hostile.sending import ANY_PICTURE, DAMAGED, TAKEN, TOO_LARGE, Hostile
 from tests.app.pictures import bombs
 from tests.app.pictures.making import encode, exif_of, scene

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from app.images import FORMATS
+from app.images.formats import FORMATS
 from tests.app.api.hostile.sending import (
     ANY_PICTURE,
     DAMAGED,

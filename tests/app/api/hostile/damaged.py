@@ -9,7 +9,7 @@ from functools import cache
 import numpy as np
 from PIL import Image
 
-from app.images import FORMATS
+from app.images.formats import FORMATS
 from tests.app.api.hostile.sending import ANY_PICTURE, DAMAGED, NO_PICTURE, TAKEN, Hostile
 from tests.app.pictures import bombs, crafted
 from tests.app.pictures.making import encode, exif_of, noise, scene, tiff

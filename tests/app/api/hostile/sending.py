@@ -125,7 +125,7 @@ def served(folder: Path) -> Iterator[Flask]:
     models = Models(folder / "models")
     models.add("street/1/street.h5")
     settings = Settings.from_environment({"MODEL_REPOSITORY": str(models.folder), **LIMITS})
-    client = LocalClient.start(settings, kinds=[Thresholding()])
+    client = LocalClient.start(settings.serving, kinds=[Thresholding()])
     try:
         assert client.wait_until_loaded(60)
         yield create_app(settings, client)
