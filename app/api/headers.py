@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from app.api.problems import ProblemError
 from app.kinds.fields import NUMBER
 
-if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIEnvironment
-
-REQUEST_TIMEOUT = "X-Request-Timeout"
+REQUEST_TIMEOUT, IN_WSGI = "X-Request-Timeout", "HTTP_X_REQUEST_TIMEOUT"
 
 SHORTEST_TIMEOUT_S = 0.001
 
@@ -36,13 +33,12 @@ class PredictHeaders(BaseModel):
     )
 
 
-def request_timeout_s(environ: WSGIEnvironment, longest_s: float) -> float | None:
-    """Return how long the sender waits for an answer; None where the request does not say.
+def request_timeout_s(value: str | None, longest_s: float) -> float | None:
+    """Return how long the sender waits for an answer; None where the header is not there.
 
     Raises ProblemError (400) for what is no number of seconds from `SHORTEST_TIMEOUT_S` to
     `longest_s`.
     """
-    value = environ.get("HTTP_X_REQUEST_TIMEOUT")
     if value is None:
         return None
     try:

@@ -15,7 +15,7 @@ from app import log
 from app.api import problems
 from app.api.admission import Model
 from app.api.exchange import Exchange
-from app.api.headers import request_timeout_s
+from app.api.headers import IN_WSGI, request_timeout_s
 from app.ids import new_id
 from app.images import ImageError
 from app.kinds.face import Face, Limits, Outcome, Parsed
@@ -41,7 +41,8 @@ class Deadline:
     def of(cls, exchange: Exchange) -> Deadline:
         """Return that of a request; raises ProblemError (400)."""
         longest_s = exchange.services.serving.inference_timeout_s
-        timeout_s = request_timeout_s(exchange.request.environ, longest_s) or longest_s
+        value = exchange.request.environ.get(IN_WSGI)
+        timeout_s = request_timeout_s(value, longest_s) or longest_s
         return cls(timeout_s, exchange.started, exchange.is_gone)
 
     def ask(self, wanted: Model, loaded: str | None = None) -> Ask:

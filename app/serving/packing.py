@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,7 @@ from app.kinds.tensors import Tensors
 _NUMBERS = frozenset(
     f"{kind}{bits}" for kind in ("int", "uint", "float") for bits in (8, 16, 32, 64)
 ) - {"float8"} | {"bool"}
+_ITEM_BYTES = {name: np.dtype(name).itemsize for name in _NUMBERS}
 _NAMES = {np.dtype(name).str: name for name in _NUMBERS} | {np.dtype(object).str: "bytes"}
 #: Arrays of text: the length of each in 4 bytes, then all of it.
 _TEXT = "bytes"
@@ -28,6 +29,7 @@ _ALIGNMENT = 64
 
 #: Of each array its name, its type, its shape and how many bytes it takes.
 Layout = list[tuple[str, str, list[int], int]]
+_PARTS = 4
 
 
 class PackingError(Exception):
@@ -143,17 +145,20 @@ def _next(offset: int, count: int) -> int:
 
 
 def _entry(entry: object) -> tuple[str, str, list[int], int]:
-    match entry:
-        case [str(name), str(dtype), [*sides], int(count)] if all(
-            type(side) is int and side >= 0 for side in sides
-        ):
-            shape = cast(list[int], sides)
+    if isinstance(entry, list | tuple) and len(entry) == _PARTS:
+        name, dtype, shape, count = entry
+        is_whole = type(count) is int and isinstance(shape, list)
+        if is_whole and isinstance(name, str) and isinstance(dtype, str) and _are_sides(shape):
             size = math.prod(shape)
             if dtype == _TEXT and count >= size * _LENGTH.itemsize:
                 return name, dtype, shape, count
-            if dtype in _NUMBERS and count == size * np.dtype(dtype).itemsize:
+            if count == size * _ITEM_BYTES.get(dtype, -1):
                 return name, dtype, shape, count
     raise PackingError(f"the header announces {entry!r:.200}, which is no array")
+
+
+def _are_sides(shape: list[Any]) -> bool:
+    return all(type(side) is int and side >= 0 for side in shape)
 
 
 def _text_bytes(name: str, array: NDArray[Any]) -> memoryview:

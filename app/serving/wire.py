@@ -36,7 +36,10 @@ _MAGIC = b"SLW2"
 # Magic, bytes of the header, bytes of the body, the request's number, descriptors.
 _PREFIX = struct.Struct("!4sIQIB")
 _BLOCK = 64 << 10
-_SENDING = socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL
+# As plain numbers: those of the enumeration are slow to combine.
+_SENDING = int(socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL)
+_WAITING = int(socket.MSG_CMSG_CLOEXEC)
+_LOOKING = int(socket.MSG_CMSG_CLOEXEC | socket.MSG_DONTWAIT)
 _DESCRIPTORS_AT_ONCE = 8
 _ROOM = socket.CMSG_SPACE(_DESCRIPTORS_AT_ONCE * array.array("i").itemsize)
 
@@ -145,7 +148,7 @@ class Reader:
         If it `waits`, that is for as long as the connection's own timeout.
         """
         # Not socket.recv_fds: in Python 3.11 it does not pass the flags on.
-        flags = socket.MSG_CMSG_CLOEXEC | (0 if waits else socket.MSG_DONTWAIT)
+        flags = _WAITING if waits else _LOOKING
         data, beside, _, _ = self._connection.recvmsg(_BLOCK, _ROOM, flags)
         for level, kind, content in beside:
             if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):
