@@ -9,6 +9,7 @@ import contextlib
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeVar
 
 from flask import g, request
@@ -52,7 +53,7 @@ class Deadline:
         left_s = self.timeout_s - (time.perf_counter() - g.start)
         if left_s <= 0:
             raise InferenceTimeout(self.timeout_s)
-        return Ask(*wanted, left_s, self.is_gone, loaded)
+        return Ask(*wanted, left_s, self.is_gone, loaded, g.request_id)
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,12 @@ class Work:
     def face(self) -> Face:
         """How clients see the model."""
         return faces()[self.chosen.face]
+
+    @property
+    def queue(self) -> Model:
+        """What tells the queue that it waits in; of a split each version has its own."""
+        is_split = self.chosen.span is not None
+        return (self.chosen.model, self.chosen.version) if is_split else self.wanted
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,6 +151,8 @@ def _found_together(work: Work) -> Iterator[Found]:
 
 
 def _of(work: Work, ready: Ready, prediction: Prediction) -> Found:
+    if prediction.ticket is not None:
+        when_sent(partial(services().client.answered, prediction.ticket))
     outcome = Outcome(prediction.result, work.chosen.facts, ready.parsed.picture)
     return Found(outcome, prediction, ready.decode_ms)
 
@@ -154,18 +163,18 @@ def _entered(work: Work, fields: Sequence[str]) -> Iterator[Turn]:
 
     Raises ServingError, GivenError or ProblemError.
     """
-    admission, wanted = services().admission, work.wanted
-    ask = work.deadline.ask(wanted, work.chosen.loaded)
+    admission, queue = services().admission, work.queue
+    ask = work.deadline.ask(work.wanted, work.chosen.loaded)
     admission.work()
-    if refusal := admission.refusal(wanted):
+    if refusal := admission.refusal(queue):
         raise refusal
     try:
         # Where there may be no place an input is not even read before there is.
-        is_ahead = not admission.expects_place(wanted)
+        is_ahead = not admission.expects_place(queue)
         with contextlib.closing(services().client.enter(ask, ahead=is_ahead)) as turn:
             yield turn
     except InferenceOverloaded as error:
-        admission.note_refusal(wanted, error)
+        admission.note_refusal(queue, error)
         raise
     except InferenceTimeout:
         raise InferenceTimeout(work.deadline.timeout_s) from None
@@ -173,7 +182,7 @@ def _entered(work: Work, fields: Sequence[str]) -> Iterator[Turn]:
         raise problems.of_image(error, fields[0]) from error
     except InputRefused as error:
         raise problems.of_serving(error, fields[error.row]) from error
-    admission.note_answer(wanted)
+    admission.note_answer(queue)
 
 
 def given_of(
@@ -225,7 +234,7 @@ def _record(face: Face, one: Found, timing_ms: Mapping[str, float]) -> str:
     model, version = one.prediction.model, one.prediction.version
 
     def record() -> None:
-        telemetry.count(model, timing_ms, counts)
+        telemetry.count(model, version, timing_ms, counts)
         log.event(
             "prediction",
             prediction_id=prediction_id,

@@ -45,9 +45,12 @@ class Conversation:
                 case "leave":
                     self.close()
                     return None
+                case "answered":
+                    self._client.answered(str(request.header.get("ticket")))
+                    return None
                 case "choose":
                     wanted = ChooseRequest.parse(request.header)
-                    chosen = self._client.choose(Ask(wanted.model, wanted.version))
+                    chosen = self._client.choose(Ask(wanted.model, wanted.version, key=wanted.key))
                     return messages.of_choice(chosen)
                 case "models":
                     return messages.of_statuses(self._client.models())
@@ -66,7 +69,14 @@ class Conversation:
     def _enter(self, request: EnterRequest) -> None:
         self.close()
         self._turn = self._client.enter(
-            Ask(request.model, request.version, request.timeout_s, self._is_gone, request.loaded)
+            Ask(
+                model=request.model,
+                version=request.version,
+                timeout_s=request.timeout_s,
+                is_gone=self._is_gone,
+                loaded=request.loaded,
+                key=request.key,
+            )
         )
 
     def _predict(self, message: wire.Message) -> wire.Message:

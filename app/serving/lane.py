@@ -12,7 +12,7 @@ import statistics
 import threading
 import time
 from collections import deque
-from collections.abc import Generator, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Hashable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any
@@ -104,9 +104,18 @@ class Lane:
 
     @property
     def running_s(self) -> float:
-        """How long the pass that runs has been running; 0 where none does."""
+        """How long the pass that runs has been running; 0 where none does.
+
+        One of what is spare counts only once somebody waits for it.
+        """
         since = self._running_since
-        return 0.0 if since is None else time.monotonic() - since
+        is_waited_for = self._places or self._running
+        return 0.0 if since is None or not is_waited_for else time.monotonic() - since
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nobody has a place and nothing runs."""
+        return not self._places and self._running_since is None
 
     def enter(self, *, timeout_s: float, is_gone: IsGone | None = None) -> Place:
         """Return a place for one prediction.
@@ -139,6 +148,13 @@ class Lane:
                 )
             self._places.add(place)
         return place
+
+    def spare(self, timeout_s: float) -> Place | None:
+        """Return a place that counts for nobody; None where the lane is not idle, or closed."""
+        with self._lock:
+            if self._is_closed or self._waiting or not self.is_idle:
+                return None
+            return Place(self, timeout_s, None, is_spare=True)
 
     def leave(self, place: Place) -> None:
         """Take a place back."""
@@ -192,7 +208,8 @@ class Lane:
         if works and not self._has_predicted(works):
             for work in works:
                 # Its caller may have given up while the others' pass ran.
-                if work.place in self._places and not work.place.is_gone():
+                is_waited_for = work.place.is_spare or work.place in self._places
+                if is_waited_for and not work.place.is_gone():
                     self._has_predicted([work])
         return True
 
@@ -221,7 +238,7 @@ class Lane:
 
     def _has_predicted(self, works: Sequence[_Work]) -> bool:
         """Do one pass; say whether each has its outcome, which alone it has in any case."""
-        self._running = frozenset(work.place for work in works)
+        self._running = frozenset(work.place for work in works if not work.place.is_spare)
         self._running_since, started_at = time.monotonic(), time.perf_counter()
         try:
             results = self.model.predict(
@@ -266,8 +283,10 @@ class Lane:
 class Place:
     """A place in a lane's queue, until `close`; made by `Lane.enter`."""
 
-    def __init__(self, lane: Lane, timeout_s: float, is_gone: IsGone | None) -> None:
-        self._lane = lane
+    def __init__(
+        self, lane: Lane, timeout_s: float, is_gone: IsGone | None, *, is_spare: bool = False
+    ) -> None:
+        self._lane, self.is_spare = lane, is_spare
         self._timeout_s = timeout_s
         self.rows = 1
         self.entered_at = time.monotonic()
@@ -295,11 +314,15 @@ class Place:
             return next(running)
 
     def run_all(
-        self, rows: Sequence[Tensors], asked: Mapping[str, Any]
+        self,
+        rows: Sequence[Tensors],
+        asked: Mapping[str, Any],
+        meanwhile: Callable[[], None] | None = None,
     ) -> Generator[Outcome, None, None]:
         """Let all wait for their turn, and yield each's outcome; raises as `run` does.
 
-        Once it is closed, or one has failed, no other is predicted that has not begun.
+        Once it is closed, or one has failed, no other is predicted that has not begun. `meanwhile`
+        is done while they wait.
         """
         together, self.rows = self._lane.model.together, len(rows)
         works = [_Work(self, inputs, asked, together(inputs, asked)) for inputs in rows]
@@ -309,6 +332,8 @@ class Place:
         try:
             self._lane.submit(works)
             works.clear()
+            if meanwhile is not None:
+                meanwhile()
             for future in futures:
                 yield self._outcome(future)
         finally:
