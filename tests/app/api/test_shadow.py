@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
 from collections.abc import Callable
@@ -11,11 +12,11 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from app.serving.client import Ask
 from tests.app.api.server import Server
 from tests.app.serving.inference_process import wait_for
 from tests.app.serving.model_folder import Models
 
-POLL_S = 0.05
 ALIKE, OTHER, BROKEN = {"threshold": 128}, {"threshold": 255}, {"fails": True}
 
 
@@ -149,8 +150,7 @@ def test_a_slow_shadow_keeps_no_answer_back_and_is_left_out(shadowed: Callable[.
 
 def test_a_shadow_is_not_asked_before_the_answer_is_sent(shadowed: Callable[..., Shadowed]):
     server = shadowed(OTHER)
-    with server.client.application.test_request_context():
-        response = server.predict(buffered=False)
+    response = server.predict(buffered=False)
     time.sleep(0.3)
     assert server.lines == []
     response.close()
@@ -165,13 +165,39 @@ def test_requests_that_name_a_version_cast_no_shadow(shadowed: Callable[..., Sha
 
 
 def test_a_shadow_answers_nobody_who_does_not_name_it(
-    shadowed: Callable[..., Shadowed], models: Models
+    shadowed: Callable[..., Shadowed], models: Models, photo: bytes
+):
+    models.write("street/1/street.h5", "broken")
+    server = shadowed(ALIKE)
+    refused = server.client.post("/predict", data=photo)
+    assert refused.status_code == 503
+    assert "street version 1 failed" in refused.json["detail"]
+    assert not server.inference.is_ready()
+    assert server.predict(query="?version=2").json["version"] == 2
+
+
+def test_a_shadow_waits_until_no_other_prediction_is_to_be_made(
+    shadowed: Callable[..., Shadowed],
 ):
     server = shadowed(ALIKE)
-    server.inference.keep_up(POLL_S)
-    models.write("street/1/street.h5", "broken")
-    models.write("street/versions.yaml", "serve: all")
-    wait_for(lambda: server.predict().json["version"] == 2, "it is no shadow any more")
+    with contextlib.closing(server.inference.enter(Ask("street", 1))):
+        server.predict()
+        time.sleep(0.3)
+        assert server.lines == []
+    assert server.line()["predictions"] == 1
+
+
+def test_a_shadow_that_runs_long_does_not_count_as_inference_that_hangs(
+    shadowed: Callable[..., Shadowed],
+):
+    server = shadowed({"delay_s": 0.5})
+    server.predict()
+    longest_s = 0.0
+    while not server.lines:
+        longest_s = max(longest_s, server.inference.running_s())
+        time.sleep(0.01)
+    assert longest_s == 0
+    assert server.line()["inference_ms"] >= 500
 
 
 def test_every_protocols_requests_are_copied(
