@@ -19,7 +19,8 @@ from app.serving.yaml_mapping import MappingError, read_mapping
 
 #: Lies beside the folders of a model's versions.
 VERSIONS_FILE = "versions.yaml"
-_KEYS = ("serve", "labels", "split", "shadow")
+#: What the file may say.
+KEYS = ("serve", "labels", "split", "shadow")
 _MOST_WEIGHT = 1_000_000
 _LABEL = re.compile(VERSION_LABEL)
 _ALLOWED = "latest, all, {latest: NUMBER} or a list of versions"
@@ -49,8 +50,8 @@ def served(model: Path, there: Sequence[int]) -> dict[int, Standing]:
         told = read_mapping(path)
     except MappingError as error:
         raise VersionsError(f"{model.name}/{error}") from error
-    if unknown := [key for key in told if key not in _KEYS]:
-        reason = f"there is no key {unknown[0]!r}; allowed are {', '.join(_KEYS)}"
+    if unknown := [key for key in told if key not in KEYS]:
+        reason = f"there is no key {unknown[0]!r}; allowed are {', '.join(KEYS)}"
         raise VersionsError(f"{model.name}/{path.name}: {reason}")
     versions = _chosen(model, sorted(there), told.get("serve", "latest"))
     labels = _labels(model, versions, told.get("labels", {}))

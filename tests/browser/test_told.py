@@ -88,8 +88,8 @@ def test_who_answers_is_told_where_versions_share_the_requests(
     models.write("street/versions.yaml", "serve: all\nsplit: {1: 90, 2: 10}\nshadow: 3")
     for server in running(Server(tmp_path, models.folder, root)):
         expect(open_page(server.url).locator("#about")).to_have_text(
-            "It is version 1. Of requests to street version 1 answers 90 %, version 2 answers 10 %, "
-            "version 3 gets a copy of each."
+            "It is version 1. Of requests to street version 1 answers 90 %, "
+            "version 2 answers 10 %, version 3 gets a copy of each."
         )
 
 
