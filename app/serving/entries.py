@@ -248,11 +248,11 @@ def choose(
     `key` decides where the requests that name no version are split.
     """
     entry = default_entry(entries, default_model) if name is None else _named(entries, name)
-    versions = named(entries, entry.name)
-    if version is None and key is not None and (split := split_of(versions)) and split.spans:
-        version = split.span_of(key)[1]
+    if version is None and key is not None and entry.part.weight is not None:
+        split = split_of(named(entries, entry.name))
+        version = split.span_of(key)[1] if split and split.spans else None
     if version is not None and version != entry.version:
-        entry = _of_version(versions, version)
+        entry = _of_version(named(entries, entry.name), version)
     if entry.state != READY:
         raise ModelNotReady(entry.state_text)
     return entry

@@ -185,9 +185,9 @@ class ModelRepository:
         entry = choose(entries, ask.model, ask.version, self._default_model, key=ask.key)
         if entry.model is None:
             raise AssertionError(f"{entry.title} is ready without a model")
-        if ask.version is not None:
+        versions = [one for one in entries if one.name == entry.name]
+        if ask.version is not None or len(versions) == 1:
             return Choice(entry, entry.model)
-        versions = named(entries, entry.name)
         return Choice(entry, entry.model, span_of(versions, ask.key), shadow_of(versions))
 
     def statuses(self) -> list[ModelStatus]:
