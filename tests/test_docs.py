@@ -14,6 +14,7 @@ from app.application import create_app
 from app.cli import COMMANDS
 from app.kinds.mask_rcnn.face import INSTANCES
 from app.kinds.registry import kinds
+from app.serving import versions
 from app.serving.client import InferenceClient, ModelStatus
 from app.settings import Settings
 
@@ -119,11 +120,13 @@ def test_every_command_is_documented_and_no_other(root: Path):
     assert re.findall(r"^\| `slipway ([a-z-]+)", page, re.MULTILINE) == list(COMMANDS)
 
 
-def test_every_key_of_model_yaml_is_documented_and_no_other(root: Path):
+def test_every_key_of_model_yaml_and_versions_yaml_is_documented_and_no_other(root: Path):
     page = (root / "docs" / "models.md").read_text()
+    of_models, _, of_versions = page.partition("\n## Several versions")
     keys = {key for kind in kinds() for key in kind.options.model_fields}
-    documented = re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE)
+    documented = re.findall(r"^\| `(\w+)` \|", of_models, re.MULTILINE)
     assert (set(documented), len(documented)) == (keys, len(keys))
+    assert tuple(re.findall(r"^\| `(\w+)` \|", of_versions, re.MULTILINE)) == versions.KEYS
 
 
 @pytest.mark.parametrize("name", ["security", "deployment"])

@@ -21,6 +21,17 @@ class ModelState(TypedDict):
     state: Literal["loading", "ready", "failed"]
 
 
+class Shadow(TypedDict):
+    """What came of the copies of requests that a shadow got, since inference was started."""
+
+    predictions: Annotated[int, Field(ge=0, description="That were made.")]
+    failures: Annotated[int, Field(ge=0, description="Requests that it could not predict for.")]
+    differences: Annotated[
+        int, Field(ge=0, description="Predictions other than the answer, beyond a golden's bounds.")
+    ]
+    dropped: Annotated[int, Field(ge=0, description="Requests that there was no time for.")]
+
+
 @with_config(ConfigDict(extra="allow"))
 class ModelStatus(ModelState):
     """One model: what it is, and whether it serves. Its kind may tell more than this."""
@@ -36,6 +47,28 @@ class ModelStatus(ModelState):
     ]
     version_labels: Annotated[
         list[str], Field(description="What the version may be called, as `stable`.")
+    ]
+    split: Annotated[
+        float | None,
+        Field(
+            ge=0,
+            le=100,
+            description="What it is to answer of a hundred requests that name no version. Null "
+            "where they are not split.",
+        ),
+    ]
+    share: Annotated[
+        float | None,
+        Field(
+            ge=0,
+            le=100,
+            description="What it answers of them now: the share of a version that is not ready "
+            "goes to the others.",
+        ),
+    ]
+    shadow: Annotated[
+        Shadow | None,
+        Field(description="Of a shadow, which gets a copy of such requests and answers none."),
     ]
     default: Annotated[bool, Field(description="Whether it answers a request that names none.")]
     loaded_s: Annotated[float | None, Field(ge=0, description="Seconds that it took to load.")]

@@ -6,7 +6,7 @@ from typing import Any, cast
 
 from flask import Blueprint, Response, jsonify
 
-from app.api.answers import Models, ModelState, ModelStatus, ModelVersions
+from app.api.answers import Models, ModelState, ModelStatus, ModelVersions, Shadow
 from app.api.services import services
 from app.serving import client
 from app.serving.errors import ModelNotFound
@@ -41,6 +41,13 @@ def state_of(model: client.ModelStatus) -> ModelState:
     return {"name": model.name, "version": model.version, "state": state}
 
 
+def _shadow(model: client.ModelStatus) -> Shadow | None:
+    if model.shadow is None:
+        return None
+    counts = {name: model.shadow[name] for name in Shadow.__annotations__}
+    return cast(Shadow, counts)
+
+
 def _as_json(model: client.ModelStatus) -> ModelStatus:
     status: ModelStatus = {
         "name": model.name,
@@ -50,6 +57,9 @@ def _as_json(model: client.ModelStatus) -> ModelStatus:
         "kind": model.kind,
         "face": model.face,
         "version_labels": [*model.version_labels],
+        "split": model.split,
+        "share": model.share,
+        "shadow": _shadow(model),
         "default": model.is_default,
         "loaded_s": model.loaded_s,
     }

@@ -9,6 +9,7 @@ import contextlib
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeVar
 
 from app import log
@@ -31,11 +32,12 @@ _TRIES = 3
 
 @dataclass(frozen=True)
 class Deadline:
-    """How long a request may take, from its start, and who waits for that."""
+    """How long a request may take, from its start, and who waits for that; `key` is its id."""
 
     timeout_s: float
     started: float
     is_gone: IsGone | None
+    key: str
 
     @classmethod
     def of(cls, exchange: Exchange) -> Deadline:
@@ -43,14 +45,14 @@ class Deadline:
         longest_s = exchange.services.serving.inference_timeout_s
         value = exchange.request.environ.get(IN_WSGI)
         timeout_s = request_timeout_s(value, longest_s) or longest_s
-        return cls(timeout_s, exchange.started, exchange.is_gone)
+        return cls(timeout_s, exchange.started, exchange.is_gone, exchange.request_id)
 
     def ask(self, wanted: Model, loaded: str | None = None) -> Ask:
         """Return what inference is asked, with the time that is left; raises InferenceTimeout."""
         left_s = self.timeout_s - (time.perf_counter() - self.started)
         if left_s <= 0:
             raise InferenceTimeout(self.timeout_s)
-        return Ask(*wanted, left_s, self.is_gone, loaded)
+        return Ask(*wanted, left_s, self.is_gone, loaded, self.key)
 
 
 @dataclass(frozen=True)
@@ -77,6 +79,12 @@ class Work:
     def face(self) -> Face:
         """How clients see the model."""
         return faces()[self.chosen.face]
+
+    @property
+    def queue(self) -> Model:
+        """What tells the queue that it waits in; of a split each version has its own."""
+        is_split = self.chosen.span is not None
+        return (self.chosen.model, self.chosen.version) if is_split else self.wanted
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,6 +152,9 @@ def _found_together(work: Work) -> Iterator[Found]:
 
 
 def _of(work: Work, ready: Ready, prediction: Prediction) -> Found:
+    if prediction.ticket is not None:
+        exchange = work.exchange
+        exchange.when_sent.append(partial(exchange.services.client.answered, prediction.ticket))
     outcome = Outcome(prediction.result, work.chosen.facts, ready.parsed.picture)
     return Found(outcome, prediction, ready.decode_ms)
 
@@ -154,19 +165,19 @@ def _entered(work: Work, fields: Sequence[str]) -> Iterator[Turn]:
 
     Raises ServingError, GivenError or ProblemError.
     """
-    services, wanted = work.exchange.services, work.wanted
+    services, queue = work.exchange.services, work.queue
     admission = services.admission
-    ask = work.deadline.ask(wanted, work.chosen.loaded)
+    ask = work.deadline.ask(work.wanted, work.chosen.loaded)
     admission.work()
-    if refusal := admission.refusal(wanted):
+    if refusal := admission.refusal(queue):
         raise refusal
     try:
         # Where there may be no place an input is not even read before there is.
-        is_ahead = not admission.expects_place(wanted)
+        is_ahead = not admission.expects_place(queue)
         with contextlib.closing(services.client.enter(ask, ahead=is_ahead)) as turn:
             yield turn
     except InferenceOverloaded as error:
-        admission.note_refusal(wanted, error)
+        admission.note_refusal(queue, error)
         raise
     except InferenceTimeout:
         raise InferenceTimeout(work.deadline.timeout_s) from None
@@ -174,7 +185,7 @@ def _entered(work: Work, fields: Sequence[str]) -> Iterator[Turn]:
         raise problems.of_image(error, fields[0]) from error
     except InputRefused as error:
         raise problems.of_serving(error, fields[error.row]) from error
-    admission.note_answer(wanted)
+    admission.note_answer(queue)
 
 
 def given_of(
@@ -226,7 +237,7 @@ def _record(work: Work, one: Found, timing_ms: Mapping[str, float]) -> str:
     model, version = one.prediction.model, one.prediction.version
 
     def record() -> None:
-        telemetry.count(model, timing_ms, counts)
+        telemetry.count(model, version, timing_ms, counts)
         log.event(
             "prediction",
             prediction_id=prediction_id,

@@ -14,13 +14,21 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    Summary,
+    generate_latest,
+)
+from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 from prometheus_client.registry import Collector
 
 from app.api.counted import request_counter
 from app.api.settings import METRICS_FOLDER_VARIABLE
+from app.api.split_metrics import split_metrics
 from app.serving.client import InferenceClient
 from app.serving.errors import ServingError
 
@@ -48,6 +56,13 @@ class Telemetry:
             buckets=_SECONDS,
             registry=self._registry,
         )
+        # Two samples a version, where stages have sixty: versions come and go.
+        versions = Summary(
+            "slipway_version_inference_seconds",
+            "Time a prediction spent in the pass of the version that answered.",
+            ("model", "version"),
+            registry=self._registry,
+        )
         instances = Counter(
             "slipway_instances_found_total",
             "Instances found in pictures.",
@@ -55,15 +70,21 @@ class Telemetry:
             registry=self._registry,
         )
         self._stages, self._instances = cache(stages.labels), cache(instances.labels)
+        self._versions = cache(versions.labels)
 
     def count_request(self, method: str, route: str, status: int) -> None:
         """Count a request that is answered."""
         self._request_counts(method, route, str(status)).inc()
 
     def count(
-        self, model: str, timing_ms: Mapping[str, float], instances: Mapping[str, int]
+        self,
+        model: str,
+        version: int,
+        timing_ms: Mapping[str, float],
+        instances: Mapping[str, int],
     ) -> None:
         """Count a prediction: the milliseconds of its stages, its instances by their labels."""
+        self._versions(model, str(version)).observe(timing_ms["inference"] / 1000)
         for stage, value in timing_ms.items():
             self._stages(model, stage).observe(value / 1000)
         for label, count in instances.items():
@@ -99,7 +120,7 @@ class _Inference(Collector):
     def __init__(self, client: InferenceClient) -> None:
         self._client = client
 
-    def collect(self) -> Iterator[GaugeMetricFamily]:
+    def collect(self) -> Iterator[Metric]:
         try:
             models = self._client.models()
         except ServingError:
@@ -121,6 +142,7 @@ class _Inference(Collector):
         for key, is_ready in states.items():
             ready.add_metric(key, float(is_ready))
         yield ready
+        yield from split_metrics(models)
 
 
 def _forget_dead_processes(folder: Path) -> None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from app.kinds.tensors import Facts, Tensors
+from app.serving.split import point_of
 
 #: Says whether whoever asked has hung up.
 IsGone = Callable[[], bool]
@@ -26,6 +27,7 @@ class Ask:
         timeout_s: from now on, until the prediction is there; INFERENCE_TIMEOUT_S at most.
         is_gone: asked while the request waits; one that nobody waits for is not predicted.
         loaded: of the `Chosen` that the inputs are read for; no other may answer.
+        key: the request's id, which decides between versions that share the requests.
     """
 
     model: str | None = None
@@ -33,6 +35,7 @@ class Ask:
     timeout_s: float | None = None
     is_gone: IsGone | None = None
     loaded: str | None = None
+    key: str | None = None
 
 
 #: The default model, as soon as may be.
@@ -49,6 +52,14 @@ class Chosen:
     facts: Facts
     loaded: str = ""
     """What tells it from the same version loaded before or after."""
+    span: tuple[int, int] | None = None
+    """Of a split: for the keys on which of its points, the last not among them, it is chosen."""
+
+    def is_for(self, key: str | None) -> bool:
+        """Say whether it is chosen for a key too."""
+        if self.span is None:
+            return True
+        return key is not None and self.span[0] <= point_of(key) < self.span[1]
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,6 +71,8 @@ class Prediction:
     result: Tensors
     queue_ms: float
     inference_ms: float
+    ticket: str | None = None
+    """Of a prediction that a shadow is to make too, once `answered` is told of it."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +96,12 @@ class ModelStatus:
     """How clients see it, once it is ready."""
     version_labels: Sequence[str] = field(default_factory=list)
     """What its version may be called beside its number."""
+    split: float | None = None
+    """What it is to answer of a hundred requests that name no version, where those are split."""
+    share: float | None = None
+    """What it answers of them now."""
+    shadow: Mapping[str, Any] | None = None
+    """Of a shadow, what came of the copies that it got; see `shadows.Tally`."""
 
 
 class Turn(Protocol):
@@ -130,6 +149,9 @@ class InferenceClient(Protocol):
         """Enter and predict."""
         with contextlib.closing(self.enter(ask)) as turn:
             return turn.predict(inputs, asked)
+
+    def answered(self, ticket: str) -> None:
+        """Tell that the answer with the prediction of such a ticket is sent; never raises."""
 
     def models(self) -> list[ModelStatus]:
         """Return every model of the repository; raises InferenceUnavailable."""

@@ -42,9 +42,13 @@ class Conversation:
 
         Raises WireError where it is no request.
         """
-        if request.header.get("op") == "leave":
-            self._leave()
-            return False
+        match request.header.get("op"):
+            case "leave":
+                self._leave()
+                return False
+            case "answered":
+                self._client.answered(str(request.header.get("ticket")))
+                return False
         try:
             answer = self._answer(request)
         except ServingError as error:
@@ -68,7 +72,9 @@ class Conversation:
                 return None
             case "choose":
                 wanted = ChooseRequest.parse(request.header)
-                return messages.of_choice(self._client.choose(Ask(wanted.model, wanted.version)))
+                return messages.of_choice(
+                    self._client.choose(Ask(wanted.model, wanted.version, key=wanted.key))
+                )
             case "models":
                 return messages.of_statuses(self._client.models())
             case "readiness":
@@ -85,6 +91,7 @@ class Conversation:
                 request.timeout_s,
                 lambda: self._is_over,
                 request.loaded,
+                request.key,
             )
         )
 

@@ -6,13 +6,15 @@ Plain values and rules: nothing here loads, locks or logs.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from app.kinds.kind import LoadedModel
 from app.serving.client import ModelStatus
 from app.serving.errors import ModelAmbiguous, ModelNotFound, ModelNotReady, VersionNotFound
 from app.serving.layout import Found
+from app.serving.signatures import Signatures
+from app.serving.split import Part, Split
 
 #: Of each of a version's files its name, its size and its time.
 Stamp = tuple[object, ...]
@@ -33,6 +35,7 @@ class Entry:
     face: str = ""
     loaded: str = ""
     model: LoadedModel | None = None
+    signatures: Signatures = field(default_factory=dict)
     max_batch: int = 1
     description: Mapping[str, Any] = field(default_factory=dict)
     error: str | None = None
@@ -75,8 +78,13 @@ class Entry:
             return f"{self.title} is {self.state}"
         return f"{self.title} failed: {self.error}"
 
-    def status(self, *, is_default: bool) -> ModelStatus:
-        """Return what clients see of it."""
+    @property
+    def part(self) -> Part:
+        """What it does for requests that name no version."""
+        return self.found.part
+
+    def status(self, *, is_default: bool, split: Split | None = None) -> ModelStatus:
+        """Return what clients see of it; `split` is that of its model."""
         return ModelStatus(
             name=self.name,
             version=self.version,
@@ -88,7 +96,27 @@ class Entry:
             loaded_s=self.loaded_s,
             face=self.face or None,
             version_labels=[*self.found.version_labels],
+            split=None if split is None else split.percent(self.version),
+            share=None if split is None else self._share(split),
+            shadow={} if self.part.is_shadow else None,
         )
+
+    def _share(self, split: Split) -> float:
+        # A version that is loaded anew is there twice.
+        return split.percent_now(self.version) if self.state == READY else 0.0
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The ready version that a request means.
+
+    `span` is that of `Chosen`; `shadow` is the version that gets a copy of what is asked.
+    """
+
+    entry: Entry
+    model: LoadedModel
+    span: tuple[int, int] | None = None
+    shadow: Entry | None = None
 
 
 def default_entry(entries: Sequence[Entry], default_model: str | None) -> Entry:
@@ -114,16 +142,86 @@ def default_entry(entries: Sequence[Entry], default_model: str | None) -> Entry:
 def one_of_each(entries: Sequence[Entry]) -> list[Entry]:
     """Return of each model the version of a request that names none.
 
-    That is the highest that is ready; where none is, the highest that has not failed.
+    That is the highest that is ready; where none is, the highest that has not failed. Where there
+    is a split it is the one with the largest share, and a shadow never is.
     """
     best: dict[str, Entry] = {}
-    for entry in sorted(entries, key=_preference):
+    for entry in sorted(entries, key=_claim):
         best[entry.name] = entry
     return [best[name] for name in dict.fromkeys(entry.name for entry in entries)]
 
 
+def _claim(entry: Entry) -> tuple[bool, bool, bool, int, int]:
+    is_ready, is_hopeful, version = _preference(entry)
+    return entry.part.may_answer, is_ready, is_hopeful, entry.part.weight or 0, version
+
+
 def _preference(entry: Entry) -> tuple[bool, bool, int]:
     return entry.state == READY, entry.state != FAILED, entry.version
+
+
+def split_of(entries: Sequence[Entry]) -> Split | None:
+    """Return how the requests to one model's versions are split; None where they are not."""
+    weights = {one.version: one.part.weight for one in entries if one.part.weight is not None}
+    ready = {one.version for one in entries if one.state == READY and one.version in weights}
+    return Split(weights, ready) if weights else None
+
+
+def span_of(versions: Sequence[Entry], key: str | None) -> tuple[int, int] | None:
+    """Return for which points of a split a version is chosen by its key; None without a split.
+
+    Without a key it is chosen for none.
+    """
+    split = split_of(versions)
+    if split is None:
+        return None
+    if key is None or not split.spans:
+        return 0, 0
+    span, _ = split.span_of(key)
+    return span.start, span.stop
+
+
+def shares_of(entries: Sequence[Entry]) -> dict[str, dict[str, Any]]:
+    """Return of each model with a split, or a shadow, what a log line says of it."""
+    told: dict[str, dict[str, Any]] = {}
+    for name in dict.fromkeys(entry.name for entry in entries):
+        versions = named(entries, name)
+        split, shadow = split_of(versions), shadow_of(versions)
+        if split is None and shadow is None:
+            continue
+        parts = [one for one in versions if one.part.weight or one.part.is_shadow]
+        ready = {one.version for one in parts if one.state == READY}
+        told[name] = {
+            "model": name,
+            "shares": split and split.shares(),
+            "shadow": shadow and shadow.version,
+            "not_ready": sorted({one.version for one in parts} - ready),
+        }
+    return told
+
+
+def shadow_of(entries: Sequence[Entry]) -> Entry | None:
+    """Return the version of a model that gets a copy of the requests; None where none can."""
+    shadows = [one for one in entries if one.part.is_shadow and one.state == READY]
+    return max(shadows, key=_preference, default=None)
+
+
+def with_parts(
+    entries: Sequence[Entry], parts: Mapping[tuple[str, int], Part]
+) -> tuple[Entry, ...]:
+    """Return the entries with the parts that they are to have now.
+
+    Those of a model stay as they are while none that may answer then is ready: what answers goes
+    on.
+    """
+    moved = [
+        one
+        if (part := parts.get((one.name, one.version), one.part)) == one.part
+        else replace(one, found=replace(one.found, part=part))
+        for one in entries
+    ]
+    able = {one.name for one in moved if one.state == READY and one.part.may_answer}
+    return tuple(new if new.name in able else old for old, new in zip(entries, moved, strict=True))
 
 
 def default_candidates(entries: Sequence[Entry]) -> list[Entry]:
@@ -142,9 +240,17 @@ def choose(
     name: str | None,
     version: int | str | None,
     default_model: str | None,
+    *,
+    key: str | None = None,
 ) -> Entry:
-    """Return the ready model that a request means; raises ServingError."""
+    """Return the ready model that a request means; raises ServingError.
+
+    `key` decides where the requests that name no version are split.
+    """
     entry = default_entry(entries, default_model) if name is None else _named(entries, name)
+    if version is None and key is not None and entry.part.weight is not None:
+        split = split_of(named(entries, entry.name))
+        version = split.span_of(key)[1] if split and split.spans else None
     if version is not None and version != entry.version:
         entry = _of_version(named(entries, entry.name), version)
     if entry.state != READY:

@@ -158,9 +158,18 @@ class Lane:
 
     @property
     def running_s(self) -> float:
-        """How long the pass that runs has been running; 0 where none does."""
+        """How long the pass that runs has been running; 0 where none does.
+
+        One of what is spare counts only once somebody waits for it.
+        """
         since = self._running_since
-        return 0.0 if since is None else time.monotonic() - since
+        is_waited_for = self._places or self._running
+        return 0.0 if since is None or not is_waited_for else time.monotonic() - since
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nobody has a place and nothing runs."""
+        return not self._places and self._running_since is None
 
     def enter(self, *, timeout_s: float, is_gone: IsGone | None = None) -> Place:
         """Return a place for one prediction.
@@ -192,6 +201,13 @@ class Lane:
                 )
             self._places.add(place)
         return place
+
+    def spare(self, timeout_s: float) -> Place | None:
+        """Return a place that counts for nobody; None where the lane is not idle, or closed."""
+        with self._lock:
+            if self._is_closed or self._waiting or not self.is_idle:
+                return None
+            return Place(self, timeout_s, None, is_spare=True)
 
     def leave(self, place: Place) -> None:
         """Take a place back."""
@@ -265,7 +281,7 @@ class Lane:
 
     def _has_predicted(self, works: Sequence[_Work]) -> bool:
         """Do one pass; say whether each has its outcome, which alone it has in any case."""
-        self._running = frozenset(work.place for work in works)
+        self._running = frozenset(work.place for work in works if not work.place.is_spare)
         self._running_since, started_at = time.monotonic(), time.perf_counter()
         try:
             results = self.model.predict(
@@ -318,8 +334,10 @@ class Lane:
 class Place:
     """A place in a lane's queue, until `close`; made by `Lane.enter`."""
 
-    def __init__(self, lane: Lane, timeout_s: float, is_gone: IsGone | None) -> None:
-        self._lane = lane
+    def __init__(
+        self, lane: Lane, timeout_s: float, is_gone: IsGone | None, *, is_spare: bool = False
+    ) -> None:
+        self._lane, self.is_spare = lane, is_spare
         self._timeout_s = timeout_s
         self.rows = 1
         self.entered_at = time.monotonic()

@@ -38,16 +38,29 @@ class Lanes:
         Raises ModelChanged where the entry was retired, and what `Lane.enter` raises.
         """
         with self._lock:
-            if self._is_closed:
-                raise stopping()
-            if entry.loaded not in self._lanes:
-                self._lanes[entry.loaded] = Lane(
-                    entry.title, model, limit=self._limit, max_batch=entry.max_batch
-                )
-            lane = self._lanes[entry.loaded]
-            if lane is None:
-                raise ModelChanged
+            lane = self._lane_of(entry, model)
             return lane.enter(timeout_s=timeout_s, is_gone=is_gone)
+
+    def spare(self, entry: Entry, model: LoadedModel, timeout_s: float) -> Place | None:
+        """Return a place in the entry's lane that counts for nobody; None while any lane works.
+
+        Raises ModelChanged where the entry was retired.
+        """
+        with self._lock:
+            lane = self._lane_of(entry, model)
+            return lane.spare(timeout_s) if all(one.is_idle for one in self._all()) else None
+
+    def _lane_of(self, entry: Entry, model: LoadedModel) -> Lane:
+        if self._is_closed:
+            raise stopping()
+        if entry.loaded not in self._lanes:
+            self._lanes[entry.loaded] = Lane(
+                entry.title, model, limit=self._limit, max_batch=entry.max_batch
+            )
+        lane = self._lanes[entry.loaded]
+        if lane is None:
+            raise ModelChanged
+        return lane
 
     def retire(self, loaded: str, drain_s: float) -> None:
         """Close the lane of what was loaded, once those are answered that have a place in it.

@@ -11,12 +11,13 @@ import errno
 import re
 import stat
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from app.kinds.registry import markers, suffixes
 from app.serving import strays
 from app.serving.references import absence, is_reference
+from app.serving.split import Part
 from app.serving.versions import VersionsError, served
 
 MODEL_SUFFIXES, MARKERS = suffixes(), markers()
@@ -48,6 +49,7 @@ class Found:
     labels_path: Path | None = None
     error: str | None = None
     version_labels: tuple[str, ...] = ()
+    part: Part = field(default_factory=Part)
 
     def samples(self) -> list[Path]:
         """Return the pictures in the folder `samples` beside the model; raises OSError."""
@@ -86,7 +88,10 @@ def _served(model: Model) -> list[Found]:
         wanted = served(model.place, [*there])
     except VersionsError as error:
         return [Found(model.latest.name, 0, model.place, error=str(error))]
-    return [replace(there[version], version_labels=labels) for version, labels in wanted.items()]
+    return [
+        replace(there[version], version_labels=standing.labels, part=standing.part)
+        for version, standing in wanted.items()
+    ]
 
 
 def is_model_folder(repository: Path) -> bool:

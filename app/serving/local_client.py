@@ -5,19 +5,21 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, replace
 from typing import Any
 
 from app import log
-from app.kinds.kind import InputError, Kind, LoadedModel
+from app.kinds.kind import InputError, Kind
 from app.kinds.tensors import Tensors
 from app.serving.client import ANY, Ask, Chosen, InferenceClient, ModelStatus, Prediction
-from app.serving.entries import Entry
+from app.serving.entries import Choice
 from app.serving.errors import InputRefused, ModelChanged, ServingError
 from app.serving.lane import Asked, Place
 from app.serving.lanes import Lanes
 from app.serving.layout import Find, find_models
 from app.serving.repository import ModelRepository
 from app.serving.settings import ServingSettings
+from app.serving.shadows import Copy, Shadows
 from app.serving.signatures import check_inputs, signature_of
 
 
@@ -28,6 +30,7 @@ class LocalClient(InferenceClient):
         self._repository = repository
         self._lanes = lanes
         self._timeout_s = timeout_s
+        self._shadows = Shadows(lanes, timeout_s=timeout_s)
         self._is_closing = threading.Event()
         # A daemon: a model that is still being loaded does not keep a process from ending.
         self._loader = threading.Thread(target=repository.load, name="loader", daemon=True)
@@ -73,18 +76,24 @@ class LocalClient(InferenceClient):
 
     def choose(self, ask: Ask = ANY) -> Chosen:
         """Return the ready model that a request means; raises ServingError."""
-        entry, loaded = self._repository.resolve(ask.model, ask.version)
-        return Chosen(entry.name, entry.version, entry.face, loaded.facts, entry.loaded)
+        choice = self._repository.choose(ask)
+        entry, facts = choice.entry, choice.model.facts
+        return Chosen(entry.name, entry.version, entry.face, facts, entry.loaded, choice.span)
 
     def enter(self, ask: Ask = ANY, *, ahead: bool = True) -> LocalTurn:
         """Take a place in the model's queue; raises ServingError."""
-        entry, loaded = self._repository.resolve(ask.model, ask.version)
+        choice = self._repository.choose(ask)
+        entry = choice.entry
         if ask.loaded not in (None, entry.loaded):
             raise ModelChanged
         longest_s = self._timeout_s
         timeout_s = longest_s if ask.timeout_s is None else min(ask.timeout_s, longest_s)
-        place = self._lanes.enter(entry, loaded, timeout_s=timeout_s, is_gone=ask.is_gone)
-        return LocalTurn(entry, loaded, place)
+        place = self._lanes.enter(entry, choice.model, timeout_s=timeout_s, is_gone=ask.is_gone)
+        return LocalTurn(choice, place, self._shadows.copy_for(choice, ask.key))
+
+    def answered(self, ticket: str) -> None:
+        """Have the shadow asked, now that the answer is sent."""
+        self._shadows.release(ticket)
 
     def running_s(self) -> float:
         """Return how long the pass has been running that runs longest; 0 where none does."""
@@ -92,7 +101,12 @@ class LocalClient(InferenceClient):
 
     def models(self) -> list[ModelStatus]:
         """Return every model of the repository."""
-        return self._repository.statuses()
+        return [
+            one
+            if one.shadow is None
+            else replace(one, shadow=asdict(self._shadows.tally(one.name, one.version)))
+            for one in self._repository.statuses()
+        ]
 
     def readiness(self) -> tuple[bool, str]:
         """Say whether traffic may come, and in one line why not."""
@@ -101,14 +115,16 @@ class LocalClient(InferenceClient):
     def close(self) -> None:
         """Finish the predictions that wait and end the lanes' threads."""
         self._is_closing.set()
+        self._shadows.close()
         self._lanes.close()
 
 
 class LocalTurn:
     """A place in the queue of one model of this process."""
 
-    def __init__(self, entry: Entry, model: LoadedModel, place: Place) -> None:
-        self._entry, self._model, self._place = entry, model, place
+    def __init__(self, choice: Choice, place: Place, shadow: Copy | None) -> None:
+        self._entry, self._model = choice.entry, choice.model
+        self._place, self._shadow = place, shadow
         self._asked: Asked | None = None
 
     def predict(self, inputs: Tensors, asked: Mapping[str, Any] | None = None) -> Prediction:
@@ -121,6 +137,8 @@ class LocalTurn:
     ) -> list[Prediction]:
         """Return what comes out for each of several inputs, once; raises ServingError."""
         self._check(rows, asked or {})
+        if self._shadow is not None:
+            self._shadow.take(rows, asked or {})
         return self._predictions(self._place.wait(rows, asked or {}))
 
     def begin(
@@ -134,10 +152,12 @@ class LocalTurn:
         Raises ServingError for what is refused at once.
         """
         self._check(rows, asked)
+        if self._shadow is not None:
+            self._shadow.take(rows, asked)
         self._asked = self._place.ask(rows, asked, lambda found: done(self._result(found)))
 
     def _check(self, rows: Sequence[Tensors], asked: Mapping[str, Any]) -> None:
-        signature = signature_of(self._model, asked)
+        signature = signature_of(self._entry.signatures, asked)
         for index, inputs in enumerate(rows):
             with _telling(index):
                 check_inputs(signature, inputs)
@@ -152,6 +172,8 @@ class LocalTurn:
     def _predictions(self, asked: Asked) -> list[Prediction]:
         with _telling(asked.failed[0] if asked.failed else 0):
             outcomes = asked.found()
+        results = [outcome.result for outcome in outcomes]
+        ticket = None if self._shadow is None else self._shadow.answered(results)
         return [
             Prediction(
                 model=self._entry.name,
@@ -159,8 +181,9 @@ class LocalTurn:
                 result=outcome.result,
                 queue_ms=outcome.queue_ms,
                 inference_ms=outcome.inference_ms,
+                ticket=None if index else ticket,
             )
-            for outcome in outcomes
+            for index, outcome in enumerate(outcomes)
         ]
 
     def close(self) -> None:
@@ -168,6 +191,8 @@ class LocalTurn:
         if self._asked is not None:
             self._asked.give_up()
         self._place.close()
+        if self._shadow is not None:
+            self._shadow.close()
 
 
 @contextlib.contextmanager

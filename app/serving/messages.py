@@ -39,6 +39,7 @@ class EnterRequest:
     version: int | str | None
     timeout_s: float | None
     loaded: str | None = None
+    key: str | None = None
 
     def header(self) -> dict[str, Any]:
         """Return the message's header."""
@@ -48,6 +49,7 @@ class EnterRequest:
             "version": self.version,
             "timeout_s": self.timeout_s,
             "loaded": self.loaded,
+            "key": self.key,
         }
 
     @classmethod
@@ -59,6 +61,7 @@ class EnterRequest:
                 version=_optional(header["version"], _version),
                 timeout_s=_optional(header["timeout_s"], float),
                 loaded=_optional(header["loaded"], str),
+                key=_optional(header["key"], str),
             )
         except (KeyError, TypeError, ValueError) as error:
             raise WireError(f"no request to enter: {type(error).__name__} {error}") from error
@@ -70,6 +73,7 @@ class ChooseRequest:
 
     model: str | None
     version: int | str | None
+    key: str | None = None
 
     def header(self) -> dict[str, Any]:
         """Return the message's header."""
@@ -79,7 +83,11 @@ class ChooseRequest:
     def parse(cls, header: Mapping[str, Any]) -> ChooseRequest:
         """Read the header; raises WireError."""
         try:
-            return cls(_optional(header["model"], str), _optional(header["version"], _version))
+            return cls(
+                model=_optional(header["model"], str),
+                version=_optional(header["version"], _version),
+                key=_optional(header["key"], str),
+            )
         except (KeyError, TypeError, ValueError) as error:
             raise WireError(f"no request to choose: {type(error).__name__} {error}") from error
 
@@ -128,6 +136,11 @@ def _rows(value: Any) -> tuple[int, bool]:
     return int(count), bool(is_stacked)
 
 
+def _span(value: Any) -> tuple[int, int]:
+    start, end = value
+    return int(start), int(end)
+
+
 def _version(value: Any) -> int | str:
     return value if isinstance(value, str) else int(value)
 
@@ -155,8 +168,9 @@ def of_choice(chosen: Chosen) -> Message:
 def to_choice(message: Message) -> Chosen:
     """Return the model in a message; raises the error in it, or WireError."""
     try:
-        return Chosen(**_answer(message)["chosen"])
-    except (KeyError, TypeError) as error:
+        told = _answer(message)["chosen"]
+        return Chosen(**{**told, "span": _optional(told["span"], _span)})
+    except (KeyError, TypeError, ValueError) as error:
         raise WireError(f"no choice: {type(error).__name__} {error}") from error
 
 
@@ -171,6 +185,7 @@ def of_prediction(prediction: Prediction, *, released: bool = True) -> Message:
         "queue_ms": prediction.queue_ms,
         "inference_ms": prediction.inference_ms,
         "released": released,
+        "ticket": prediction.ticket,
     }
     return Message(header, prediction.result)
 
@@ -185,6 +200,7 @@ def to_prediction(message: Message) -> Prediction:
             result=message.arrays,
             queue_ms=header["queue_ms"],
             inference_ms=header["inference_ms"],
+            ticket=header["ticket"],
         )
     except KeyError as error:
         raise WireError(f"no prediction: {type(error).__name__} {error}") from error
@@ -204,6 +220,7 @@ def of_predictions(predictions: Sequence[Prediction], *, released: bool = True) 
         "took_ms": [(one.queue_ms, one.inference_ms) for one in predictions],
         "is_stacked": is_stacked,
         "released": released,
+        "tickets": [one.ticket for one in predictions],
     }
     return Message(header, arrays)
 
@@ -215,10 +232,12 @@ def to_predictions(message: Message) -> list[Prediction]:
         took_ms = header["took_ms"]
         results = parted(message.arrays, len(took_ms), header["is_stacked"])
         return [
-            Prediction(header["model"], header["version"], result, *times)
-            for result, times in zip(results, took_ms, strict=True)
+            Prediction(header["model"], header["version"], result, queue_ms, inference_ms, ticket)
+            for result, (queue_ms, inference_ms), ticket in zip(
+                results, took_ms, header["tickets"], strict=True
+            )
         ]
-    except (KeyError, TypeError, PackingError) as error:
+    except (KeyError, TypeError, ValueError, PackingError) as error:
         raise WireError(f"no predictions: {type(error).__name__} {error}") from error
 
 

@@ -16,17 +16,34 @@ from typing import Any
 
 from app import log
 from app.ids import new_id
-from app.kinds.kind import Kind, LoadedModel, ModelError, ModelSource
+from app.kinds.kind import Kind, ModelError, ModelSource
 from app.kinds.options import max_batch_of
-from app.serving.client import ModelStatus
+from app.serving.client import Ask, ModelStatus
 from app.serving.contents import name_of, no_content, sha256_of, size_of, stamp_of
 from app.serving.cores import available_cores
-from app.serving.entries import FAILED, READY, Entry, Stamp, choose, default_entry, readiness
+from app.serving.entries import (
+    FAILED,
+    READY,
+    Choice,
+    Entry,
+    Stamp,
+    choose,
+    default_entry,
+    named,
+    readiness,
+    shadow_of,
+    shares_of,
+    span_of,
+    split_of,
+    with_parts,
+)
 from app.serving.errors import ServingError
 from app.serving.goldens import GoldenError, check_goldens, reproduce_goldens
 from app.serving.layout import MODELS_TEXT, Find, Found, find_models, order
 from app.serving.model_options import check_options, read_labels, read_options
 from app.serving.settings import ServingSettings
+from app.serving.signatures import signatures_of
+from app.serving.split import Part
 from app.serving.vacancy import no_model
 
 # Options that say nothing about how a model is run, and are shown as they are.
@@ -57,6 +74,9 @@ class ModelRepository:
         except OSError as error:
             self._error = f"the model repository cannot be read: {error.strerror}"
         self._seen = {(entry.name, entry.version): entry.stamp for entry in self._entries}
+        # Of each version what it is to do for requests that name none.
+        self._parts: Mapping[tuple[str, int], Part] = {}
+        self._told_shares: dict[str, dict[str, Any]] = {}
 
     def load(self) -> None:
         """Load every model, one after the other, and log how each came out."""
@@ -64,6 +84,7 @@ class ModelRepository:
             _log_vacancy(self._folder, self._error)
         for entry in self._entries:
             self._replace(entry, self._loaded_entry(entry))
+        self._tell_shares()
 
     def reconcile(self) -> list[Entry]:
         """Load what has come to the folder since, and let go of what is no longer to be served.
@@ -83,13 +104,29 @@ class ModelRepository:
         settled = sorted(key for key, stamp in stamps.items() if before.get(key) == stamp)
         # A folder may be missing for the moment in which another takes its place.
         names = {name for name, _ in (*before, *stamps)}
+        self._take_parts({key: one.part for key, one in wanted.items()})
         retired = self._let_go(stamps, names)
         for key in settled:
             if not any(_is(entry, key, stamps[key]) for entry in self._snapshot()):
                 self._load_beside(wanted[key], stamps[key])
                 retired += self._let_go(stamps, names)
         self._rename(wanted)
+        self._tell_shares()
         return retired
+
+    def _take_parts(self, parts: Mapping[tuple[str, int], Part]) -> None:
+        """Have requests split anew, as far as who is to answer them is ready."""
+        with self._lock:
+            self._parts = parts
+            self._entries = with_parts(self._entries, parts)
+
+    def _tell_shares(self) -> None:
+        """Log how requests are split now, where that has changed."""
+        told = shares_of(self._snapshot())
+        for name, shares in told.items():
+            if shares != self._told_shares.get(name):
+                log.event("split", "WARNING" if shares["not_ready"] else "INFO", **shares)
+        self._told_shares = told
 
     def _rename(self, wanted: Mapping[tuple[str, int], Found]) -> None:
         """Take up labels that have moved; nothing is loaded for that."""
@@ -124,7 +161,7 @@ class ModelRepository:
         """
         entries = self._snapshot()
         wanted = [one for one in entries if stamps.get((one.name, one.version)) == one.stamp]
-        can_go = {one.name for one in wanted if one.state == READY}
+        can_go = {one.name for one in wanted if one.state == READY and one.part.may_answer}
         gone = [
             one
             for one in entries
@@ -144,12 +181,16 @@ class ModelRepository:
         for entry in self._entries:
             self._replace(entry, self._outcome(entry, self._examined))
 
-    def resolve(self, name: str | None, version: int | str | None) -> tuple[Entry, LoadedModel]:
+    def choose(self, ask: Ask) -> Choice:
         """Return the ready model that a request means; raises ServingError."""
-        entry = choose(self._snapshot(), name, version, self._default_model)
+        entries = self._snapshot()
+        entry = choose(entries, ask.model, ask.version, self._default_model, key=ask.key)
         if entry.model is None:
             raise AssertionError(f"{entry.title} is ready without a model")
-        return entry, entry.model
+        versions = [one for one in entries if one.name == entry.name]
+        if ask.version is not None or len(versions) == 1:
+            return Choice(entry, entry.model)
+        return Choice(entry, entry.model, span_of(versions, ask.key), shadow_of(versions))
 
     def statuses(self) -> list[ModelStatus]:
         """Return every model's state, sorted by name."""
@@ -158,7 +199,8 @@ class ModelRepository:
             default: Entry | None = default_entry(entries, self._default_model)
         except ServingError:
             default = None
-        return [entry.status(is_default=entry is default) for entry in entries]
+        splits = {name: split_of(named(entries, name)) for name in {one.name for one in entries}}
+        return [one.status(is_default=one is default, split=splits[one.name]) for one in entries]
 
     def readiness(self) -> tuple[bool, str]:
         """Say whether traffic may come, and in one line why not."""
@@ -183,7 +225,9 @@ class ModelRepository:
 
     def _replace(self, entry: Entry, by: Entry) -> None:
         with self._lock:
-            self._entries = tuple(by if one is entry else one for one in self._entries)
+            entries = tuple(by if one is entry else one for one in self._entries)
+            # With what has become ready requests may be split as they are to be.
+            self._entries = with_parts(entries, self._parts)
 
     def _snapshot(self) -> tuple[Entry, ...]:
         with self._lock:
@@ -260,6 +304,7 @@ class ModelRepository:
             face=face.name,
             loaded=new_id(),
             model=model,
+            signatures=signatures_of(model),
             max_batch=max_batch_of(entry.options, kind.options),
             description=description,
         )

@@ -9,12 +9,22 @@ from app.kinds.kind import Field, InputError, LoadedModel, Signature
 from app.kinds.tensors import Tensors
 from app.serving.packing import name_of
 
+#: Signatures by what a request may ask for: None, for the model's own, and the names in its facts.
+Signatures = Mapping[str | None, Signature]
 
-def signature_of(model: LoadedModel, asked: Mapping[str, Any]) -> Signature:
-    """Return the signature that a request asks for: the model's own, or one that its facts tell."""
-    told = model.facts.get("signatures", {}).get(asked.get("signature"))
-    if told is None:
-        return model.signature
+
+def signatures_of(model: LoadedModel) -> Signatures:
+    """Return all signatures of a model."""
+    told = model.facts.get("signatures", {})
+    return {None: model.signature} | {name: _signature(one) for name, one in told.items()}
+
+
+def signature_of(signatures: Signatures, asked: Mapping[str, Any]) -> Signature:
+    """Return the signature that a request asks for, the model's own where it names none."""
+    return signatures.get(asked.get("signature"), signatures[None])
+
+
+def _signature(told: Mapping[str, Any]) -> Signature:
     inputs, outputs = (
         tuple(
             Field(one["name"], one["dtype"], tuple(one["shape"]), one["role"]) for one in told[side]

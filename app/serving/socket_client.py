@@ -62,29 +62,36 @@ class SocketClient(InferenceClient):
         self._timeout_s = timeout_s
         self._thread = threading.local()
         self._buffers = Buffers()
-        self._chosen: dict[tuple[str | None, int | str | None], Chosen] = {}
+        self._chosen: dict[tuple[str | None, int | str | None], tuple[Chosen, ...]] = {}
 
     def choose(self, ask: Ask = ANY) -> Chosen:
         """Return the ready model that a request means; raises ServingError.
 
-        It is asked for once, until something goes wrong.
+        It is asked for once, or once for each part of a split, until something goes wrong.
         """
         wanted = ask.model, ask.version
-        known = self._chosen.get(wanted)
-        if known is None:
-            request = wire.Message(ChooseRequest(*wanted).header())
-            known = self._ask(request, messages.to_choice, self._deadline(ask))
-            self._chosen[wanted] = known
-        return known
+        for known in self._chosen.get(wanted, ()):
+            if known.is_for(ask.key):
+                return known
+        request = wire.Message(ChooseRequest(*wanted, ask.key).header())
+        chosen = self._ask(request, messages.to_choice, self._deadline(ask))
+        if chosen.is_for(ask.key):
+            others = (one for one in self._chosen.get(wanted, ()) if one.span != chosen.span)
+            self._chosen[wanted] = (*others, chosen)
+        return chosen
 
     def enter(self, ask: Ask = ANY, *, ahead: bool = True) -> SocketTurn:
         """Take a place in the queue, or not `ahead` but with the inputs; raises ServingError."""
         deadline = self._deadline(ask)
-        entry = EnterRequest(ask.model, ask.version, deadline.timeout_s, ask.loaded)
+        entry = EnterRequest(ask.model, ask.version, deadline.timeout_s, ask.loaded, ask.key)
         if not ahead:
             return SocketTurn(self, deadline, entry)
         self._ask(wire.Message(entry.header()), messages.to_entry, deadline)
         return SocketTurn(self, deadline)
+
+    def answered(self, ticket: str) -> None:
+        """Tell that the answer with the prediction of such a ticket is sent; never raises."""
+        self._say({"op": "answered", "ticket": ticket})
 
     def models(self) -> list[ModelStatus]:
         """Return every model of the repository; raises InferenceUnavailable."""
@@ -166,10 +173,14 @@ class SocketClient(InferenceClient):
 
     def leave(self) -> None:
         """Give away the place that this thread was given."""
+        self._say({"op": "leave"})
+
+    def _say(self, header: Mapping[str, Any]) -> None:
+        """Send what is not answered; a connection that it does not go over is closed."""
         connection = self._own()
         if connection is not None:
             try:
-                connection.tell(wire.Message({"op": "leave"}), time.monotonic() + 1)
+                connection.tell(wire.Message(header), time.monotonic() + 1)
                 return
             except OSError:
                 pass

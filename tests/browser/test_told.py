@@ -78,6 +78,21 @@ def test_what_the_model_knows_is_told_before_a_photo_is_dropped(page: Page):
     expect(page.locator("#about")).to_be_visible()
 
 
+def test_who_answers_is_told_where_versions_share_the_requests(
+    open_page: Callable[..., Page], tmp_path: Path, root: Path
+):
+    models = Models(tmp_path / "models")
+    for version in (1, 2, 3):
+        models.add(f"street/{version}/street.h5")
+        models.write(f"street/{version}/model.yaml", f"about: It is version {version}.")
+    models.write("street/versions.yaml", "serve: all\nsplit: {1: 90, 2: 10}\nshadow: 3")
+    for server in running(Server(tmp_path, models.folder, root)):
+        expect(open_page(server.url).locator("#about")).to_have_text(
+            "It is version 1. Of requests to street version 1 answers 90 %, "
+            "version 2 answers 10 %, version 3 gets a copy of each."
+        )
+
+
 def test_a_photo_on_which_nothing_is_found_is_told_what_the_model_knows(page: Page, tmp_path: Path):
     Image.new("RGB", (200, 100), (90, 90, 90)).save(tmp_path / "grey.png")
     pick(page, tmp_path / "grey.png")

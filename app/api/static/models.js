@@ -127,22 +127,40 @@ export class Models extends Teller {
   }
 
   /**
-   * What the owner of a model wrote about it, or "".
+   * What the owner of a model wrote about it, and who answers where that is more than one; or "".
    * @param {string} name
    */
   about(name) {
-    return this.#one(name)?.about ?? "";
+    const versions = this.#list.filter((model) => model.name === name);
+    return [this.#one(name)?.about, shares(versions)].filter(Boolean).join(" ");
   }
 
   /**
-   * Of a model's versions the one that answers: the highest that is ready.
+   * Of a model's versions the one that answers most: where they share no requests, the highest that
+   * is ready.
    * @param {string} name
    */
   #one(name) {
-    const versions = this.#list.filter((model) => model.name === name);
+    const versions = this.#list.filter((model) => model.name === name && !model.shadow);
     const ready = versions.filter(({ state }) => state === "ready");
-    return (ready.length ? ready : versions).sort((a, b) => b.version - a.version).at(0);
+    return (ready.length ? ready : versions)
+      .sort((a, b) => (b.share ?? 0) - (a.share ?? 0) || b.version - a.version)
+      .at(0);
   }
+}
+
+/**
+ * How the versions of a model share its requests, in a sentence; "" where they do not.
+ * @param {Model[]} versions
+ */
+function shares(versions) {
+  const parts = versions
+    .filter(({ share, shadow, state }) => share || (shadow && state === "ready"))
+    .map(({ version, share, shadow }) => {
+      const percent = Number((share ?? 0).toFixed(1));
+      return `version ${version} ${shadow ? "gets a copy of each" : `answers ${percent} %`}`;
+    });
+  return parts.length ? `Of requests to ${versions[0].name} ${parts.join(", ")}.` : "";
 }
 
 /**

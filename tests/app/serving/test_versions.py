@@ -199,12 +199,38 @@ def test_versions_yaml_says_which_versions_are_served(
         pytest.param("serve: [true]", "serve is [True]; it must be", id="truth"),
         pytest.param("serve: {latest: 0}", "serve is {'latest': 0}; it must be", id="none"),
         pytest.param(
-            "keep: 2", "there is no key 'keep'; allowed are serve, labels", id="unknown key"
+            "keep: 2", "there is no key 'keep'; allowed are serve, labels, split", id="unknown key"
         ),
         pytest.param("- 1", "versions.yaml", id="no mapping"),
         pytest.param("labels: 1", "labels is 1; it must be a mapping", id="no labels"),
         pytest.param("labels: {2: 2}", "labels has 2; it must begin with a letter", id="number"),
         pytest.param("labels: {stable: 1}", "labels has stable: 1; served is 2", id="not served"),
+        pytest.param("split: 2", "split is 2; it must be a mapping of versions", id="no split"),
+        pytest.param(
+            "split: {}", "split is {}; it must be a mapping of versions", id="empty split"
+        ),
+        pytest.param("split: {1: 5}", "split has 1; served is 2", id="split, not served"),
+        pytest.param("split: {old: 5}", "split has 'old'; served is 2", id="split, no label"),
+        pytest.param("split: {true: 5}", "split has True; served is 2", id="split, truth"),
+        pytest.param(
+            "split: {2: -1}",
+            "split gives 2 a share of -1; a whole number of 0 to 1,000,000 is allowed",
+            id="share of less than nothing",
+        ),
+        pytest.param("split: {2: 0.5}", "split gives 2 a share of 0.5; a whole", id="half a share"),
+        pytest.param("split: {2: 1000001}", "split gives 2 a share of 1000001; a", id="vast share"),
+        pytest.param("split: {2: 0}", "split gives no version a share of more", id="no share"),
+        pytest.param(
+            "labels: {new: 2}\nsplit: {2: 1, new: 1}", "split has version 2 twice", id="twice"
+        ),
+        pytest.param("shadow: 1", "shadow is 1; served is 2", id="shadow, not served"),
+        pytest.param("shadow: [2]", "shadow is [2]; served is 2", id="shadow, a list"),
+        pytest.param("shadow: 2", "shadow is 2, and no other version is served", id="shadow alone"),
+        pytest.param(
+            "serve: all\nsplit: {1: 1, 2: 1}\nshadow: 2",
+            "shadow is 2, a version that split has too",
+            id="shadow with a share",
+        ),
     ],
 )
 def test_what_versions_yaml_must_not_say_is_told(models: Models, told: str, error: str):
