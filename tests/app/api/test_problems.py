@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import base64
 import io
+import re
 
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
 from PIL import Image
 
@@ -267,6 +269,20 @@ def test_a_prediction_that_takes_too_long_is_given_up(start_app, models: Models,
     models.add("street/1/street.h5", delay_s=0.6)
     client = start_app(INFERENCE_TIMEOUT_S="0.2").test_client()
     check(client.post("/predict", data=photo), 504, "inference-timeout")
+
+
+def test_wherever_predictions_are_asked_for_an_empty_request_is_refused_with_the_reason(
+    app: Flask, client: FlaskClient
+):
+    rules = [rule.rule for rule in app.url_map.iter_rules() if "POST" in rule.methods]
+    assert len(rules) > 10
+    for rule in rules:
+        path = re.sub(r"<version>", "1", re.sub(r"<name>", "str%C3%A4et", rule)).replace(
+            "<label>", "x"
+        )
+        response = client.post(path)
+        assert response.status_code in (400, 404), (path, response.text)
+        assert client.put(path).status_code in (400, 405), path
 
 
 class _BrokenClient:
