@@ -24,6 +24,7 @@ from app.api.admission import Admission
 from app.api.dialects import of_blueprint
 from app.api.door import Door
 from app.api.exchange import Route
+from app.api.grpc import Grpc
 from app.api.services import Services, attach
 from app.api.telemetry import Telemetry
 from app.serving.client import InferenceClient
@@ -49,7 +50,8 @@ def create_app(settings: Settings, client: InferenceClient) -> Flask:
     platform.register(app, settings.api)
     for room in (predict, v1, v2, models, health, metrics, pages, docs):
         app.register_blueprint(room.blueprint)
-    app.wsgi_app = Door(app.wsgi_app, services, _routes(app))  # type: ignore[method-assign]
+    door = Door(app.wsgi_app, services, _routes(app))
+    app.wsgi_app = Grpc(door, settings.serving.inference_timeout_s)  # type: ignore[method-assign]
     return app
 
 

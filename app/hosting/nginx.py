@@ -115,10 +115,7 @@ def _group(number: int, nginx: Nginx) -> str:
 
 
 def _tls(settings: HostingSettings) -> str:
-    return (
-        f"http2 on; ssl_certificate {settings.tls_certificate};"
-        f" ssl_certificate_key {settings.tls_key};"
-    )
+    return f"ssl_certificate {settings.tls_certificate}; ssl_certificate_key {settings.tls_key};"
 
 
 def _user() -> str:

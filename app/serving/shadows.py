@@ -72,7 +72,7 @@ class Copy:
         self.rows: list[Tensors] = []
         self.results: list[Tensors] = []
         self.size = 0
-        self.ticket = ""
+        self.ticket, self.is_due = "", False
         self.kept_at = time.monotonic()
 
     def take(self, rows: Sequence[Tensors], asked: Mapping[str, Any]) -> None:
@@ -121,7 +121,8 @@ class Shadows:
     def keep(self, copy: Copy) -> bool:
         """Keep a request until its answer is sent, if there is room; say whether there was."""
         with self._changed:
-            for old in [one for one in self._kept if copy.kept_at - one.kept_at > _HELD_S]:
+            held = [one for one in self._kept if not one.is_due]
+            for old in [one for one in held if copy.kept_at - one.kept_at > _HELD_S]:
                 self._drop(old)
             used = sum(one.size for one in self._kept)
             if len(self._kept) >= _MOST or used + copy.size > _MOST_BYTES:
@@ -133,9 +134,10 @@ class Shadows:
     def release(self, ticket: str) -> None:
         """Have a request's shadow asked, now that its answer is sent."""
         with self._changed:
-            found = [one for one in self._kept if one.ticket == ticket and one not in self._due]
-            self._due.extend(found)
-            if found and self._thread is None:
+            for copy in [one for one in self._kept if one.ticket == ticket and not one.is_due]:
+                copy.is_due = True
+                self._due.append(copy)
+            if self._due and self._thread is None:
                 self._thread = threading.Thread(target=self._work, name="shadows", daemon=True)
                 self._thread.start()
             self._changed.notify()
