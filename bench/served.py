@@ -24,7 +24,7 @@ from bench.server import free_port
 
 _MARK = "SLIPWAY_BENCH_SIDE"
 _PATIENCE_S = 120.0
-_STOP_S = 15.0
+_STOP_S = 5.0
 
 
 @dataclass(frozen=True)

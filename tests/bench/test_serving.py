@@ -2,8 +2,20 @@
 
 from __future__ import annotations
 
+import sys
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+import pytest
+
+from bench import wrk
 from bench.peers.sides import FLASK, IRIS, OURS, PICTURE
+from bench.served import Sent, served
 from bench.serving_tables import Line, Outcome, goals, printed
+from tests.app.api.server import is_running
+from tests.app.serving.inference_process import wait_for
+from tests.parts import command
 
 
 def outcome(name: str, workers: int, rate: float, p99_ms: float) -> Outcome:
@@ -47,3 +59,57 @@ def test_sides_beside_which_others_did_more_are_held_to_no_goal():
     shown = printed(sides, {}, "load average 5", reason="no ratio: others kept 1 core busy")
     assert "no ratio: others kept 1 core busy" in shown
     assert "holds" not in shown
+
+
+def test_a_server_that_ends_is_told_with_its_last_words():
+    ends = [sys.executable, "-c", "raise SystemExit('the port is taken')"]
+    with (
+        served(ends, {}) as server,
+        pytest.raises(RuntimeError, match="it ended; the port is taken"),
+    ):
+        server.first_answer_s(Sent("/", b"", {}))
+
+
+def test_what_a_server_has_started_in_other_sessions_is_weighed_and_goes_with_it(tmp_path: Path):
+    told = tmp_path / "told"
+    child = "import time; held = bytearray(80 << 20); time.sleep(60)"
+    parent = (
+        "import pathlib, subprocess, sys, time\n"
+        f"one = subprocess.Popen([sys.executable, '-c', {child!r}], start_new_session=True)\n"
+        f"pathlib.Path({str(told)!r}).write_text(str(one.pid)); time.sleep(60)\n"
+    )
+    with served([sys.executable, "-c", parent], {}) as server:
+        wait_for(lambda: told.exists() and server.pss_mib() > 80, "the child holds memory")
+        assert is_running(int(told.read_text()))
+    wait_for(lambda: not is_running(int(told.read_text())), "the child ends")
+
+
+class _Half(BaseHTTPRequestHandler):
+    """Refuses every second request."""
+
+    protocol_version = "HTTP/1.1"
+    count = 0
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        type(self).count += 1
+        right = body == b"\x00\xff" and self.headers["X-Odd"] == 'a "b" \\'
+        self.send_response((200 if right else 500) if self.count % 2 else 429)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+def test_refusals_are_counted_and_are_no_answers():
+    command("wrk", "apt-get install wrk brings it")
+    server = HTTPServer(("127.0.0.1", 0), _Half)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    sent = Sent("/", b"\x00\xff", {"X-Odd": 'a "b" \\'})
+    result = wrk.load(server.server_port, sent, seconds=1, clients=1)
+    server.shutdown()
+    server.server_close()
+    assert result.broken == 0
+    assert result.not_200 == pytest.approx(_Half.count / 2, abs=2)
+    assert result.rate > 1
