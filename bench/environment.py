@@ -1,4 +1,4 @@
-"""Gets what the benchmark needs from outside: weight file, photo, environment of torchvision."""
+"""Gets what benchmarks need from outside: weight file, photo, environments of other projects."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 import platform
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from bench.contender import ROOT
@@ -65,6 +66,32 @@ def torchvision_python() -> Path:
 def _has_torchvision(python: Path) -> bool:
     found = subprocess.run([python, "-c", "import torchvision"], check=False, capture_output=True)
     return found.returncode == 0
+
+
+def environment(name: str) -> Path:
+    """Return the folder of the environment of another project."""
+    return BUILD / name.lower().replace(" ", "-")
+
+
+def prepare(name: str, packages: Sequence[str]) -> str | None:
+    """Make an environment with packages where it is not there; returns why that cannot be."""
+    folder = environment(name)
+    done = folder / "prepared"
+    wanted = "\n".join(packages)
+    if done.is_file() and done.read_text() == wanted:
+        return None
+    print(f"installing {name} into an environment of its own", file=sys.stderr)
+    uv = [sys.executable, "-m", "uv", "--no-config", "--quiet"]
+    python = str(folder / "bin" / "python")
+    for command in (
+        [*uv, "venv", "--clear", "--python", sys.executable, str(folder)],
+        [*uv, "pip", "install", "--python", python, *packages],
+    ):
+        ran = subprocess.run(command, stderr=subprocess.PIPE, text=True, check=False)
+        if ran.returncode:
+            return " ".join(ran.stderr.split())[:200]
+    done.write_text(wanted)
+    return None
 
 
 def cpu_model() -> str:
