@@ -24,19 +24,25 @@ class Vocabulary:
 
     values: tuple[bytes, ...]
 
+    def places(self, given: NDArray[Any]) -> NDArray[np.int64]:
+        """Return the place of each value in the table, in the given shape; -1 where it has none."""
+        places = [self._places.get(_as_text(one), -1) for one in given.ravel()]
+        return np.array(places, np.int64).reshape(given.shape)
+
     def check(self, what: str, given: NDArray[Any], name: str | None = None) -> None:
         """Raise InputError for the first value that is not among them; `name` is an input's."""
         for one in np.asarray(given, object).ravel():
             value = _as_text(one)
-            if value not in self._known:
+            if value not in self._places:
                 raise InputError(
                     f"{what} is {_told(value)}, which the model has never seen; {self.told()}",
                     name=name,
                 )
 
     @cached_property
-    def _known(self) -> frozenset[bytes]:
-        return frozenset(self.values)
+    def _places(self) -> dict[bytes, int]:
+        # Of a value that is there twice the first place counts.
+        return {value: place for place, value in reversed([*enumerate(self.values)])}
 
     def texts(self) -> list[str]:
         """Return the values for clients."""
