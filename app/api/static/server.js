@@ -4,7 +4,9 @@
 /** @typedef {contract.Instance & { mask: contract.RleMask }} Instance As the page asks for it. */
 /** @typedef {Pick<contract.PredictAnswer, "image">} OfPicture */
 /** @typedef {{ label: string, class_id: number, score: number }} Class */
-/** @typedef {Told & OfPicture & ({ instances: Instance[] } | { predictions: Class[] })} Prediction */
+/** @typedef {contract.Segment & { mask: contract.RleMask }} Segment As the page asks for it. */
+/** @typedef {{ instances: Instance[] } | { predictions: Class[] } | { segments: Segment[] }} Found */
+/** @typedef {Told & OfPicture & Found} Prediction */
 /** @typedef {Told & { outputs: Record<string, unknown> }} Outputs */
 /** @typedef {contract.ModelStatus & { min_score?: number }} Model With what its kind tells. */
 
@@ -152,7 +154,8 @@ export function predict(blob, { model, parameters, onSent, signal }) {
         return;
       }
       const prediction = parsed(responseText);
-      if (Array.isArray(prediction?.instances ?? prediction?.predictions)) resolve(prediction);
+      const { instances, predictions, segments } = Object(prediction);
+      if (Array.isArray(instances ?? predictions ?? segments)) resolve(prediction);
       else reject(unreadable());
     });
     request.addEventListener("error", async () => reject(await silence(blob)));

@@ -1,9 +1,9 @@
-"""Trains small boosters of XGBoost, writes them as BigQuery ML does, and serves them."""
+"""Trains small boosters of XGBoost, writes them as BigQuery ML does, and asks them."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,22 +11,7 @@ import numpy as np
 import xgboost
 from flask.testing import FlaskClient
 
-from app.application import create_app
-from app.serving.local_client import LocalClient
-from app.settings import Settings
-
 CITIES = ("_null_filler", "bern", "rome")
-
-
-def serving(folder: Path) -> Iterator[FlaskClient]:
-    """Yield a client of a server over a folder with models."""
-    settings = Settings.from_environment(
-        {"MODEL_REPOSITORY": str(folder), "INFERENCE": "in_process"}
-    )
-    client = LocalClient.start(settings)
-    client.wait_until_loaded(300)
-    yield create_app(settings, client).test_client()
-    client.close()
 
 
 def ask(client: FlaskClient, model: str, instances: Sequence[Any]) -> list[Any]:

@@ -12,11 +12,11 @@ from flask.testing import FlaskClient
 
 from app.kinds.kind import ModelError, ModelSource
 from app.kinds.xgboost_booster import XgboostBooster
+from tests.app.api.test_protocols import serving
 from tests.app.kinds.xgboost_booster.boosters import (
     ask,
     export,
     refusal,
-    serving,
     state,
     trained,
     write,

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from tests.app.kinds.xgboost_booster.boosters import ask, refusal, serving, state
+from tests.app.api.test_protocols import serving
+from tests.app.kinds.xgboost_booster.boosters import ask, refusal, state
 from tests.parts import absent
 
 pytestmark = pytest.mark.slow
