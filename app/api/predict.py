@@ -11,6 +11,7 @@ from app.api import inputs, predicting
 from app.api.negotiation import answer_form
 from app.api.parameters import parse, wanted_model
 from app.api.predicting import Deadline, Found, Work
+from app.api.signatures import with_signature
 from app.kinds.face import Form, Parameters
 from app.kinds.registry import faces
 from app.serving.answers import answer_of
@@ -29,11 +30,13 @@ def predict() -> Response:
     def answer(chosen: Chosen, deadline: Deadline) -> Response:
         face = faces()[chosen.face]
         asked = parse(face.parameters, sent.parameters)
+        told = asked.asked()
+        chosen = with_signature(chosen, told.get("signature"), "signature")
         accept = request.headers.get("Accept", "")
         form = answer_form(face, asked, accept, is_list=sent.is_list)
         inputs.check_count(sent, face.most_inputs)
         given = predicting.given_of(chosen, [*sent.inputs], sent.fields, ahead=sent.is_list)
-        work = Work(chosen, wanted, asked.asked(), deadline, given)
+        work = Work(chosen, wanted, told, deadline, given)
         if form == "json":
             return _json(work, asked, is_list=sent.is_list)
         return _in_form(work, asked, face.forms[form])

@@ -111,15 +111,16 @@ export async function drawing(blob, model) {
 }
 
 /**
- * What comes out for one instance, which is given as JSON.
+ * What comes out for one instance, which is given as JSON, of a signature, or of the usual one.
  * @param {string} instance
- * @param {string} model
+ * @param {{ model: string, signature: string }} asked
  * @returns {Promise<Outputs>}
  */
-export async function outputs(instance, model) {
+export async function outputs(instance, { model, signature }) {
   const headers = { "Content-Type": "application/json" };
   const body = `{"instances": [${instance}]}`;
-  const response = await answer(addressOf({ model }), { method: "POST", headers, body });
+  const address = addressOf(signature ? { model, signature } : { model });
+  const response = await answer(address, { method: "POST", headers, body });
   const prediction = parsed(await response.text())?.predictions?.[0];
   if (typeof Object(prediction).outputs !== "object") throw unreadable();
   return prediction;
