@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from app.kinds.batches import Port
 from app.kinds.kind import ModelError, ModelSource
 from app.kinds.onnx import files
-from app.kinds.onnx.scaling import Scaling, scaling_of
 from app.kinds.onnx.session import OnnxSession
+from app.kinds.scaling import Scale, scale_of
 
 # The likeliest first.
 _CHANNELS = (3, 1, 4)
@@ -55,8 +55,9 @@ class PictureGraph:
         self.warnings = list(self._session.warnings)
         self._input = _picture_of(self._session, name, task)
         self.frame = _frame_of(self._input, options.get("input", {}), name)
+        _check_pixels(self.frame, source)
         self.output = _output_of(self._session, options.get("output"), name, dtypes)
-        self._scaling = _scaling(self._input, self.frame, options, self.warnings)
+        self._scale = _scale(self._input, self.frame, source, self.warnings)
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -77,7 +78,7 @@ class PictureGraph:
         """Return the output for pictures of its size, with the axis of the batch."""
         if len(pictures) > 1 and not self.can_share:
             return np.concatenate([self.run([one]) for one in pictures])
-        pixels = self.frame.array(self._scaling(np.stack(pictures)))
+        pixels = self.frame.array(self._scale(np.stack(pictures)))
         found = self._session.run({self._input.name: pixels.astype(self._input.dtype)})
         return found[self.output.name]
 
@@ -145,6 +146,14 @@ def _frame_of(port: Port, given: Mapping[str, Any], name: str) -> Frame:
     return Frame(found["height"], found["width"], found["channels"], is_first)
 
 
+def _check_pixels(frame: Frame, source: ModelSource) -> None:
+    if frame.height * frame.width > source.max_molded_pixels:
+        raise ModelError(
+            f"{source.path.name} takes pictures of {frame.width:,} x {frame.height:,} pixels; "
+            f"MAX_MOLDED_PIXELS allows {source.max_molded_pixels:,}"
+        )
+
+
 def _output_of(session: OnnxSession, asked: str | None, name: str, dtypes: str) -> Port:
     ports = [port for port in session.served.outputs if port.dtype.kind in dtypes]
     told = ", ".join(port.name for port in ports) or "none"
@@ -159,8 +168,8 @@ def _output_of(session: OnnxSession, asked: str | None, name: str, dtypes: str) 
     return ports[0]
 
 
-def _scaling(port: Port, frame: Frame, options: Mapping[str, Any], warnings: list[str]) -> Scaling:
-    told = options.get("preprocessing")
+def _scale(port: Port, frame: Frame, source: ModelSource, warnings: list[str]) -> Scale:
+    told = source.options.get("preprocessing")
     if told is None:
         told = "none" if port.dtype.kind == "u" else "unit"
         if told == "unit":
@@ -168,7 +177,7 @@ def _scaling(port: Port, frame: Frame, options: Mapping[str, Any], warnings: lis
                 "pixels are divided by 255: the file does not say how they are scaled; "
                 "`preprocessing` in model.yaml does: none, unit, tf, caffe, torch, or numbers"
             )
-    return scaling_of(told, frame.channels)
+    return scale_of(told, frame.channels, source.path.name)
 
 
 def _is_channels_first(sides: Sequence[int | None], asked: int | None) -> bool:
