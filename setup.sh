@@ -1,7 +1,8 @@
 #!/bin/sh
-# Makes .venv with the locked packages and the `slipway` command: ./setup.sh [dev|fetch]
+# Makes .venv with the locked packages and the `slipway` command: ./setup.sh [dev|fetch|xgboost]
 # Run again, it does nothing unless a lock, pyproject.toml or this file has changed.
-# With `fetch`, or where a model is by reference, what `slipway fetch` needs is installed too.
+# With `fetch`, or where a model is by reference, what `slipway fetch` needs is installed too; with
+# `xgboost`, or where a model is a booster, what runs those.
 set -eu
 cd "$(dirname "$0")"
 
@@ -85,9 +86,27 @@ export PIP_DEFAULT_TIMEOUT="${PIP_DEFAULT_TIMEOUT:-120}" PIP_RETRIES="${PIP_RETR
 
 stamp_of() { echo ".venv/$1.$(cat setup.sh pyproject.toml "$1" | sha256sum | cut -c1-16).done"; }
 
+models=${MODEL_REPOSITORY:-models}
+
 refers() {
-    models=${MODEL_REPOSITORY:-models}
     grep -Eqs "source[\"']?[[:space:]]*:" "$models"/*.yaml "$models"/*/*/model.yaml
+}
+
+has_booster() {
+    for booster in "$models"/*/model.bst "$models"/*/*/model.bst "$models"/*/model.ubj \
+        "$models"/*/*/model.ubj; do
+        [ ! -e "$booster" ] || return 0
+    done
+    return 1
+}
+
+# install_further LOCK WHY: once, beside the set that is there.
+install_further() {
+    stamp=$(stamp_of "$1")
+    [ ! -e "$stamp" ] || return 0
+    echo "setup: installing $1 into .venv, for $2"
+    .venv/bin/python -m pip install --quiet --no-deps --require-hashes --only-binary :all: -r "$1"
+    touch "$stamp"
 }
 
 is_venv_usable || make_venv
@@ -97,10 +116,9 @@ is_venv_usable || make_venv
     install_locked
     touch "$(stamp_of "$lock")"
 }
-stamp=$(stamp_of requirements-fetch.txt)
-if [ ! -e "$stamp" ] && { [ "${1:-}" = fetch ] || refers; }; then
-    echo "setup: installing requirements-fetch.txt into .venv, for models by reference"
-    .venv/bin/python -m pip install --quiet --no-deps --require-hashes --only-binary :all: \
-        -r requirements-fetch.txt
-    touch "$stamp"
+if [ "${1:-}" = fetch ] || refers; then
+    install_further requirements-fetch.txt "models by reference"
+fi
+if [ "${1:-}" = xgboost ] || has_booster; then
+    install_further requirements-xgboost.txt "boosters of XGBoost"
 fi

@@ -12,6 +12,7 @@ from app.api.exchange import Answer, Exchange, add_route, json_answer
 from app.api.negotiation import answer_form
 from app.api.parameters import parse, wanted_model
 from app.api.predicting import Deadline, Found, Work
+from app.api.signatures import with_signature
 from app.kinds.face import Form, Parameters
 from app.kinds.registry import faces
 from app.serving.answers import answer_of
@@ -29,13 +30,15 @@ def predict(exchange: Exchange) -> Answer:
     def answer(chosen: Chosen, deadline: Deadline) -> Answer:
         face = faces()[chosen.face]
         asked = parse(face.parameters, sent.parameters)
+        told = asked.asked()
+        chosen = with_signature(chosen, told.get("signature"), "signature")
         accept = exchange.request.environ.get("HTTP_ACCEPT", "")
         form = answer_form(face, asked, accept, is_list=sent.is_list)
         inputs.check_count(sent, face.most_inputs)
         given = predicting.given_of(
             exchange, chosen, [*sent.inputs], sent.fields, ahead=sent.is_list
         )
-        work = Work(exchange, chosen, wanted, asked.asked(), deadline, given)
+        work = Work(exchange, chosen, wanted, told, deadline, given)
         if form == "json":
             return _json(work, asked, is_list=sent.is_list)
         return _in_form(work, asked, face.forms[form])

@@ -63,10 +63,10 @@ def of_pictures(outputs: Sequence[Declared] = ()) -> Served:
     return Served(SIGNATURE, [picture], outputs)
 
 
-def with_signature(chosen: Chosen, name: str | None) -> Chosen:
+def with_signature(chosen: Chosen, name: str | None, field: str = "signature_name") -> Chosen:
     """Return the model as whoever asks for one of its signatures sees it.
 
-    Raises ProblemError (400) where there is no such one.
+    Raises ProblemError (400) where there is no such one; `field` is what names it in the request.
     """
     if name is None:
         return chosen
@@ -74,5 +74,5 @@ def with_signature(chosen: Chosen, name: str | None) -> Chosen:
     if name not in names:
         detail = f'Serving signature name: "{name}" not found in signature def; it has '
         detail += ", ".join(names)
-        raise ProblemError("invalid-parameter", detail, field="signature_name", value=name)
+        raise ProblemError("invalid-parameter", detail, field=field, value=name)
     return replace(chosen, facts={**chosen.facts, "default_signature": name})

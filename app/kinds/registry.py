@@ -20,6 +20,7 @@ LISTED: dict[str, tuple[str, ...]] = {
     "app.kinds.mask_rcnn:MaskRcnn": (".h5", ".hdf5"),
     "app.kinds.image_classifier:ImageClassifier": (".keras", ".h5", ".hdf5"),
     "app.kinds.saved_model:SavedModel": ("saved_model.pb",),
+    "app.kinds.xgboost_booster:XgboostBooster": ("model.bst", "model.ubj"),
     "app.kinds.onnx:Onnx": (".onnx",),
 }
 

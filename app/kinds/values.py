@@ -35,6 +35,21 @@ _RELATIVE_TOLERANCE, _ABSOLUTE_TOLERANCE = 1e-3, 1e-5
 _LONGEST_SHOWN = 60
 
 
+class ValueParameters(Parameters):
+    """What a request may ask for, beside the values."""
+
+    signature: Annotated[str, Field(min_length=1)] | None = Field(
+        default=None,
+        description="The signature that answers, of several in `/models`. Without it: the model's "
+        "`default_signature`.",
+        examples=["serving_default"],
+    )
+
+    def asked(self) -> dict[str, Any]:
+        """Return which signature is to run, where one is named."""
+        return {} if self.signature is None else {"signature": self.signature}
+
+
 class ValuesAnswer(Answer):
     """What came out for one instance."""
 
@@ -59,7 +74,7 @@ class ValuesFace:
     """Numbers and text in; numbers and text out."""
 
     name = "values"
-    parameters = Parameters
+    parameters = ValueParameters
     answer = ValuesAnswer
     forms: Mapping[str, Form] = {}
     most_inputs = MOST_INSTANCES
@@ -110,7 +125,7 @@ class ValuesFace:
         """Return zeros, and of categories the first."""
         return {one["name"]: zeros(one) for one in inputs_of(facts)}
 
-    def members(self, outcome: Outcome, parameters: Parameters) -> dict[str, Any]:
+    def members(self, outcome: Outcome, parameters: ValueParameters) -> dict[str, Any]:
         """Return each output."""
         return {"outputs": {name: json_of(array) for name, array in outcome.result.items()}}
 

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from app.kinds.registry import markers, suffixes
 from app.serving import strays
+from app.serving.contents import name_of
 from app.serving.references import absence, is_reference
 from app.serving.split import Part
 from app.serving.versions import VersionsError, served
@@ -342,7 +343,7 @@ def _in_folder(name: str, version: int, folder: Path, place: str) -> Found:
 def _wrong_in(folder: Path, entries: list[Path], paths: list[Path], place: str) -> str | None:
     """Say what keeps a version's folder from being served; None where it is as it should be."""
     if len(paths) > 1:
-        names = ", ".join("saved_model.pb" if path == folder else path.name for path in paths)
+        names = ", ".join(name_of(path) for path in paths)
         return f"{place} holds {len(paths)} models ({names}); keep one"
     if not paths:
         there = (folder / name for name in ("model.yaml", "model.yml"))

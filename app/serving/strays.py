@@ -14,11 +14,13 @@ _OTHER_FORMATS = {
     ".ckpt": "a checkpoint of TensorFlow",
     ".pt": "a model of PyTorch",
     ".pth": "a model of PyTorch",
-    ".bst": "a booster of XGBoost",
     ".pkl": "a pickle of Python",
     ".joblib": "a pickle of Python",
     ".safetensors": "weights of another framework",
 }
+# A booster is the folder that it lies in, with what BigQuery ML writes beside it.
+_BOOSTER_SUFFIXES = frozenset({".bst", ".ubj"})
+_MAY_BE_BOOSTER = "model.json"
 _ARCHIVE_SUFFIXES = frozenset({".zip", ".tar", ".tgz", ".gz", ".bz2", ".xz", ".7z", ".rar"})
 _UNFINISHED_SUFFIXES = frozenset({".part", ".partial", ".crdownload", ".download", ".tmp"})
 _POINTER = b"version https://git-lfs.github.com/spec/v1"
@@ -29,7 +31,14 @@ LONGEST_START = 64
 
 
 def other_format(path: Path) -> str | None:
-    """Say by a file's name that it is a model of a format that is not served; else None."""
+    """Say by a file's name that it is a model of a format, or by a name, that is not served.
+
+    None where it says nothing of the sort.
+    """
+    if path.suffix.lower() in _BOOSTER_SUFFIXES:
+        return f"{path.name} is a booster of XGBoost: name it model.bst, in its version's folder"
+    if path.name == _MAY_BE_BOOSTER:
+        return f"{path.name} may be a booster of XGBoost: then name it model.bst"
     what = _OTHER_FORMATS.get(path.suffix.lower())
     if what is None:
         return None

@@ -34,6 +34,7 @@ def build_context(root: Path, folder: Path) -> Path:
         "Dockerfile",
         ".dockerignore",
         "requirements.txt",
+        "requirements-xgboost.txt",
         "nginx.conf",
         "uwsgi.ini",
         "LICENSE",

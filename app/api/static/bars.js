@@ -3,7 +3,7 @@
 import { made } from "./elements.js";
 import { tenthsOfPercent } from "./words.js";
 
-/** @typedef {{ label: string, score: number }} Bar A score is from 0 to 1. */
+/** @typedef {{ label: string, score: number, colour?: string }} Bar A score is from 0 to 1. */
 
 /** @param {HTMLOListElement} list @param {Bar[]} bars */
 export function showBars(list, bars) {
@@ -11,9 +11,10 @@ export function showBars(list, bars) {
 }
 
 /** @param {Bar} bar */
-function row({ label, score }) {
+function row({ label, score, colour = "" }) {
   const item = made("li", "");
   item.style.setProperty("--share", String(score));
+  if (colour) item.style.setProperty("--colour", colour);
   item.append(made("span", "label", label), " ", made("span", "score", tenthsOfPercent(score)));
   return item;
 }

@@ -1,4 +1,4 @@
-// The form for one model that takes values, with what it was asked and has answered last.
+// The form for one signature of a model that takes values, with what it was asked and has answered last.
 
 /** @import { Input } from "./models.js" */
 /** @import { Problem, Outputs } from "./server.js" */
@@ -17,9 +17,14 @@ export class Form {
   isBusy = false;
   #fields;
 
-  /** @param {string} model @param {Input[]} inputs */
-  constructor(model, inputs) {
+  /**
+   * @param {string} model
+   * @param {string} signature "" for the one that answers where a request names none.
+   * @param {Input[]} inputs
+   */
+  constructor(model, signature, inputs) {
     this.model = model;
+    this.signature = signature;
     this.#fields = inputs.map((input, index) => new Field(input, `input-${index}`));
   }
 

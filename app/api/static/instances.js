@@ -14,7 +14,7 @@ import { plural, summary } from "./words.js";
 
 /** @extends {Teller<{ look: null, filter: null }>} */
 export class Instances extends Teller {
-  /** Asked for once: the slider goes no lower. Every face knows it, whatever a model turns out to be. */
+  /** Asked for once: the slider goes no lower. */
   asks = { min_score: "0.05" };
   #on;
   #filter = new Filter();

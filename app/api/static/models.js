@@ -90,13 +90,23 @@ export class Models extends Teller {
   }
 
   /**
-   * The inputs of a model that takes values.
+   * The signatures of a model that takes values, the usual one first.
    * @param {string} name
+   */
+  signatures(name) {
+    const { signatures = {}, default_signature = "" } = this.#one(name) ?? {};
+    const others = Object.keys(signatures).filter((other) => other !== default_signature);
+    return default_signature ? [default_signature, ...others] : others;
+  }
+
+  /**
+   * The inputs of one of them.
+   * @param {string} name
+   * @param {string} signature
    * @returns {Input[]}
    */
-  inputs(name) {
-    const { signatures = {}, default_signature = "" } = this.#one(name) ?? {};
-    return Object(signatures[default_signature]).inputs ?? [];
+  inputs(name, signature) {
+    return Object(this.#one(name)?.signatures?.[signature]).inputs ?? [];
   }
 
   /**

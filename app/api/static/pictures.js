@@ -1,5 +1,5 @@
 // The page for models that look at pictures: photos come, are asked about, and are shown with what
-// was found. What that is, and how it looks, is for the model's face: instances.js or classes.js.
+// was found. What that is, and how it looks, is for the model's face: instances.js, classes.js or segments.js.
 
 /** @import { Marks } from "./board.js" */
 /** @import { Models } from "./models.js" */
@@ -15,6 +15,7 @@ import { Photo, Photos } from "./photos.js";
 import { download, saveJson, saveScene } from "./saving.js";
 import * as server from "./server.js";
 import { curlLine } from "./shell.js";
+import { Segments } from "./segments.js";
 import { Strip } from "./strip.js";
 import { sentence, shortened, stem } from "./words.js";
 
@@ -47,6 +48,7 @@ export class Pictures {
   #board;
   #instances;
   #classes = new Classes();
+  #segments = new Segments();
   #calm = 0;
 
   /** @param {Models} models @param {Acts} on */
@@ -56,12 +58,14 @@ export class Pictures {
     this.#photos = new Photos({
       decoder: this.#decoder,
       limits: new Limits(document.documentElement.dataset),
-      asks: (model) => this.#faceOf(model).asks,
+      asks: (model) => (models.names.includes(model) ? this.#faceOf(model).asks : {}),
       isHopeless: () => models.isHopeless,
     });
     this.#strip = new Strip(this.#photos);
     this.#board = new Board({
-      point: (index) => this.#instances.point(index),
+      point: (index) => {
+        if (this.#face === this.#instances) this.#instances.point(index);
+      },
       press: (index) => this.#instances.single(index),
       step: (by) => this.#instances.step(by),
       retry: () => this.#photos.selected && this.#photos.retry(this.#photos.selected),
@@ -119,10 +123,13 @@ export class Pictures {
     const photo = this.#photos.selected;
     const answer = photo?.answer;
     const face = this.#face;
-    const marks = this.#instances.show(face === this.#instances ? answer?.prediction : undefined);
-    this.#classes.show(face === this.#classes ? answer?.prediction : undefined);
+    const of = (/** @type {unknown} */ one) => (face === one ? answer?.prediction : undefined);
+    const found = this.#instances.show(of(this.#instances));
+    const segmented = this.#segments.show(of(this.#segments));
+    this.#classes.show(of(this.#classes));
+    const marks = face === this.#segments ? segmented : face === this.#classes ? NO_MARKS : found;
     const pixels = photo && this.#decoder.sourceOf(photo);
-    this.#board.show(photo, pixels, face === this.#instances ? marks : NO_MARKS, this.#text);
+    this.#board.show(photo, pixels, marks, this.#text);
     element("panel").dataset.view = photo ? (answer ? "result" : "pending") : "empty";
     element("pending").textContent =
       photo?.state === "failed" ? "There is no answer about this photo." : "No answer yet.";
@@ -136,7 +143,8 @@ export class Pictures {
 
   /** How what is shown looks: as the answer is, or as those of the model will be. */
   get faceName() {
-    return this.#face === this.#classes ? "classes" : "instances";
+    const face = this.#face;
+    return face === this.#classes ? "classes" : face === this.#segments ? "segments" : "instances";
   }
 
   /** @param {string} text */
@@ -170,11 +178,13 @@ export class Pictures {
 
   /** @param {string} model */
   #faceOf(model) {
-    return this.#models.face(model) === "classes" ? this.#classes : this.#instances;
+    const face = this.#models.face(model);
+    return face === "classes" ? this.#classes : face === "segments" ? this.#segments : this.#instances;
   }
 
   /** @param {server.Prediction} prediction */
   #faceOfAnswer(prediction) {
+    if ("segments" in prediction) return this.#segments;
     return "predictions" in prediction ? this.#classes : this.#instances;
   }
 
@@ -195,7 +205,8 @@ export class Pictures {
   #tellFormat() {
     const photo = this.#photos.selected;
     const isBlind = photo?.state === "done" && photo.isUndecodable;
-    const rest = this.#face === this.#instances ? ": only the instances are drawn" : "";
+    const drawn = this.#face === this.#classes ? "" : this.faceName;
+    const rest = drawn ? `: only the ${drawn} are drawn` : "";
     this.say(isBlind ? `This browser cannot show this format${rest}.` : "");
   }
 
@@ -214,21 +225,21 @@ export class Pictures {
     const button = element("save-picture");
     button.disabled = true;
     try {
-      if (this.#face === this.#classes) await this.#saveDrawing(selected);
-      else await this.#saveScene(selected);
+      if (this.#face === this.#instances) await this.#saveScene(selected);
+      else await this.#saveDrawing(selected);
     } finally {
       button.disabled = false;
     }
   }
 
   /**
-   * Save the photo with its classes: the server draws them.
+   * Save the photo with its classes, or segments: the server draws them.
    * @param {Photo} photo
    */
   async #saveDrawing({ name, blob, model }) {
     if (!blob) return;
     try {
-      download(await server.drawing(blob, model), `${stem(name)}-classes.png`);
+      download(await server.drawing(blob, model), `${stem(name)}-${this.faceName}.png`);
     } catch (problem) {
       if (!(problem instanceof server.Problem)) throw problem;
       this.say(`${name} was not saved: ${sentence(problem.message)}`);

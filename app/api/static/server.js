@@ -4,7 +4,9 @@
 /** @typedef {contract.Instance & { mask: contract.RleMask }} Instance As the page asks for it. */
 /** @typedef {Pick<contract.PredictAnswer, "image">} OfPicture */
 /** @typedef {{ label: string, class_id: number, score: number }} Class */
-/** @typedef {Told & OfPicture & ({ instances: Instance[] } | { predictions: Class[] })} Prediction */
+/** @typedef {contract.Segment & { mask: contract.RleMask }} Segment As the page asks for it. */
+/** @typedef {{ instances: Instance[] } | { predictions: Class[] } | { segments: Segment[] }} Found */
+/** @typedef {Told & OfPicture & Found} Prediction */
 /** @typedef {Told & { outputs: Record<string, unknown> }} Outputs */
 /** @typedef {contract.ModelStatus & { min_score?: number }} Model With what its kind tells. */
 
@@ -109,15 +111,16 @@ export async function drawing(blob, model) {
 }
 
 /**
- * What comes out for one instance, which is given as JSON.
+ * What comes out for one instance, which is given as JSON, of a signature, or of the usual one.
  * @param {string} instance
- * @param {string} model
+ * @param {{ model: string, signature: string }} asked
  * @returns {Promise<Outputs>}
  */
-export async function outputs(instance, model) {
+export async function outputs(instance, { model, signature }) {
   const headers = { "Content-Type": "application/json" };
   const body = `{"instances": [${instance}]}`;
-  const response = await answer(addressOf({ model }), { method: "POST", headers, body });
+  const address = addressOf(signature ? { model, signature } : { model });
+  const response = await answer(address, { method: "POST", headers, body });
   const prediction = parsed(await response.text())?.predictions?.[0];
   if (typeof Object(prediction).outputs !== "object") throw unreadable();
   return prediction;
@@ -152,7 +155,8 @@ export function predict(blob, { model, parameters, onSent, signal }) {
         return;
       }
       const prediction = parsed(responseText);
-      if (Array.isArray(prediction?.instances ?? prediction?.predictions)) resolve(prediction);
+      const { instances, predictions, segments } = Object(prediction);
+      if (Array.isArray(instances ?? predictions ?? segments)) resolve(prediction);
       else reject(unreadable());
     });
     request.addEventListener("error", async () => reject(await silence(blob)));

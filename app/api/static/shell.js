@@ -18,11 +18,12 @@ export function curlLine(origin, { name, model, parameters }) {
  * What to type for an instance of values: `curl -H … -d '{"instances": [{…}]}' 'http://…/predict'`.
  * Where the instance has files, `printf` puts them in: no command takes arguments of their size.
  * @param {string} origin
- * @param {{ instance: string, files: string[], model: string }} asked Each file stands as `FILE`
- *   in the instance.
+ * @param {{ instance: string, files: string[], model: string, signature: string }} asked Each file
+ *   stands as `FILE` in the instance.
  */
-export function jsonLine(origin, { instance, files, model }) {
+export function jsonLine(origin, { instance, files, model, signature }) {
   const query = new URLSearchParams(model ? { model } : {});
+  if (signature) query.set("signature", signature);
   const address = quoted(`${origin}/predict?${query}`.replace(/\?$/, ""));
   const body = `{"instances": [${instance}]}`;
   const curl = `curl -H ${quoted("Content-Type: application/json")} -d`;

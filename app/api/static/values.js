@@ -21,7 +21,9 @@ export class Values {
   #on;
   #models;
   /** @type {Map<string, Form>} */
-  #forms = new Map(); // By model and inputs.
+  #forms = new Map(); // By model, signature and inputs.
+  /** @type {Map<string, string>} */
+  #signatures = new Map(); // What was chosen, by model.
   /** @type {Form | null} */
   #form = null;
   /** @type {Form["answer"]} */
@@ -37,10 +39,14 @@ export class Values {
       if (this.#form && !this.#form.isBusy) this.#predict(this.#form);
     });
     form.addEventListener("input", () => on.changed());
+    element("signature").addEventListener("change", () => {
+      this.#signatures.set(on.chosen(), element("signature").value);
+      this.choose();
+    });
     form.addEventListener("reset", () => {
       this.#form?.forget();
       // The controls are emptied after this is told.
-      setTimeout(() => this.show());
+      setTimeout(() => this.choose());
     });
     element("save-values").addEventListener("click", () => {
       const answer = this.#form?.answer;
@@ -51,9 +57,14 @@ export class Values {
   /** Show the form of the model that is chosen. */
   choose() {
     const model = this.#on.chosen();
-    const inputs = this.#models.inputs(model);
-    const key = JSON.stringify([model, inputs]);
-    const form = this.#forms.get(key) ?? new Form(model, inputs);
+    const signatures = this.#models.signatures(model);
+    const last = this.#signatures.get(model) ?? "";
+    const signature = signatures.includes(last) ? last : (signatures[0] ?? "");
+    this.#offer(signatures, signature);
+    const inputs = this.#models.inputs(model, signature);
+    const asked = signature === signatures[0] ? "" : signature;
+    const key = JSON.stringify([model, asked, inputs]);
+    const form = this.#forms.get(key) ?? new Form(model, asked, inputs);
     this.#forms.set(key, form);
     if (form !== this.#form) element("inputs").replaceChildren(...form.rows);
     this.#form = form;
@@ -62,6 +73,21 @@ export class Values {
 
   showModels() {
     this.choose();
+  }
+
+  /**
+   * Offer the signatures of a model that has several.
+   * @param {string[]} signatures
+   * @param {string} chosen
+   */
+  #offer(signatures, chosen) {
+    const select = element("signature");
+    const offered = [...select.options].map(({ value }) => value);
+    if (signatures.join("\n") !== offered.join("\n")) {
+      select.replaceChildren(...signatures.map((name) => new Option(name, name)));
+    }
+    select.value = chosen;
+    element("signature-field").hidden = signatures.length < 2;
   }
 
   show() {
@@ -110,7 +136,8 @@ export class Values {
   get line() {
     const several = this.#models.names.length > 1;
     const asked = this.#form?.forShell ?? { instance: "{}", files: [] };
-    return jsonLine(location.origin, { ...asked, model: several ? this.#on.chosen() : "" });
+    const model = several ? this.#on.chosen() : "";
+    return jsonLine(location.origin, { ...asked, model, signature: this.#form?.signature ?? "" });
   }
 
   /** @param {Form} form */
@@ -122,7 +149,7 @@ export class Values {
       form.answer = null;
       this.show();
       const start = performance.now();
-      const prediction = await server.outputs(instance, form.model);
+      const prediction = await server.outputs(instance, form);
       form.answer = { prediction, wallMs: performance.now() - start };
     } catch (problem) {
       if (!(problem instanceof server.Problem)) throw problem;

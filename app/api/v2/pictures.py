@@ -107,6 +107,10 @@ def _outputs_of_classes(chosen: Chosen) -> list[Declared]:
     return [_output("outputs", "float32", 1 if is_one else count), _output("label", "bytes")]
 
 
+def _outputs_of_segments(chosen: Chosen) -> list[Declared]:
+    return [_output("classes", "uint8", *chosen.facts["size"])]
+
+
 def _output(name: str, dtype: str, *shape: int) -> Declared:
     return {"name": name, "dtype": dtype, "shape": [*shape]}
 
@@ -132,6 +136,10 @@ def _unfit(detail: str) -> ProblemError:
 
 
 # What is found on one picture has an axis of its own: there is none for the batch.
-_OF_BATCHES = ("classes",)
+_OF_BATCHES = ("classes", "segments")
 _TENSORS = {"instances": _instances, "classes": _classes}
-_OUTPUTS = {"instances": _outputs_of_instances, "classes": _outputs_of_classes}
+_OUTPUTS = {
+    "instances": _outputs_of_instances,
+    "classes": _outputs_of_classes,
+    "segments": _outputs_of_segments,
+}

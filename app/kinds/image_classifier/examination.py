@@ -11,9 +11,10 @@ from app.kinds.image_classifier.configuration import rewritten
 from app.kinds.image_classifier.files import ModelFile, told_of
 from app.kinds.image_classifier.labels import is_numbered, labels_for
 from app.kinds.image_classifier.network import Network, network_of
-from app.kinds.image_classifier.pixels import Frame, Scale, frame_of, scale_of
+from app.kinds.image_classifier.pixels import Frame, frame_of
 from app.kinds.image_classifier.vocabulary import check_classes
 from app.kinds.kind import ModelError, ModelSource
+from app.kinds.scaling import Scale, scale_of
 
 # The side of Teachable Machine's pictures.
 _TEACHABLE_SIDE = 224

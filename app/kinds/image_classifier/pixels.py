@@ -1,4 +1,4 @@
-"""What becomes of a picture before the network sees it: its size, its layout, its scale."""
+"""What pictures a network takes: their size, their channels and their layout."""
 
 from __future__ import annotations
 
@@ -7,9 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from app.kinds.image_classifier.network import Network
 from app.kinds.kind import ModelError
 
@@ -17,9 +14,6 @@ from app.kinds.kind import ModelError
 _CHANNELS = {1: "grey", 3: "RGB", 4: "RGBA"}
 #: A side that a picture has at least, where numbers in a row could be one.
 _LEAST_SIDE = 8
-
-_IMAGENET_MEAN, _IMAGENET_STD = [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
-_CAFFE_MEAN = [103.939, 116.779, 123.68]
 
 
 @dataclass(frozen=True)
@@ -141,58 +135,6 @@ def _unsaid(file: str, missing: list[str]) -> ModelError:
 
 def _text(sides: tuple[int | None, ...]) -> str:
     return " x ".join("any" if side is None else str(side) for side in sides) or "a number"
-
-
-@dataclass(frozen=True)
-class Scale:
-    """Pixels times `factor` plus `offset`, a number each or one a channel; blue first for caffe."""
-
-    name: str
-    factor: NDArray[np.float64]
-    offset: NDArray[np.float64]
-    is_blue_first: bool = False
-
-
-def scale_of(wanted: Any, channels: int, file: str) -> Scale:
-    """Return a scale by its name, or by `scale`, `offset`, `mean` and `std`; raises ModelError."""
-    if isinstance(wanted, str):
-        return _named(wanted, channels, file)
-    said = _plain(wanted)
-    mean, std = (
-        np.array(said.get(key, default), np.float64) for key, default in (("mean", 0), ("std", 1))
-    )
-    for key, value in (("mean", mean), ("std", std)):
-        if value.ndim and len(value) not in (1, channels):
-            raise ModelError(
-                f"{file} takes {channels} channels; preprocessing says {len(value)} numbers for "
-                f"{key}"
-            )
-    factor = said.get("scale", 1.0) / np.where(std == 0, np.nan, std)
-    offset = (said.get("offset", 0.0) - mean) / std if (std != 0).all() else np.array(np.nan)
-    if not (np.isfinite(factor).all() and np.isfinite(offset).all()):
-        raise ModelError(f"{file}: preprocessing gives no numbers: std is 0, or one is infinite")
-    return Scale("of its own", _f64(factor), _f64(offset))
-
-
-def _named(name: str, channels: int, file: str) -> Scale:
-    if name in ("caffe", "torch") and channels != 3:
-        raise ModelError(
-            f"{file} takes {channels} channels; preprocessing {name} is about RGB pictures alone"
-        )
-    if name == "torch":
-        mean, std = np.array(_IMAGENET_MEAN), np.array(_IMAGENET_STD)
-        return Scale(name, _f64(1 / 255 / std), _f64(-mean / std))
-    factor, offset = {
-        "none": (1.0, 0.0),
-        "unit": (1 / 255, 0.0),
-        "tf": (1 / 127.5, -1.0),
-        "caffe": (1.0, [-mean for mean in _CAFFE_MEAN]),
-    }[name]
-    return Scale(name, _f64(factor), _f64(offset), is_blue_first=name == "caffe")
-
-
-def _f64(value: Any) -> NDArray[np.float64]:
-    return np.asarray(value, np.float64)
 
 
 def _plain(value: Any) -> dict[str, Any]:

@@ -13,35 +13,13 @@ from typing_extensions import TypedDict
 
 from app.kinds.face import Answer
 from app.kinds.pictures import PictureSize
+from app.kinds.regions import Box, RleMask, RunLengthCode
 
 MaskFormat = Literal["rle", "polygon", "png", "none"]
 
 _Pixels = Annotated[int, Field(ge=0)]
-_Size = Annotated[list[Annotated[int, Field(ge=1)]], Field(min_length=2, max_length=2)]
 _Point = Annotated[list[float], Field(min_length=2, max_length=2)]
 _Ring = Annotated[list[_Point], Field(min_length=4)]
-
-
-class Box(TypedDict):
-    """The smallest rectangle around an instance; `x_max` and `y_max` are exclusive."""
-
-    x_min: _Pixels
-    y_min: _Pixels
-    x_max: _Pixels
-    y_max: _Pixels
-
-
-class RunLengthCode(TypedDict):
-    """COCO's compressed run-length code of a whole picture, as pycocotools reads it."""
-
-    size: Annotated[_Size, Field(description="Height and width of the picture.")]
-    counts: str
-
-
-class RleMask(RunLengthCode):
-    """`masks=rle`: COCO's compressed run-length code of the whole picture."""
-
-    format: Literal["coco_rle"]
 
 
 class PolygonMask(TypedDict):

@@ -12,8 +12,9 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image
 
-from app.kinds.mask_rcnn.answers import CocoResult, Instance, MaskFormat, RunLengthCode
+from app.kinds.mask_rcnn.answers import CocoResult, Instance, MaskFormat
 from app.kinds.pictures import png_of
+from app.kinds.regions import RunLengthCode
 from mrcnn.instances import Instances
 from mrcnn.masks import encode_rle, mask_area, paste, polygons, rle_area
 

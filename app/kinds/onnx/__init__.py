@@ -1,6 +1,6 @@
-"""The kind `onnx`: any graph that ONNX Runtime runs; values by name, or a picture's classes.
+"""The kind `onnx`: any graph that ONNX Runtime runs; values, or classes of pictures and pixels.
 
-Importing this imports no reader of files and no runtime: `model`, `classifier` and `inspection` do.
+Importing this imports no reader of files and no runtime: the modules for each task do.
 """
 
 from __future__ import annotations
@@ -15,25 +15,28 @@ from app.kinds.classes import CLASSES
 from app.kinds.face import Face
 from app.kinds.kind import Inspection, LoadedModel, ModelSource
 from app.kinds.picture_options import PictureOptions
+from app.kinds.segments import SEGMENTS
 from app.kinds.values import VALUES
+
+_FACES: dict[str | None, Face] = {"classify": CLASSES, "segment": SEGMENTS}
 
 
 class OnnxOptions(PictureOptions):
     """What a `model.yaml` may say of an ONNX graph; all but `task` is about pictures."""
 
-    task: Literal["classify"] | None = Field(None, description="classify")
+    task: Literal["classify", "segment"] | None = Field(None, description="classify or segment")
 
 
 class Onnx:
     """Loads ONNX graphs."""
 
     name = "onnx"
-    faces = (VALUES, CLASSES)
+    faces = (VALUES, CLASSES, SEGMENTS)
     options = OnnxOptions
 
     def face_of(self, options: Mapping[str, Any]) -> Face:
-        """Return that of classes for a classifier, else that of values."""
-        return CLASSES if options.get("task") == "classify" else VALUES
+        """Return that of the task, without one that of values."""
+        return _FACES.get(options.get("task"), VALUES)
 
     def recognises(self, path: Path) -> bool:
         """Say whether the file holds a graph."""
@@ -68,6 +71,10 @@ class Onnx:
             from app.kinds.onnx.classifier import load as load_classifier
 
             return load_classifier(source)
+        if source.options.get("task") == "segment":
+            from app.kinds.onnx.segmenter import load as load_segmenter
+
+            return load_segmenter(source)
         from app.kinds.onnx.model import load
 
         return load(source)

@@ -34,7 +34,7 @@ def transform_of(folder: Path) -> Path | None:
 def check(folder: Path) -> None:
     """Raise ModelError where a graph is absent or empty, or anything leads out of the folder."""
     try:
-        _check_links(folder)
+        check_links(folder)
         graph = folder / GRAPH
         if not graph.is_file():
             raise ModelError(f"{folder.name}/ holds no {GRAPH}")
@@ -72,7 +72,8 @@ def sizes(folder: Path) -> dict[str, int]:
     return {str(path.relative_to(folder)): path.stat().st_size for path in paths}
 
 
-def _check_links(folder: Path) -> None:
+def check_links(folder: Path) -> None:
+    """Raise ModelError where a link leads out of the folder; or OSError."""
     inside, seen = folder.resolve(), 0
     for place, folders, files in os.walk(folder):
         for name in (*folders, *files):

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from app.kinds.saved_model.program import Program
     from app.kinds.saved_model.reading import Reading
     from app.kinds.saved_model.running import Run
-    from app.kinds.saved_model.vocabularies import Vocabulary
+    from app.kinds.vocabulary import Vocabulary
 
 
 def examine(source: ModelSource) -> dict[str, Any]:
@@ -55,7 +55,7 @@ def _load(source: ModelSource) -> LoadedSavedModel:
     program = Program(reading, folder, threads=source.threads)
     served = signatures_of(program, reading.signatures)
     default = default_of(served, source.options.get("signature"))
-    before = _transform(source)
+    before = transform_run(source)
     runs = {name: Run(program, one, before) for name, one in served.items()}
     known: Mapping[str, Vocabulary] = {}
     if not source.options.get("allow_unseen"):
@@ -67,7 +67,7 @@ def _load(source: ModelSource) -> LoadedSavedModel:
     )
 
 
-def _transform(source: ModelSource) -> Run | None:
+def transform_run(source: ModelSource) -> Run | None:
     """Return what makes the main model's inputs, where there is such a graph and it is wanted."""
     from app.kinds.saved_model.program import Program, UnknownOpError
     from app.kinds.saved_model.reading import read

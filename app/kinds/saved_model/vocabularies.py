@@ -7,64 +7,25 @@ mean nothing (a tip of 6,639). What the table holds is in `assets/`, or a consta
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from app.kinds.frameworks import tensor_util
-from app.kinds.kind import InputError, ModelError
+from app.kinds.kind import ModelError
 from app.kinds.saved_model import files
 from app.kinds.saved_model.graph import Graph, Origin, Place
 from app.kinds.saved_model.reading import Reading, node_of
+from app.kinds.vocabulary import MOST_VALUES, NULL, Vocabulary
 
-# BigQuery ML's own word for NULL is in every vocabulary that it makes for a neural network.
-_NULL = b"_null_filler"
 _ABSENT = -1
 _WHOLE_LINE = -2
-_MOST_TOLD = 10
 # Larger ones are not read: what is known of a model travels to every worker.
-_MOST_VALUES = 10_000
 _MOST_BYTES = 4 * 2**20
 # Which input of an op its output has the values of, though perhaps in another shape, or not all.
 PASSED_ON = dict.fromkeys(
     ("Identity", "AsString", "ExpandDims", "Reshape", "Squeeze", "GatherNd", "StopGradient"), 0
 )
 _CONSTANT = frozenset({"Const", "Tile", "Fill"})
-
-
-@dataclass(frozen=True)
-class Vocabulary:
-    """The values that an input may have, in the order of the table."""
-
-    values: tuple[bytes, ...]
-
-    def check(self, what: str, given: NDArray[Any], name: str | None = None) -> None:
-        """Raise InputError for the first value that is not among them; `name` is an input's."""
-        for one in np.asarray(given, object).ravel():
-            value = _as_text(one)
-            if value not in self._known:
-                raise InputError(
-                    f"{what} is {_told(value)}, which the model has never seen; {self.told()}",
-                    name=name,
-                )
-
-    @cached_property
-    def _known(self) -> frozenset[bytes]:
-        return frozenset(self.values)
-
-    def texts(self) -> list[str]:
-        """Return the values for clients."""
-        return [value.decode("utf-8", "replace") for value in self.values]
-
-    def told(self) -> str:
-        """Say what is allowed."""
-        some = ", ".join(_told(value) for value in self.values[:_MOST_TOLD])
-        rest = len(self.values) - _MOST_TOLD
-        return f"allowed are {some}{f' and {rest:,} more' if rest > 0 else ''}"
 
 
 def vocabularies(
@@ -89,7 +50,7 @@ def vocabularies(
         if filled.name not in read:
             read[filled.name] = _values(graph, filled, reading, folder)
         values = read[filled.name]
-        if values and (_NULL in values or keys not in bucketed):
+        if values and (NULL in values or keys not in bucketed):
             found[origin.name] = Vocabulary(values)
     return found
 
@@ -153,7 +114,7 @@ def _values(graph: Graph, node: Any, reading: Reading, folder: Path) -> tuple[by
     if keys is None or keys.op != "Const":
         return ()
     array = tensor_util.MakeNdarray(keys.attr["value"].tensor)
-    return tuple(array.ravel()) if array.dtype == object and array.size <= _MOST_VALUES else ()
+    return tuple(array.ravel()) if array.dtype == object and array.size <= MOST_VALUES else ()
 
 
 def _lines(path: Path, count: int) -> tuple[bytes, ...]:
@@ -165,17 +126,7 @@ def _lines(path: Path, count: int) -> tuple[bytes, ...]:
         raise ModelError(f"assets/{path.name} cannot be read: {error.strerror}") from error
     if lines and not lines[-1]:
         lines.pop()
-    return tuple(lines[:count] if count > 0 else lines) if len(lines) <= _MOST_VALUES else ()
-
-
-def _as_text(value: object) -> bytes:
-    if isinstance(value, bytes):
-        return value
-    return (str(value).lower() if isinstance(value, bool) else str(value)).encode()
-
-
-def _told(value: bytes) -> str:
-    return repr(value.decode("utf-8", "replace"))
+    return tuple(lines[:count] if count > 0 else lines) if len(lines) <= MOST_VALUES else ()
 
 
 def of_inputs(tensors: Mapping[str, str], found: Mapping[str, Vocabulary]) -> dict[str, Vocabulary]:

@@ -10,13 +10,15 @@ from flask.testing import FlaskClient
 
 from tests.app.serving.model_folder import Models
 
+HALF = "half_plus_two"
+
 
 @pytest.fixture
 def client(arithmetic: Models, start_app: Callable[..., Flask]) -> FlaskClient:
     return start_app().test_client()
 
 
-def predict(client: FlaskClient, instances: object, model: str = "half_plus_two"):
+def predict(client: FlaskClient, instances: object, model: str = HALF):
     return client.post(f"/predict?model={model}", json={"instances": instances})
 
 
@@ -60,3 +62,17 @@ def test_a_picture_is_told_what_such_a_model_takes(client: FlaskClient, photo: b
     response = client.post("/predict?model=mixed", data=photo, content_type="image/png")
     assert response.status_code == 400
     assert "this model takes numbers and text, as JSON" in response.get_json()["detail"]
+
+
+def test_another_signature_than_the_usual_one_is_asked_for_by_its_name(client: FlaskClient):
+    predictions = predict(client, ["four", "sixsix"], f"{HALF}&signature=length").get_json()
+    assert [one["outputs"] for one in predictions["predictions"]] == [
+        {"outputs": [4]},
+        {"outputs": [6]},
+    ]
+
+
+def test_a_signature_that_is_not_there_is_told_with_those_that_are(client: FlaskClient):
+    problem = predict(client, [1.0], f"{HALF}&signature=none").get_json()
+    assert (problem["status"], problem["field"], problem["value"]) == (400, "signature", "none")
+    assert problem["detail"].endswith("it has serving_default, classify, length")

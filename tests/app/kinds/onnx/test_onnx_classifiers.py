@@ -127,6 +127,15 @@ def test_a_size_that_the_graph_leaves_open_is_said_in_model_yaml(tmp_path: Path)
     assert ask(model, {"image": PICTURE})[0]["outputs"] == pytest.approx([1, 0, 0.2])
 
 
+def test_pictures_beyond_what_one_may_become_are_refused(tmp_path: Path):
+    path = means(tmp_path / "a.onnx", ["batch", 3, "h", "w"])
+    with pytest.raises(ModelError) as refused:
+        classify(path, input={"height": 4096, "width": 1025})
+    assert str(refused.value) == (
+        "a.onnx takes pictures of 1,025 x 4,096 pixels; MAX_MOLDED_PIXELS allows 4,194,304"
+    )
+
+
 @pytest.mark.parametrize(
     ("options", "told"),
     [
@@ -135,7 +144,8 @@ def test_a_size_that_the_graph_leaves_open_is_said_in_model_yaml(tmp_path: Path)
                      id="output"),
         pytest.param({"preprocessing": {"std": 0.0}}, "std is 0", id="std"),
         pytest.param({"preprocessing": {"mean": [1.0, 2.0]}},
-                     "mean has 2 numbers; the graph takes pictures of 3 channels", id="mean"),
+                     "a.onnx takes 3 channels; preprocessing says 2 numbers for mean", id="mean"),
+        pytest.param({"preprocessing": {"scale": float("inf")}}, "or one is infinite", id="scale"),
         pytest.param({"labels": ("a", "b")}, "2 labels for 3 classes of a.onnx", id="labels"),
     ],
 )  # fmt: skip
