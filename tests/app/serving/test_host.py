@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import select
 import signal
 import socket
 import stat
@@ -18,8 +17,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from app.kinds.mask_rcnn.tensors import PICTURE, instances_of
-from app.serving import messages, wire
+from app.kinds.mask_rcnn.tensors import PICTURE
+from app.serving import wire
 from app.serving.buffers import Buffers
 from app.serving.client import Ask
 from app.serving.connect import connect
@@ -31,7 +30,7 @@ from app.serving.errors import (
     ModelNotReady,
 )
 from app.serving.local_client import LocalClient
-from app.serving.messages import EnterRequest, PredictRequest
+from app.serving.messages import EnterRequest
 from app.serving.packing import pack
 from app.serving.socket_client import SocketClient
 from app.settings import Settings
@@ -385,33 +384,3 @@ def test_threads_that_end_close_their_connections(client: SocketClient):
         thread.start()
         thread.join()
     assert len(os.listdir("/proc/self/fd")) <= before
-
-
-def test_who_is_slow_to_read_an_answer_keeps_nobody_waiting(
-    client: SocketClient, photo: np.ndarray
-):
-    entry = EnterRequest("colours", None, 20)
-    request = PredictRequest({}, entry, rows=(100, True))
-    with socket.socket(socket.AF_UNIX) as connection:
-        connection.connect(str(client.path))
-        pictures = {PICTURE: np.stack([photo] * 100)}
-        wire.send(connection, wire.Message(request.header(), pictures, number=7))
-        wire.wait_for(connection, select.POLLIN, time.monotonic() + 10)
-        for _ in range(3):
-            assert len(find(client, photo)) == 2
-        answer = wire.Reader(connection).wait(time.monotonic() + 10)
-    assert answer.number == 7
-    predictions = messages.to_predictions(answer)
-    # Three times what a socket holds.
-    assert sum(one.nbytes for one in answer.arrays.values()) > 600_000
-    assert [len(instances_of(one.result)) for one in predictions] == [2] * 100
-
-
-def test_who_does_not_wait_for_an_answer_is_cut_off_alone(client: SocketClient, photo: np.ndarray):
-    request = PredictRequest({}, EnterRequest("slow", None, 20))
-    with socket.socket(socket.AF_UNIX) as connection:
-        connection.connect(str(client.path))
-        wire.send(connection, wire.Message(request.header(), {PICTURE: photo}))
-        wire.send(connection, wire.Message({"op": "models"}))
-        assert wire.Reader(connection).wait(time.monotonic() + 10) is None
-    assert len(find(client, photo)) == 2
