@@ -18,7 +18,14 @@ def signature_of(model: LoadedModel, asked: Mapping[str, Any]) -> Signature:
         return model.signature
     inputs, outputs = (
         tuple(
-            Field(one["name"], one["dtype"], tuple(one["shape"]), one["role"]) for one in told[side]
+            Field(
+                one["name"],
+                one["dtype"],
+                tuple(one["shape"]),
+                one["role"],
+                one.get("is_optional", False),
+            )
+            for one in told[side]
         )
         for side in ("inputs", "outputs")
     )
@@ -26,9 +33,11 @@ def signature_of(model: LoadedModel, asked: Mapping[str, Any]) -> Signature:
 
 
 def check_inputs(signature: Signature, inputs: Tensors) -> None:
-    """Raise InputError unless there is each input, no other, of its type and shape."""
+    """Raise InputError unless there is each input, or it is optional, of its type and shape."""
     for field in signature.inputs:
         if field.name not in inputs:
+            if field.is_optional:
+                continue
             raise InputError(f"the input {field.name!r} is not there")
         _check(field, inputs)
     known = {field.name for field in signature.inputs}
