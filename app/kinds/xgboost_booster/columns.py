@@ -74,7 +74,7 @@ class Column:
         rows = values.reshape(count, -1)
         expected = self.width if self.vocabulary is None else 1
         if rows.shape[1] != expected and not (self.vocabulary and self.takes_lists):
-            told = f"{self.name} is {rows.shape[1]} values; {expected} is expected"
+            told = f"{self.name} has {rows.shape[1]} values, not {expected}"
             raise InputError(told, name=self.name)
         return rows.astype(np.float64) if self.vocabulary is None else self._of_categories(rows)
 
