@@ -218,3 +218,26 @@ def test_a_build_that_does_not_know_its_commit_says_what_to_do(builder: Builder)
     built = builder.run("build", BRANCH_NAME="main")
     assert built.returncode != 0
     assert "COMMIT_SHA: is empty: a build by hand has to say it" in built.stderr
+
+
+@pytest.mark.parametrize(
+    ("place", "has_xgboost"),
+    [
+        pytest.param("credit/1/model.bst", True, id="of BigQuery ML"),
+        pytest.param("credit/model.ubj", True, id="without a version"),
+        pytest.param("credit/1/credit.onnx", False, id="another model"),
+    ],
+)
+def test_an_image_with_a_booster_has_what_runs_it(builder: Builder, place: str, has_xgboost: bool):
+    docker = Path(builder.path.partition(os.pathsep)[0], "docker")
+    docker.unlink()
+    docker.write_text('#!/bin/sh\necho "$@"\n')
+    docker.chmod(0o755)
+    model = builder.workspace / "models" / place
+    model.parent.mkdir(parents=True)
+    model.touch()
+    built = builder.run("build", COMMIT_SHA=COMMIT, BRANCH_NAME="main")
+    assert built.returncode == 0, built.stderr[-3000:]
+    commands = [line for line in built.stdout.splitlines() if line.startswith("build ")]
+    assert len(commands) == 2
+    assert [("XGBOOST=yes" in line) for line in commands] == [has_xgboost] * 2

@@ -92,7 +92,8 @@ class ModelStatus(ModelState):
             dict[str, Any],
             Field(
                 description="Of `values`: by its name, each with `inputs` and `outputs`, of which "
-                "each has name, dtype, shape (null is any length) and role."
+                "each has name, dtype, shape (null is any length) and role; of inputs some have "
+                "`categories`, and `is_optional`: it may be left out."
             ),
         ]
     ]

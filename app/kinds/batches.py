@@ -41,7 +41,8 @@ class Port:
         """Return the port as clients see it."""
         dtype = TEXT if self.dtype.kind == "O" else self.dtype.name
         shape = self.shape or ()
-        return Field(self.name, dtype, shape[1:] if is_batched else shape, self.role)
+        own = shape[1:] if is_batched else shape
+        return Field(self.name, dtype, own, self.role, self.is_optional)
 
     @property
     def may_be_batched(self) -> bool:
@@ -84,11 +85,11 @@ class Served:
         """Return inputs, with the categories of those that have any, and outputs as plain JSON."""
         signature, known = self.signature, categories or {}
         inputs = []
-        for port, field in zip(self.inputs, signature.inputs, strict=True):
+        for field in signature.inputs:
             told = _facts(field)
             if field.name in known and field.dtype == TEXT:
                 told["categories"] = known[field.name]
-            if port.is_optional:
+            if field.is_optional:
                 told["is_optional"] = True
             inputs.append(told)
         outputs = [_facts(field) for field in signature.outputs]

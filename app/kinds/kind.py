@@ -43,12 +43,16 @@ class InputError(Exception):
 
 @dataclass(frozen=True)
 class Field:
-    """One input or output: `shape` has None where any size fits; text is an array of bytes."""
+    """One input or output: `shape` has None where any size fits; text is an array of bytes.
+
+    An input that is optional may be left out.
+    """
 
     name: str
     dtype: str
     shape: tuple[int | None, ...]
     role: Literal["picture", "text", "number"] = "number"
+    is_optional: bool = False
 
 
 @dataclass(frozen=True)

@@ -38,7 +38,7 @@ class RleMask(RunLengthCode):
 
 def rle_of(mask: NDArray[np.bool_]) -> RleMask:
     """Return the code of a mask of a whole picture, [height, width]."""
-    code = coco.encode(np.asfortranarray(mask, np.uint8))
+    code = coco.encode(np.asfortranarray(mask).view(np.uint8))
     height, width = mask.shape
     return {"format": "coco_rle", "size": [height, width], "counts": code["counts"].decode("ascii")}
 

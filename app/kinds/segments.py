@@ -197,8 +197,10 @@ def class_of_pixels(outcome: Outcome) -> NDArray[np.uint8]:
 
 def segments_of(outcome: Outcome, *, with_masks: bool) -> list[Segment]:
     """Return the classes that a pixel has, the one of most first."""
-    classes, labels = class_of_pixels(outcome), outcome.facts["labels"]
-    areas = np.bincount(classes.ravel(), minlength=len(labels))
+    labels = outcome.facts["labels"]
+    # Column by column, as the code of a mask goes.
+    classes = np.asfortranarray(class_of_pixels(outcome))
+    areas = np.bincount(classes.ravel("K"), minlength=len(labels))
     found: list[Segment] = []
     for class_id in np.argsort(-areas, kind="stable")[: np.count_nonzero(areas)]:
         mask = classes == class_id

@@ -1,8 +1,8 @@
 """How clients see models that take numbers and text by name, and give back named outputs.
 
 An instance is an object with each input by its name, or the value alone where there is one input:
-the rows of TensorFlow Serving's REST API. Each value is held to the type and the shape that the
-model's signature declares.
+the rows of TensorFlow Serving's REST API. An optional one may be left out, or null. Each value is
+held to the type and the shape that the model's signature declares.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field
 
 from app.kinds.arrays import ArrayError, array_of, json_of, zeros
@@ -93,9 +94,11 @@ class ValuesFace:
         """Return the instance's arrays, as the signature declares them; raises GivenError."""
         inputs = inputs_of(facts)
         values = _by_name(given, inputs)
-        arrays = {}
+        arrays: dict[str, NDArray[Any]] = {}
         for declared in inputs:
             name = declared["name"]
+            if values.get(name) is None and declared.get("is_optional"):
+                continue
             try:
                 arrays[name] = array_of(values[name], declared["dtype"], declared["shape"])
             except ArrayError as error:
@@ -201,7 +204,8 @@ def _by_name(given: _Given, inputs: Sequence[Mapping[str, Any]]) -> Mapping[str,
             return {names[0]: value}
         reason = f"`{given.field}` is {_shown(value)}: an object with {_listed(names)} is expected"
         raise GivenError("invalid-input", reason, field=given.field)
-    if missing := [name for name in names if name not in value]:
+    needed = [one["name"] for one in inputs if not one.get("is_optional")]
+    if missing := [name for name in needed if name not in value]:
         reason = f"`{given.field}` lacks {_listed(missing)}"
         raise GivenError("invalid-input", reason, field=f"{given.field}.{missing[0]}")
     if unknown := [name for name in value if name not in names]:

@@ -27,7 +27,14 @@ def signature_of(signatures: Signatures, asked: Mapping[str, Any]) -> Signature:
 def _signature(told: Mapping[str, Any]) -> Signature:
     inputs, outputs = (
         tuple(
-            Field(one["name"], one["dtype"], tuple(one["shape"]), one["role"]) for one in told[side]
+            Field(
+                one["name"],
+                one["dtype"],
+                tuple(one["shape"]),
+                one["role"],
+                one.get("is_optional", False),
+            )
+            for one in told[side]
         )
         for side in ("inputs", "outputs")
     )
@@ -35,9 +42,11 @@ def _signature(told: Mapping[str, Any]) -> Signature:
 
 
 def check_inputs(signature: Signature, inputs: Tensors) -> None:
-    """Raise InputError unless there is each input, no other, of its type and shape."""
+    """Raise InputError unless there is each input, or it is optional, of its type and shape."""
     for field in signature.inputs:
         if field.name not in inputs:
+            if field.is_optional:
+                continue
             raise InputError(f"the input {field.name!r} is not there")
         _check(field, inputs)
     known = {field.name for field in signature.inputs}

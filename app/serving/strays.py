@@ -31,14 +31,9 @@ LONGEST_START = 64
 
 
 def other_format(path: Path) -> str | None:
-    """Say by a file's name that it is a model of a format, or by a name, that is not served.
-
-    None where it says nothing of the sort.
-    """
+    """Say by its name that a file is a model of a format, or under a name, that is not served."""
     if path.suffix.lower() in _BOOSTER_SUFFIXES:
         return f"{path.name} is a booster of XGBoost: name it model.bst, in its version's folder"
-    if path.name == _MAY_BE_BOOSTER:
-        return f"{path.name} may be a booster of XGBoost: then name it model.bst"
     what = _OTHER_FORMATS.get(path.suffix.lower())
     if what is None:
         return None
@@ -46,9 +41,15 @@ def other_format(path: Path) -> str | None:
 
 
 def others(paths: Iterable[Path]) -> list[str]:
-    """Say of each file of another format that it is one, hidden ones aside."""
-    told = (other_format(path) for path in sorted(paths) if not path.name.startswith("."))
+    """Say of each file that may have been meant as a model what it is, hidden ones aside."""
+    told = (_meant(path) for path in sorted(paths) if not path.name.startswith("."))
     return [line for line in told if line]
+
+
+def _meant(path: Path) -> str | None:
+    if path.name == _MAY_BE_BOOSTER:
+        return f"{path.name} may be a booster of XGBoost: then name it model.bst"
+    return other_format(path)
 
 
 def to_unpack(path: Path) -> str | None:

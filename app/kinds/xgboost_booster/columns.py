@@ -36,7 +36,8 @@ _LENGTHS = {"array_struct": "array_struct_dimension", "array_numerical": "array_
 class Column:
     """One column: `encoding` is empty for a number; `width` numbers come of a value.
 
-    `table` has the numbers that stand for each category, [categories, width], where they do.
+    `table` has the numbers that stand for each category, [categories, width], where they do. An
+    optional one that is left out is missing, as XGBoost has it.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Column:
     width: int
     vocabulary: Vocabulary | None = None
     table: NDArray[np.float64] | None = None
+    is_optional: bool = False
 
     @property
     def takes_lists(self) -> bool:
@@ -53,14 +55,16 @@ class Column:
     @property
     def port(self) -> Port:
         """What clients give for it, with the batch axis."""
+        text, number = np.dtype(object), np.dtype(np.float64)
         if self.vocabulary is not None:
-            shape = (None, None) if self.takes_lists else (None,)
-            return Port(self.name, self.name, np.dtype(object), shape, "text")
+            sides = (None, None) if self.takes_lists else (None,)
+            return Port(self.name, self.name, text, sides, "text")
         shapes: dict[str, tuple[int | None, ...]] = {
             "array_struct": (None, None, 2),
             "array_numerical": (None, self.width),
         }
-        return Port(self.name, self.name, np.dtype(np.float64), shapes.get(self.encoding, (None,)))
+        shape = shapes.get(self.encoding, (None,))
+        return Port(self.name, self.name, number, shape, is_optional=self.is_optional)
 
     def encoded(self, values: NDArray[Any]) -> NDArray[np.float64]:
         """Return float64 [batch, width] of a batch of values; raises InputError."""
@@ -70,7 +74,7 @@ class Column:
         rows = values.reshape(count, -1)
         expected = self.width if self.vocabulary is None else 1
         if rows.shape[1] != expected and not (self.vocabulary and self.takes_lists):
-            told = f"{self.name} is {rows.shape[1]} values; {expected} is expected"
+            told = f"{self.name} has {rows.shape[1]} values, not {expected}"
             raise InputError(told, name=self.name)
         return rows.astype(np.float64) if self.vocabulary is None else self._of_categories(rows)
 

@@ -119,7 +119,9 @@ class Columns:
         return {name: one.texts() for name, one in few.items()}
 
     def check(self, inputs: Tensors) -> None:
-        """Raise InputError for a category that the training never saw."""
+        """Raise InputError for a category that the training never saw, or where all is missing."""
+        if not inputs:
+            raise InputError("every column is left out; at least one is expected")
         for name, vocabulary in self._given.items():
             if name in inputs:
                 vocabulary.check(name, inputs[name], name)
@@ -129,7 +131,13 @@ class Columns:
         given = {**batch, **self._before(batch)} if self._before else batch
         for name, vocabulary in self._made.items():
             vocabulary.check(f"{name}, which transform/ makes,", given[name])
-        parts = [column.encoded(given[column.name]) for column in self._columns]
+        count = len(next(iter(given.values())))
+        parts = [
+            column.encoded(given[column.name])
+            if column.name in given
+            else np.full((count, column.width), np.nan)
+            for column in self._columns
+        ]
         # Where there are fewer than the trees know, XGBoost takes the last ones as missing.
         return np.concatenate(parts, axis=1)
 
@@ -208,7 +216,7 @@ class LoadedBooster:
 def _plain(found: Tried, labels: Sequence[str] | None) -> Export:
     """Return the columns of a booster of which it alone tells: by their names, or in one list."""
     if found.names:
-        numbers = tuple(Column(name, "", 1) for name in found.names)
+        numbers = tuple(Column(name, "", 1, is_optional=True) for name in found.names)
     else:
         numbers = (Column("features", "array_numerical", found.features),)
     return Export("", "label" if labels else "", tuple(labels or ()), numbers)

@@ -89,6 +89,13 @@ MODELS: dict[str, dict[str, tuple[list[Any], list[Any], Run]]] = {
             _mixed,
         ),
     },
+    "scaled": {
+        "serving_default": (
+            [_number("x"), {**_number("factor"), "is_optional": True}],
+            [_number("y")],
+            lambda inputs: {"y": inputs["x"] * inputs.get("factor", np.float32(10))},
+        ),
+    },
     # The tensors of TensorFlow Serving's own tests of its JSON.
     "echo": {
         "serving_default": (

@@ -35,7 +35,7 @@ def models(tmp_path: Path) -> Models:
 @pytest.fixture
 def arithmetic(models: Models) -> Models:
     """Return the repository with models of values beside `street`."""
-    for name in ("echo", "half_plus_two", "mixed", "whole"):
+    for name in ("echo", "half_plus_two", "mixed", "scaled", "whole"):
         models.write(f"{name}/1/{name}.h5", json.dumps({"arithmetic": name}))
     return models
 

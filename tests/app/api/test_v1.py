@@ -204,7 +204,7 @@ def test_a_version_answers_to_its_label(arithmetic: Models, start_app: Callable[
 
 
 def test_the_names_of_all_models_are_listed_as_kserve_lists_them(client: FlaskClient):
-    names = ["echo", "half_plus_two", "mixed", "street", "whole"]
+    names = ["echo", "half_plus_two", "mixed", "scaled", "street", "whole"]
     assert client.get("/v1/models").get_json() == {"models": names}
 
 

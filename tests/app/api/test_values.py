@@ -76,3 +76,16 @@ def test_a_signature_that_is_not_there_is_told_with_those_that_are(client: Flask
     problem = predict(client, [1.0], f"{HALF}&signature=none").get_json()
     assert (problem["status"], problem["field"], problem["value"]) == (400, "signature", "none")
     assert problem["detail"].endswith("it has serving_default, classify, length")
+
+
+def test_an_input_with_a_value_of_its_own_may_be_left_out_in_every_protocol(client: FlaskClient):
+    rows = [{"x": 2.0}, {"x": 2.0, "factor": 3.0}, {"x": 2.0, "factor": None}]
+    answers = predict(client, rows, "scaled").get_json()["predictions"]
+    assert [one["outputs"]["y"] for one in answers] == [[20], [6], [20]]
+    told = client.post("/v1/models/scaled:predict", json={"instances": rows}).get_json()
+    assert told == {"predictions": [20, 6, 20]}
+    x = {"name": "x", "shape": [1, 1], "datatype": "FP32", "data": [2.0]}
+    told = client.post("/v2/models/scaled/infer", json={"inputs": [x]}).get_json()
+    assert told["outputs"][0]["data"] == [20]
+    problem = predict(client, [{"factor": 3.0}], "scaled").get_json()
+    assert problem["detail"] == "`instances[0]` lacks `x`"

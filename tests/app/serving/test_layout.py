@@ -134,6 +134,26 @@ def test_zeros_may_lead_a_version_as_in_tensorflow_serving(models: Models):
             id="a version of another format",
         ),
         pytest.param(
+            ["street/3/credit.bst"],
+            3,
+            f"street/3/ holds no model file ({MODELS_TEXT}); credit.bst is a booster of XGBoost: "
+            "name it model.bst, in its version's folder",
+            id="a booster by another name",
+        ),
+        pytest.param(
+            ["street/3/model.json"],
+            3,
+            f"street/3/ holds no model file ({MODELS_TEXT}); model.json may be a booster of "
+            "XGBoost: then name it model.bst",
+            id="a booster as JSON",
+        ),
+        pytest.param(
+            ["street/3/model.bst", "street/3/a.onnx"],
+            3,
+            "street/3/ holds 2 models (model.bst, a.onnx); keep one",
+            id="a file beside a booster",
+        ),
+        pytest.param(
             ["street/3/README.md"], 3, f"street/3/ holds no model file ({MODELS_TEXT})", id="empty"
         ),
         pytest.param(

@@ -55,7 +55,19 @@ def test_a_booster_answers_alike_from_every_format(client, name: str):
 def test_names_that_the_booster_knows_are_those_of_its_inputs(client):
     low, high = ask(client, "named", [{"age": one, "height": 2} for one in (1, 9)])
     assert low < 3 < 7 < high
-    assert "lacks `height`" in refusal(client, "named", {"age": 1})
+    assert "there is no such input; there are `age`, `height`" in refusal(
+        client, "named", {"weight": 1}
+    )
+
+
+def test_a_column_that_is_left_out_or_null_is_missing_as_xgboost_has_it(client):
+    rows = np.array([[9.0, np.nan], [np.nan, 2.0]])
+    wanted = trained(names=["age", "height"]).predict(
+        xgboost.DMatrix(rows, feature_names=["age", "height"])
+    )
+    found = ask(client, "named", [{"age": 9, "height": None}, {"height": 2}])
+    assert found == pytest.approx(wanted.tolist(), abs=1e-6)
+    assert "every column is left out" in refusal(client, "named", {})
 
 
 def test_a_linear_booster_is_served(client):
