@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 
 from bench.contender import take_turns
-from mrcnn.detector import use_threads
 from mrcnn.quiet import importing_quietly
+from mrcnn.threads import use_threads
 
 with importing_quietly():
     import tensorflow as tf

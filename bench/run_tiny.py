@@ -17,8 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.cli import main, serve
+from app.hosting.server import Server
 from app.kinds.face import Face
-from app.kinds.kind import ModelSource
+from app.kinds.kind import Inspection, ModelSource
 from app.kinds.mask_rcnn.face import INSTANCES
 from app.kinds.mask_rcnn.tensors import PICTURE, SIGNATURE, tensors_of
 from app.kinds.options import Options
@@ -48,6 +49,12 @@ class Tiny:
 
     def refusal(self, path: Path) -> str:
         return f"{path.name} is not tiny"
+
+    def inspect(self, path: Path) -> Inspection:
+        return Inspection("four letters", [])
+
+    def examine(self, source: ModelSource) -> dict[str, Any]:
+        return {"num_classes": 2}
 
     def load(self, source: ModelSource) -> LoadedTiny:
         return LoadedTiny()
@@ -94,5 +101,5 @@ if __name__ == "__main__":
     if sys.argv[1:] == ["host"]:
         os._exit(host.main([Tiny()]))
     command = (sys.executable, "-m", "bench.run_tiny", "host")
-    serve.Server = functools.partial(serve.Server, inference=command)  # type: ignore[misc]
+    vars(serve)["Server"] = functools.partial(Server, inference=command)
     sys.exit(main(["serve"]))

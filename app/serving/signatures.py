@@ -31,7 +31,7 @@ def _signature(told: Mapping[str, Any]) -> Signature:
                 one["name"],
                 one["dtype"],
                 tuple(one["shape"]),
-                one["role"],
+                one.get("role", "number"),
                 one.get("is_optional", False),
             )
             for one in told[side]

@@ -25,6 +25,13 @@ ARGUMENTS = [
     # A name as on a local network: without TLS a browser does not trust it as it trusts 127.0.0.1.
     "--host-resolver-rules=MAP photos.lan 127.0.0.1",
 ]
+#: A telephone that is touched, as Playwright's contexts have it.
+PHONE = {
+    "viewport": {"width": 360, "height": 740},
+    "device_scale_factor": 2,
+    "has_touch": True,
+    "is_mobile": True,
+}
 # Nothing here is measured by the clock: these end what hangs.
 PATIENCE_MS = 60_000
 START_S = 300
@@ -143,13 +150,7 @@ def page(open_page: Callable[..., Page], server: Server) -> Page:
 @pytest.fixture
 def phone(open_page: Callable[..., Page], server: Server) -> Page:
     """Return the page on a telephone that is touched, open, its server ready."""
-    page = open_page(
-        server.url,
-        viewport={"width": 360, "height": 740},
-        device_scale_factor=2,
-        has_touch=True,
-        is_mobile=True,
-    )
+    page = open_page(server.url, **PHONE)
     expect(page.locator("#state")).to_have_text("street is ready")
     return page
 

@@ -11,7 +11,7 @@ from playwright.sync_api import Page, expect
 from tests.app.api.server import Server
 from tests.app.serving.model_folder import Models
 from tests.browser import prices, shades
-from tests.browser.conftest import draw_sample
+from tests.browser.conftest import PHONE, draw_sample
 from tests.browser.kinds import own_kind, running_with
 from tests.browser.looks import faint, nameless, outside_of_their_frame, overflow, too_small
 from tests.browser.person import expect_answer, fill, pick_sample, predict
@@ -42,13 +42,7 @@ def page(open_page: Callable[..., Page], served: Server) -> Page:
 
 @pytest.fixture
 def phone(open_page: Callable[..., Page], served: Server) -> Page:
-    page = open_page(
-        served.url,
-        viewport={"width": 360, "height": 740},
-        device_scale_factor=2,
-        has_touch=True,
-        is_mobile=True,
-    )
+    page = open_page(served.url, **PHONE)
     expect(page.locator("#values-title")).to_have_text("house")
     return page
 

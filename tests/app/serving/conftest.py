@@ -10,11 +10,17 @@ import pytest
 
 from app.serving.local_client import LocalClient
 from app.settings import Settings
+from tests.app.serving.gate import Gate
 from tests.app.serving.inference_process import InferenceProcess
 from tests.app.serving.model_folder import Models
 from tests.app.serving.thresholding import Thresholding
 
 HOST_SCRIPT = Path(__file__).with_name("thresholding.py")
+
+
+@pytest.fixture
+def gate() -> Gate:
+    return Gate()
 
 
 @pytest.fixture

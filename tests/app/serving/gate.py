@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from app.kinds.kind import Signature
 from app.kinds.tensors import Tensors
-from app.serving.lane import Outcome, Place
+from app.serving.lane import Lane, Outcome, Place
 
 INPUTS = {"x": np.zeros(4, np.float32)}
 
@@ -67,3 +67,11 @@ def run(place: Place, number: float, key: str | None = None) -> Outcome:
     """Wait for the turn of one prediction, and return what came of it; raises what went wrong."""
     (outcome,) = place.wait([INPUTS], {"number": number, "key": key}).found()
     return outcome
+
+
+def lane_of(gate: Gate, *, limit: int, max_batch: int) -> Iterator[Lane]:
+    """Yield the gate's lane; when it is closed the gate is open for what still waits."""
+    lane = Lane("gate version 1", gate, limit=limit, max_batch=max_batch)
+    yield lane
+    gate.is_open.set()
+    lane.close()

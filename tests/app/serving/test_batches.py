@@ -14,23 +14,15 @@ import pytest
 
 from app.serving.errors import CallerGone, InferenceFailed, InferenceOverloaded, InferenceTimeout
 from app.serving.lane import Lane, Outcome
-from tests.app.serving.gate import Gate, run
+from tests.app.serving.gate import Gate, lane_of, run
 from tests.app.serving.inference_process import wait_for
 
 Ask = Callable[..., Future[Outcome]]
 
 
 @pytest.fixture
-def gate() -> Gate:
-    return Gate()
-
-
-@pytest.fixture
 def lane(gate: Gate) -> Iterator[Lane]:
-    lane = Lane("gate version 1", gate, limit=32, max_batch=3)
-    yield lane
-    gate.is_open.set()
-    lane.close()
+    yield from lane_of(gate, limit=32, max_batch=3)
 
 
 @pytest.fixture

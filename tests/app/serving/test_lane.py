@@ -21,21 +21,13 @@ from app.serving.errors import (
     InferenceUnavailable,
 )
 from app.serving.lane import Lane, Outcome
-from tests.app.serving.gate import Gate, run
+from tests.app.serving.gate import Gate, lane_of, run
 from tests.app.serving.inference_process import wait_for
 
 
 @pytest.fixture
-def gate() -> Gate:
-    return Gate()
-
-
-@pytest.fixture
 def lane(gate: Gate) -> Iterator[Lane]:
-    lane = Lane("gate version 1", gate, limit=3, max_batch=1)
-    yield lane
-    gate.is_open.set()
-    lane.close()
+    yield from lane_of(gate, limit=3, max_batch=1)
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from app.serving.errors import InferenceFailed, InferenceTimeout, InputRefused
 from app.serving.lane import Lane
 from app.serving.local_client import LocalClient
 from app.serving.packing import PackingError, merged, parted
-from tests.app.serving.gate import INPUTS, Gate
+from tests.app.serving.gate import INPUTS, Gate, lane_of
 from tests.app.serving.model_folder import Models
 
 
@@ -59,16 +59,9 @@ def test_of_several_rows_the_one_that_is_refused_is_told(
 
 
 @pytest.fixture
-def gate() -> Gate:
-    return Gate()
-
-
-@pytest.fixture
 def lane(gate: Gate) -> Iterator[Lane]:
-    lane = Lane("gate version 1", gate, limit=1, max_batch=3)
     gate.is_open.set()
-    yield lane
-    lane.close()
+    yield from lane_of(gate, limit=1, max_batch=3)
 
 
 def test_rows_take_one_place_and_share_passes(lane: Lane, gate: Gate):
