@@ -10,6 +10,7 @@ client. Each answer is compared with ours before it is measured: a wrong one has
 from __future__ import annotations
 
 import argparse
+import contextlib
 import io
 import os
 import shutil
@@ -17,10 +18,8 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from PIL import Image
 
@@ -55,10 +54,12 @@ def main() -> None:
         if arguments.prepare:
             return
         outcomes, loads = measured(chosen, missing, arguments)
+    if not loads:
+        sys.exit("no side was measured")
     reason = difference(loads)
     lines = [asdict(line) for outcome in outcomes for line in outcome.lines]
     told = [asdict(outcome) | {"lines": None} for outcome in outcomes]
-    facts = {"seconds": arguments.seconds, "versions": versions(chosen)}
+    facts = [f"{arguments.seconds} s each", *versions(chosen)]
     print(printed(outcomes, facts, stated(loads), reason=reason))
     path = save(
         "serving",
@@ -77,7 +78,8 @@ def parsed() -> argparse.Namespace:
     """Return what the command was told."""
     parser = argparse.ArgumentParser(description=__doc__)
     add = parser.add_argument
-    add("--only", nargs="+", metavar="NAME", help="these, and ours: KServe MLServer …")
+    names = list(dict.fromkeys(side.name for side in sides(b"", Path())))
+    add("--only", nargs="+", choices=names, metavar="NAME", help=f"and ours; of {', '.join(names)}")
     add("--seconds", type=int, default=3, help="of each measurement")
     add("--clients", type=int, nargs="+", default=[1, 16, 128])
     add("--prepare", action="store_true", help="only make the peers' environments")
@@ -97,7 +99,7 @@ def picture() -> bytes:
     return file.getvalue()
 
 
-@contextmanager
+@contextlib.contextmanager
 def repository() -> Iterator[Path]:
     """Give a folder with the two models, and no others, until the block ends."""
     with tempfile.TemporaryDirectory() as folder:
@@ -130,15 +132,15 @@ def measured(
             outcome.trouble = missing[side.name]
             continue
         print(side.title, file=sys.stderr)
+        load: list[Load] = []
         try:
-            with (
-                served(side.command, side.variables) as server,
-                watched(loads.setdefault(side.title, [])),
-            ):
+            with served(side.command, side.variables) as server, watched(load):
                 _measure(server, side, outcome, expected, arguments)
         except (RuntimeError, OSError, subprocess.SubprocessError) as error:
             outcome.trouble = str(error)
             print(f"{side.title}: {error}", file=sys.stderr)
+        else:
+            loads[side.title] = load
     return outcomes, loads
 
 
@@ -180,16 +182,16 @@ def _wrong(
     return f"answers {label} {score:.4f} in place of {right_label} {right_score:.4f}"
 
 
-def versions(chosen: list[Side]) -> dict[str, Any]:
-    """Return the version of each peer that is installed."""
-    found = {}
-    for side in chosen:
-        if side.packages:
-            package = side.packages[0].partition("=")[0].partition("[")[0]
-            code = f"import importlib.metadata as m; print(m.version({package!r}))"
-            python = environment(side.name) / "bin" / "python"
+def versions(chosen: list[Side]) -> list[str]:
+    """Return each peer that is installed with its version."""
+    found = []
+    for name, packages in {side.name: side.packages for side in chosen if side.packages}.items():
+        package = packages[0].partition("=")[0].partition("[")[0]
+        code = f"import importlib.metadata as m; print(m.version({package!r}))"
+        python = environment(name) / "bin" / "python"
+        with contextlib.suppress(OSError):
             ran = subprocess.run([python, "-c", code], capture_output=True, text=True, check=False)
-            found[side.name] = ran.stdout.strip()
+            found.append(f"{name} {ran.stdout.strip()}")
     return found
 
 

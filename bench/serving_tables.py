@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from bench.peers.sides import BASE64, FLASK, IRIS, OURS, PICTURE
 from bench.report import RESULTS, table
@@ -62,13 +61,13 @@ def newest() -> str:
         Outcome(**told | {"lines": [line for line in lines if line.side == told["title"]]})
         for told in report["outcomes"]
     ]
-    facts = report["facts"] | {"date": report["date"], "cpu": report["cpu"]}
+    facts = [report["date"], report["cpu"], *report["facts"]]
     return printed(outcomes, facts, report["stated"], reason=report["reason"])
 
 
 def printed(
     outcomes: Sequence[Outcome],
-    facts: Mapping[str, Any],
+    facts: Sequence[str],
     stated: str,
     *,
     reason: str | None,
@@ -95,7 +94,7 @@ def printed(
     if missing:
         parts.append("\n".join(["Without a result:", "", *missing]))
     parts.append(reason or table(goals(outcomes)))
-    parts.append(". ".join([stated, *(f"{name}: {value}" for name, value in facts.items())]))
+    parts.append(f"{'; '.join([*facts, stated])}.")
     return "\n\n".join(parts)
 
 
@@ -128,7 +127,7 @@ def goals(outcomes: Sequence[Outcome]) -> list[dict[str, object]]:
                 "holds": "yes" if share <= _P99_SHARE else "no",
             }
         )
-    return [row for row in rows if row] or [{"goal": "no peer was measured"}]
+    return [row for row in rows if row] or [{"goal": "none is for these sides and clients"}]
 
 
 def _goal(what: str, ours: Line | None, other: Line | None, least: float) -> dict[str, object]:

@@ -13,7 +13,6 @@ from bench.peers import models
 REPLICAS: dict[str, Any] = {
     "num_replicas": int(os.environ.get("WORKERS", "1")),
     "ray_actor_options": {"num_cpus": 0.2},
-    "max_ongoing_requests": 128,
 }
 
 

@@ -49,14 +49,14 @@ def test_a_side_without_a_result_is_named_with_its_reason():
     absent = Outcome("Ray Serve", 1, "Ray Serve, 1", trouble="no wheel for this Python")
     liar = outcome("LitServe", 1, 10, 10)
     liar.wrong[PICTURE] = "answers bag 0.9000 in place of ankle boot 0.9000"
-    shown = printed([outcome(OURS, 2, 20, 5), absent, liar], {}, "load average 0.1", reason=None)
+    shown = printed([outcome(OURS, 2, 20, 5), absent, liar], [], "load average 0.1", reason=None)
     assert "- Ray Serve, 1: no wheel for this Python" in shown
     assert "- LitServe, 1, fashion, picture: answers bag 0.9000 in place of" in shown
 
 
 def test_sides_beside_which_others_did_more_are_held_to_no_goal():
     sides = [outcome(OURS, 2, 3000, 50), outcome("KServe", 1, 1000, 300)]
-    shown = printed(sides, {}, "load average 5", reason="no ratio: others kept 1 core busy")
+    shown = printed(sides, [], "load average 5", reason="no ratio: others kept 1 core busy")
     assert "no ratio: others kept 1 core busy" in shown
     assert "holds" not in shown
 
