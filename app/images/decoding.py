@@ -2,7 +2,8 @@
 
 The limits hold before a pixel is decoded, except for time. That is measured on the thread's own
 clock at every block that Pillow reads; a decoder that takes the file in one piece (WebP, AVIF,
-HEIC, a compressed TIFF, a baseline JPEG) is not interrupted, and its time bounded by the limit on pixels.
+HEIC, a compressed TIFF, a baseline JPEG) is not interrupted, and its time bounded by the limit on
+pixels.
 """
 
 from __future__ import annotations
