@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import deque
 
 from app.serving.errors import InferenceOverloaded
 
@@ -33,6 +34,42 @@ def most_at_once(places: int, processes: int) -> int:
     return max(places, _LEAST_INSIDE) + _AT_WORK * processes
 
 
+class Turns:
+    """A semaphore that is given in the order in which it is asked for.
+
+    Python's own lets who comes just then overtake who waits, who then waits behind all others.
+    """
+
+    def __init__(self, count: int) -> None:
+        self._lock = threading.Lock()
+        self._free = count
+        self._waiting: deque[threading.Lock] = deque()
+
+    @property
+    def waiting(self) -> int:
+        """How many wait."""
+        return len(self._waiting)
+
+    def acquire(self) -> None:
+        """Wait for a turn."""
+        with self._lock:
+            if self._free:
+                self._free -= 1
+                return
+            gate = threading.Lock()
+            gate.acquire()
+            self._waiting.append(gate)
+        gate.acquire()
+
+    def release(self) -> None:
+        """Hand the turn on to who has waited longest."""
+        with self._lock:
+            if self._waiting:
+                self._waiting.popleft().release()
+            else:
+                self._free += 1
+
+
 class Admission:
     """Who may ask for a prediction, of one process's requests. Safe to share between threads.
 
@@ -45,7 +82,7 @@ class Admission:
         self._most = threads - threads // 8
         self._lock = threading.Lock()
         self._inside = 0
-        self._at_work = threading.Semaphore(_AT_WORK)
+        self._at_work = Turns(_AT_WORK)
         self._thread = threading.local()
         # By what was refused, until when that holds; a model that is not there is none of them.
         self._refused: dict[Model, tuple[float, InferenceOverloaded]] = {}

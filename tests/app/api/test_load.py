@@ -14,11 +14,12 @@ import pytest
 from flask import Flask
 from werkzeug.test import TestResponse
 
-from app.api.admission import Admission
+from app.api.admission import Admission, Turns
 from app.api.hangup import watch
 from app.serving.client import Ask
 from app.serving.errors import InferenceOverloaded
 from tests.app.api.test_problems import check
+from tests.app.serving.inference_process import wait_for
 from tests.app.serving.model_folder import Models
 
 STREET, HARBOUR = ("street", None), ("harbour", None)
@@ -144,6 +145,25 @@ def test_few_threads_work_at_once():
     with ThreadPoolExecutor(16) as pool:
         list(pool.map(work, range(32)))
     assert max(at_work) == 4
+
+
+def test_whoever_waits_to_work_does_so_in_turn():
+    turns = Turns(1)
+    turns.acquire()
+    came: list[int] = []
+
+    def take(number: int) -> None:
+        turns.acquire()
+        came.append(number)
+
+    with ThreadPoolExecutor(3) as pool:
+        for number in range(3):
+            pool.submit(take, number)
+            wait_for(lambda n=number: turns.waiting == n + 1, "it waits")
+        for number in range(3):
+            turns.release()
+            wait_for(lambda n=number: len(came) == n + 1, "it works")
+    assert came == [0, 1, 2]
 
 
 def test_a_request_that_would_come_too_late_is_refused_at_once(
