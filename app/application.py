@@ -23,6 +23,7 @@ from app.api.dialects import of_blueprint
 from app.api.door import Door, Route
 from app.api.services import Services, attach
 from app.api.telemetry import Telemetry
+from app.api.v2 import repository
 from app.serving.client import InferenceClient
 from app.settings import Settings
 
@@ -45,9 +46,9 @@ def create_app(settings: Settings, client: InferenceClient) -> Flask:
 
 
 def _routes(app: Flask) -> list[Route]:
-    """Return where predictions are asked for: all that is sent by POST."""
+    """Return where predictions are asked for: what is sent by POST, and tells no model to load."""
     return [
         Route(rule.rule, of_blueprint(rule.endpoint.partition(".")[0]))
         for rule in app.url_map.iter_rules()
-        if "POST" in (rule.methods or ())
+        if "POST" in (rule.methods or ()) and rule.endpoint not in repository.ENDPOINTS
     ]

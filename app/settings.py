@@ -56,6 +56,14 @@ class Settings:
             "How often that folder is looked at for new versions; 0 is never.",
         )
     )
+    model_control: str = field(
+        metadata=variable(
+            "MODEL_CONTROL",
+            "off",
+            one_of("off", "on"),
+            "Whether requests may tell models to load and to serve no more.",
+        )
+    )
     port: int = field(
         metadata=variable(
             "PORT", "8080", whole_number(1, 65535), "The HTTP port.", alias="AIP_HTTP_PORT"

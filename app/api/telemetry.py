@@ -103,7 +103,7 @@ class _Inference(Collector):
         yield GaugeMetricFamily("slipway_inference_up", "1 while the inference process answers.", 1)
         ready = GaugeMetricFamily(
             "slipway_model_ready",
-            "1 for a model that serves, 0 for one that is loading or failed.",
+            "1 for a model that serves, 0 for one that is loading, failed or was unloaded.",
             labels=("model", "version"),
         )
         # A version that is loaded anew is there twice for as long as that takes.

@@ -73,7 +73,7 @@ class ModelStatus:
     name: str
     version: int
     state: str
-    """`loading`, `ready` or `failed`."""
+    """`loading`, `ready`, `failed` or `unloaded`."""
     kind: str | None = None
     is_default: bool = False
     description: Mapping[str, Any] = field(default_factory=dict)
@@ -133,6 +133,25 @@ class InferenceClient(Protocol):
 
     def models(self) -> list[ModelStatus]:
         """Return every model of the repository; raises InferenceUnavailable."""
+
+    def load_model(self, name: str, timeout_s: float) -> None:
+        """Look at a model's place now, and load what is to be served and is not yet.
+
+        Returns once all of that serves.
+
+        Raises:
+            ModelNotFound: nothing of that name lies in the repository.
+            LoadFailed: a version failed; what served before goes on.
+            ModelNotReady: it takes longer than `timeout_s`, and goes on.
+            InferenceUnavailable: nothing runs.
+        """
+
+    def unload_model(self, name: str, timeout_s: float) -> None:
+        """Have a model serve no more, until it is told to load or the process starts anew.
+
+        Returns once those who asked it before are answered, or after `timeout_s`. Raises
+        ModelNotFound, or InferenceUnavailable.
+        """
 
     def readiness(self) -> tuple[bool, str]:
         """Say whether traffic may come, and in one line why not; never raises."""

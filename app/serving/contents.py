@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
+from app.kinds.kind import ModelError
 from app.kinds.registry import markers
 from app.serving import strays
 
@@ -60,6 +62,23 @@ def no_content(path: Path) -> str | None:
     there = (path / marker for marker in markers())
     told = (strays.no_content(file) for file in there if file.is_symlink() or file.exists())
     return next(filter(None, told), None)
+
+
+def check_size(path: Path, options: Mapping[str, Any]) -> None:
+    """Raise ModelError for a file that is not of the size that its reference says."""
+    if "source" not in options:
+        return
+    size_bytes, expected = size_of(path), options["source"]["bytes"]
+    if size_bytes != expected:
+        told = f"has {size_bytes:,} bytes, and its source {expected:,}"
+        raise ModelError(f"{path.name} {told}; slipway fetch brings that one")
+
+
+def check_digest(path: Path, digest: str, options: Mapping[str, Any]) -> None:
+    """Raise ModelError for a file that is another than its reference says."""
+    if "source" in options and digest != (expected := options["source"]["sha256"]):
+        told = f"has sha256 {digest}, and its source {expected}"
+        raise ModelError(f"{path.name} {told}; slipway fetch brings that one")
 
 
 def _files(path: Path) -> Iterator[Path]:

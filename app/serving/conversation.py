@@ -16,7 +16,7 @@ from app.serving import messages, wire
 from app.serving.buffers import BuffersError, mapped
 from app.serving.client import Ask, InferenceClient, Turn
 from app.serving.errors import InferenceFailed, ServingError
-from app.serving.messages import ChooseRequest, EnterRequest, PredictRequest
+from app.serving.messages import ChooseRequest, ControlRequest, EnterRequest, PredictRequest
 from app.serving.packing import PackingError, parted, unpack
 
 
@@ -49,6 +49,12 @@ class Conversation:
                     wanted = ChooseRequest.parse(request.header)
                     chosen = self._client.choose(Ask(wanted.model, wanted.version))
                     return messages.of_choice(chosen)
+                case "load" | "unload" as op:
+                    told = ControlRequest.parse(request.header)
+                    client = self._client
+                    control = client.load_model if op == "load" else client.unload_model
+                    control(told.model, told.timeout_s)
+                    return messages.of_control()
                 case "models":
                     return messages.of_statuses(self._client.models())
                 case "readiness":

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from app import log
 from app.kinds.kind import InputError, Kind, LoadedModel
 from app.kinds.tensors import Tensors
 from app.serving.client import ANY, Ask, Chosen, InferenceClient, ModelStatus, Prediction
@@ -16,6 +15,7 @@ from app.serving.errors import InputRefused, ModelChanged
 from app.serving.lane import Place
 from app.serving.lanes import Lanes
 from app.serving.layout import Find, find_models
+from app.serving.loader import Loader
 from app.serving.repository import ModelRepository
 from app.serving.signatures import check_inputs, signature_of
 from app.settings import Settings
@@ -28,10 +28,7 @@ class LocalClient(InferenceClient):
         self._repository = repository
         self._lanes = lanes
         self._timeout_s = timeout_s
-        self._is_closing = threading.Event()
-        # A daemon: a model that is still being loaded does not keep a process from ending.
-        self._loader = threading.Thread(target=repository.load, name="loader", daemon=True)
-        self._loader.start()
+        self._loader = Loader(repository, self._retire)
 
     @classmethod
     def start(
@@ -50,26 +47,27 @@ class LocalClient(InferenceClient):
 
     def keep_up(self, poll_s: float) -> None:
         """From now on load what comes to the repository, and let go of what goes."""
-        threading.Thread(
-            target=self._keep_up, args=(poll_s,), name="repository", daemon=True
-        ).start()
+        self._loader.keep_up(poll_s)
 
-    def _keep_up(self, poll_s: float) -> None:
-        self._loader.join()
-        while not self._is_closing.wait(poll_s):
-            try:
-                retired = self._repository.reconcile()
-            except Exception:
-                # What serves goes on, and the next look may find what it takes.
-                log.event("reconcile_failed", "ERROR", exception=True)
-                continue
-            for entry in retired:
-                self._lanes.retire(entry.loaded, self._timeout_s)
+    def load_model(self, name: str, timeout_s: float) -> None:
+        """Load what lies in the repository under a name; raises ServingError."""
+        self._loader.load(name, timeout_s)
+
+    def unload_model(self, name: str, timeout_s: float) -> None:
+        """Have a model serve no more; raises ModelNotFound."""
+        retired = self._repository.unload(name)
+        # Whoever has a place is not cut off because the caller has less time.
+        draining = threading.Thread(target=self._retire, args=(retired,), daemon=True)
+        draining.start()
+        draining.join(timeout_s)
+
+    def _retire(self, entries: Iterable[Entry]) -> None:
+        for entry in entries:
+            self._lanes.retire(entry.loaded, self._timeout_s)
 
     def wait_until_loaded(self, timeout_s: float | None = None) -> bool:
         """Wait until every model has loaded or failed; say whether that is so."""
-        self._loader.join(timeout_s)
-        return not self._loader.is_alive()
+        return self._loader.wait(timeout_s)
 
     def choose(self, ask: Ask = ANY) -> Chosen:
         """Return the ready model that a request means; raises ServingError."""
@@ -100,7 +98,7 @@ class LocalClient(InferenceClient):
 
     def close(self) -> None:
         """Finish the predictions that wait and end the lanes' threads."""
-        self._is_closing.set()
+        self._loader.close()
         self._lanes.close()
 
 

@@ -20,6 +20,7 @@ ERRORS: Mapping[str, type[errors.ServingError]] = {
         errors.VersionNotFound,
         errors.ModelAmbiguous,
         errors.ModelNotReady,
+        errors.LoadFailed,
         errors.ModelChanged,
         errors.InferenceUnavailable,
         errors.InferenceOverloaded,
@@ -115,6 +116,27 @@ class PredictRequest:
             raise WireError(f"no request to predict: {type(error).__name__} {error}") from error
 
 
+@dataclass(frozen=True)
+class ControlRequest:
+    """A model that is told to `load` or to `unload`, and how long the caller can wait."""
+
+    op: str
+    model: str
+    timeout_s: float
+
+    def header(self) -> dict[str, Any]:
+        """Return the message's header."""
+        return asdict(self)
+
+    @classmethod
+    def parse(cls, header: Mapping[str, Any]) -> ControlRequest:
+        """Read the header; raises WireError."""
+        try:
+            return cls(str(header["op"]), str(header["model"]), float(header["timeout_s"]))
+        except (KeyError, TypeError, ValueError) as error:
+            raise WireError(f"no request to load: {type(error).__name__} {error}") from error
+
+
 def _rows(value: Any) -> tuple[int, bool]:
     count, is_stacked = value
     if not 1 <= int(count) <= _MOST_ROWS:
@@ -152,6 +174,17 @@ def to_choice(message: Message) -> Chosen:
         return Chosen(**_answer(message)["chosen"])
     except (KeyError, TypeError) as error:
         raise WireError(f"no choice: {type(error).__name__} {error}") from error
+
+
+def of_control() -> Message:
+    """Return the message that says that a model was loaded, or unloaded."""
+    return Message({"done": True})
+
+
+def to_control(message: Message) -> None:
+    """Read such a message; raises the error in it, or WireError."""
+    if _answer(message).get("done") is not True:
+        raise WireError("neither loaded nor unloaded")
 
 
 def of_prediction(prediction: Prediction) -> Message:

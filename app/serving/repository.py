@@ -6,11 +6,11 @@ ask at any time, also while models load.
 
 from __future__ import annotations
 
-import contextlib
 import threading
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,14 +19,32 @@ from app.ids import new_id
 from app.kinds.kind import Kind, LoadedModel, ModelError, ModelSource
 from app.kinds.options import max_batch_of
 from app.serving.client import ModelStatus
-from app.serving.contents import name_of, no_content, sha256_of, size_of, stamp_of
+from app.serving.contents import (
+    check_digest,
+    check_size,
+    name_of,
+    no_content,
+    sha256_of,
+    size_of,
+    stamp_of,
+)
 from app.serving.cores import available_cores
-from app.serving.entries import FAILED, READY, Entry, Stamp, choose, default_entry, readiness
-from app.serving.errors import ServingError
+from app.serving.entries import (
+    FAILED,
+    READY,
+    UNLOADED,
+    Entry,
+    Stamp,
+    choose,
+    default_entry,
+    named,
+    readiness,
+)
+from app.serving.errors import LoadFailed, ModelNotFound, ServingError
 from app.serving.goldens import GoldenError, check_goldens, reproduce_goldens
 from app.serving.layout import MODELS_TEXT, Find, Found, find_models, order
 from app.serving.model_options import check_options, read_labels, read_options
-from app.serving.vacancy import no_model
+from app.serving.telling import log_outcome, log_vacancy
 from app.settings import Settings
 
 # Options that say nothing about how a model is run, and are shown as they are.
@@ -48,6 +66,9 @@ class ModelRepository:
         self._find = find
         self._lock = threading.Lock()
         self._error: str | None = None
+        self._unreadable: str | None = None
+        # What was told to serve no more, until it is told to load.
+        self._unloaded: set[str] = set()
         self._entries: tuple[Entry, ...] = ()
         try:
             self._entries = tuple(map(_entry, find(self._folder)))
@@ -59,9 +80,10 @@ class ModelRepository:
     def load(self) -> None:
         """Load every model, one after the other, and log how each came out."""
         if self._error:
-            _log_vacancy(self._folder, self._error)
+            log_vacancy(self._folder, self._error)
         for entry in self._entries:
-            self._replace(entry, self._loaded_entry(entry))
+            if entry in self._snapshot():
+                self._replace(entry, self._loaded_entry(entry))
 
     def reconcile(self) -> list[Entry]:
         """Load what has come to the folder since, and let go of what is no longer to be served.
@@ -73,20 +95,83 @@ class ModelRepository:
         try:
             found = self._find(self._folder)
         except OSError as error:
-            log.event("repository_unreadable", "ERROR", error=error.strerror)
+            if error.strerror != self._unreadable:
+                log.event("repository_unreadable", "ERROR", error=error.strerror)
+            self._unreadable = error.strerror
             return []
+        self._unreadable = None
         wanted = {(one.name, one.version): one for one in found}
         stamps = {key: _stamp(one) for key, one in wanted.items()}
         before, self._seen = self._seen, stamps
-        settled = sorted(key for key, stamp in stamps.items() if before.get(key) == stamp)
+        settled = {key: one for key, one in wanted.items() if before.get(key) == stamps[key]}
         # A folder may be missing for the moment in which another takes its place.
         names = {name for name, _ in (*before, *stamps)}
-        retired = self._let_go(stamps, names)
-        for key in settled:
-            if not any(_is(entry, key, stamps[key]) for entry in self._snapshot()):
-                self._load_beside(wanted[key], stamps[key])
-                retired += self._let_go(stamps, names)
+        retired = self._load_all(settled, stamps, partial(self._let_go, stamps, names))
         self._rename(wanted)
+        return retired
+
+    def take_up(self, name: str) -> list[Entry]:
+        """Load what lies in the folder of one model, also what failed before or was unloaded.
+
+        Returns as `reconcile` does, whose thread calls this too; nothing is waited for. Raises
+        ModelNotFound, or LoadFailed where the folder cannot be read.
+        """
+        try:
+            found = self._find(self._folder)
+        except OSError as error:
+            told = f"the model repository cannot be read: {error.strerror}"
+            raise LoadFailed(told) from error
+        wanted = {(one.name, one.version): one for one in found if one.name == name}
+        if not wanted:
+            raise ModelNotFound(name, sorted({one.name for one in found}))
+        stamps = {key: _stamp(one) for key, one in wanted.items()}
+        self._seen |= stamps
+        with self._lock:
+            self._unloaded.discard(name)
+            again = [one for one in self._entries if one.name == name and one.state != READY]
+            self._entries = tuple(one for one in self._entries if one not in again)
+        # One that kept the server from being ready goes on to, until it serves.
+        is_update = all(one.is_update or one.state == UNLOADED for one in again)
+        let_go = partial(self._let_go, stamps, {name}, of=name)
+        retired = self._load_all(wanted, stamps, let_go, is_update=is_update)
+        self._rename(wanted)
+        return retired
+
+    def check_served(self, name: str) -> None:
+        """Raise LoadFailed where a version of a model does not serve."""
+        others = [one for one in self._snapshot() if one.name == name and one.state != READY]
+        if others:
+            raise LoadFailed("; ".join(one.state_text for one in others))
+
+    def unload(self, name: str) -> list[Entry]:
+        """Have a model serve no more, whatever comes to its folder; return what of it was ready.
+
+        May be called by any thread. Raises ModelNotFound.
+        """
+        with self._lock:
+            there = named(self._entries, name)
+            self._unloaded.add(name)
+            # Of a version that is being loaded anew the last is what lies in the folder.
+            left = {one.version: one.unloaded() for one in there}
+            kept = (one for one in self._entries if one not in there)
+            self._entries = _sorted((*kept, *left.values()))
+        log.event("model_unloaded", model=name)
+        return [one for one in there if one.state == READY]
+
+    def _load_all(
+        self,
+        found: Mapping[tuple[str, int], Found],
+        stamps: Mapping[tuple[str, int], Stamp],
+        let_go: Callable[[], list[Entry]],
+        *,
+        is_update: bool = False,
+    ) -> list[Entry]:
+        """Load what is not there as it was found; return what was let go of."""
+        retired = let_go()
+        for key in sorted(found):
+            if not any(_is(entry, key, stamps[key]) for entry in self._snapshot()):
+                self._load_beside(found[key], stamps[key], is_update=is_update)
+                retired += let_go()
         return retired
 
     def _rename(self, wanted: Mapping[tuple[str, int], Found]) -> None:
@@ -100,27 +185,34 @@ class ModelRepository:
                 for one in self._entries
             )
 
-    def _load_beside(self, found: Found, stamp: Stamp) -> None:
+    def _load_beside(self, found: Found, stamp: Stamp, *, is_update: bool) -> None:
         """Load a version while what there is of its model goes on serving."""
         others = [entry for entry in self._snapshot() if entry.name == found.name]
-        is_update = any(entry.state == READY for entry in others)
+        is_update = is_update or any(entry.state == READY for entry in others)
         entry = replace(_entry(found), stamp=stamp, is_update=is_update)
         # What failed before under this number is forgotten.
         again = [one for one in others if one.version == found.version and one.state != READY]
         with self._lock:
+            if found.name in self._unloaded:
+                entry = entry.unloaded()
             kept = (one for one in self._entries if one not in again)
-            self._entries = tuple(sorted((*kept, entry), key=lambda one: order(one.found)))
+            self._entries = _sorted((*kept, entry))
             self._error = None
-        self._replace(entry, self._loaded_entry(entry))
+        if entry.state != UNLOADED:
+            self._replace(entry, self._loaded_entry(entry))
 
     def _let_go(
-        self, stamps: Mapping[tuple[str, int], Stamp], names: Collection[str]
+        self,
+        stamps: Mapping[tuple[str, int], Stamp],
+        names: Collection[str],
+        *,
+        of: str | None = None,
     ) -> list[Entry]:
         """Drop what is not wanted, or has been loaded anew; return what of that was ready.
 
-        `names` are those of the models that are there.
+        `names` are those of the models that are there; with `of` only that model is looked at.
         """
-        entries = self._snapshot()
+        entries = [one for one in self._snapshot() if of in (None, one.name)]
         wanted = [one for one in entries if stamps.get((one.name, one.version)) == one.stamp]
         can_go = {one.name for one in wanted if one.state == READY}
         gone = [
@@ -176,7 +268,7 @@ class ModelRepository:
         loaded = self._outcome(entry, self._loaded)
         loaded = replace(loaded, loaded_s=round(time.monotonic() - started_at, 3))
         # Whoever sees that it is ready finds the line in the log.
-        _log_outcome(loaded)
+        log_outcome(loaded)
         return loaded
 
     def _replace(self, entry: Entry, by: Entry) -> None:
@@ -219,7 +311,7 @@ class ModelRepository:
         if problem:
             raise ModelError(problem)
         found = entry.found
-        _check_size(path, entry.options)
+        check_size(path, entry.options)
         kind = self._kind_of(path, entry.options)
         check_options(found.options_path, entry.options, kind.options)
         listed = entry.options.get("labels")
@@ -239,7 +331,7 @@ class ModelRepository:
     def _loaded(self, entry: Entry, path: Path) -> Entry:
         kind, source = self._source(entry, path)
         digest = sha256_of(path)
-        _check_digest(path, digest, entry.options)
+        check_digest(path, digest, entry.options)
         model = kind.load(source)
         model.warm_up()
         face = kind.face_of(source.options)
@@ -276,6 +368,10 @@ class ModelRepository:
         raise ModelError(f"no kind of model recognises the file ({told or path.name})")
 
 
+def _sorted(entries: Iterable[Entry]) -> tuple[Entry, ...]:
+    return tuple(sorted(entries, key=lambda one: order(one.found)))
+
+
 def _is(entry: Entry, key: tuple[str, int], stamp: Stamp) -> bool:
     return (entry.name, entry.version) == key and entry.stamp == stamp
 
@@ -298,45 +394,3 @@ def _entry(found: Found) -> Entry:
         return Entry(found, options=options, description=description | told, stamp=stamp)
     except ModelError as error:
         return Entry(found, FAILED, description=description, error=str(error), stamp=stamp)
-
-
-def _check_size(path: Path, options: Mapping[str, Any]) -> None:
-    """Raise ModelError for a file that is not of the size that its reference says."""
-    if "source" not in options:
-        return
-    size_bytes, expected = size_of(path), options["source"]["bytes"]
-    if size_bytes != expected:
-        told = f"has {size_bytes:,} bytes, and its source {expected:,}"
-        raise ModelError(f"{path.name} {told}; slipway fetch brings that one")
-
-
-def _check_digest(path: Path, digest: str, options: Mapping[str, Any]) -> None:
-    """Raise ModelError for a file that is another than its reference says."""
-    if "source" in options and digest != (expected := options["source"]["sha256"]):
-        told = f"has sha256 {digest}, and its source {expected}"
-        raise ModelError(f"{path.name} {told}; slipway fetch brings that one")
-
-
-def _log_vacancy(folder: Path, error: str) -> None:
-    """Log why nothing is served. Only the log tells the folder and what lies in it."""
-    why = None
-    with contextlib.suppress(OSError):
-        why = no_model(folder)
-    log.event("repository_unusable", "ERROR", error=error, why=why, MODEL_REPOSITORY=str(folder))
-
-
-def _log_outcome(entry: Entry) -> None:
-    common: dict[str, Any] = {
-        "model": entry.name,
-        "version": entry.version,
-        "seconds": entry.loaded_s,
-    }
-    if entry.state == READY:
-        facts: dict[str, Any] = {
-            key: value
-            for key, value in entry.description.items()
-            if isinstance(value, str | int | float)
-        }
-        log.event("model_ready", **common, kind=entry.kind, **facts)
-    else:
-        log.event("model_failed", "ERROR", **common, error=entry.error)

@@ -32,7 +32,7 @@ from app.serving.errors import (
     ServingError,
     VersionNotFound,
 )
-from app.serving.messages import ChooseRequest, EnterRequest, PredictRequest
+from app.serving.messages import ChooseRequest, ControlRequest, EnterRequest, PredictRequest
 from app.serving.packing import merged, pack, size_of
 
 Answer = TypeVar("Answer")
@@ -85,9 +85,28 @@ class SocketClient(InferenceClient):
 
     def models(self) -> list[ModelStatus]:
         """Return every model of the repository; raises InferenceUnavailable."""
-        request = wire.Message({"op": "models"})
+        return self._told(wire.Message({"op": "models"}), messages.to_statuses)
+
+    def load_model(self, name: str, timeout_s: float) -> None:
+        """Load what lies in the repository under a name; raises ServingError."""
+        self._control(ControlRequest("load", name, timeout_s))
+
+    def unload_model(self, name: str, timeout_s: float) -> None:
+        """Have a model serve no more; raises ServingError."""
+        self._control(ControlRequest("unload", name, timeout_s))
+
+    def _control(self, request: ControlRequest) -> None:
+        self._told(wire.Message(request.header()), messages.to_control, request.timeout_s)
+
+    def _told(
+        self,
+        request: wire.Message,
+        parse: Callable[[wire.Message], Answer],
+        takes_s: float = 0.0,
+    ) -> Answer:
+        """Ask what is answered within `takes_s`, and a little; raises ServingError."""
         try:
-            return self._ask(request, messages.to_statuses, Deadline(STATUS_TIMEOUT_S))
+            return self._ask(request, parse, Deadline(takes_s + STATUS_TIMEOUT_S))
         except InferenceTimeout as error:
             raise InferenceUnavailable("the inference process hangs", RETRY_AFTER_S) from error
 

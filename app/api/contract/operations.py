@@ -60,7 +60,15 @@ _INPUTS = (
 #: Problems that stand in the log alone: nobody is there to read the answer.
 UNSENT = frozenset({"client-gone"})
 #: Problems of one route alone; all others are a prediction's.
-_OF_OTHER_ROUTES = frozenset({"not-ready", "problem-not-found", "sample-not-found"})
+_OF_OTHER_ROUTES = frozenset(
+    {
+        "model-control-refused",
+        "model-load-failed",
+        "not-ready",
+        "problem-not-found",
+        "sample-not-found",
+    }
+)
 
 PredictAnswer: Any = Union[tuple(face.answer for face in faces().values())]  # noqa: UP007 - of any number
 PredictAnswers: Any = TypedDict("PredictAnswers", {"predictions": list[PredictAnswer]})

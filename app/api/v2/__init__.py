@@ -16,7 +16,7 @@ from app.api.predicting import Deadline, Work
 from app.api.problems import RETRY_AFTER_S, ProblemError
 from app.api.services import services
 from app.api.signatures import takes_values, with_signature
-from app.api.v2 import answers, pictures, reading
+from app.api.v2 import answers, pictures, reading, repository
 from app.api.v2.answers import Tensors
 from app.api.v2.reading import Infer
 from app.kinds.face import Outcome, Parameters
@@ -121,3 +121,4 @@ def _add(view: Callable[..., Response], method: str, tail: str) -> None:
 _add(show_model, "GET", "")
 _add(model_ready, "GET", "/ready")
 _add(infer, "POST", "/infer")
+repository.register(blueprint)
