@@ -9,7 +9,6 @@ from typing import cast
 from flask import Flask, current_app
 
 from app.api.admission import Admission
-from app.api.samples import SamplePictures
 from app.api.telemetry import Telemetry
 from app.kinds.face import Limits
 from app.serving.client import InferenceClient
@@ -29,11 +28,6 @@ class Services:
     admission: Admission
     last_answers: dict[str, object] = field(default_factory=dict)
     """What each health path answered last."""
-
-    @cached_property
-    def samples(self) -> SamplePictures:
-        """The pictures that lie with the models."""
-        return SamplePictures(self.settings.model_repository, self.settings.model_poll_s)
 
     @cached_property
     def limits(self) -> Limits:

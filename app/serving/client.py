@@ -83,6 +83,8 @@ class ModelStatus:
     """How clients see it, once it is ready."""
     version_labels: Sequence[str] = field(default_factory=list)
     """What its version may be called beside its number."""
+    samples: Sequence[str] = field(default_factory=list)
+    """The names of the pictures that lie with it."""
 
 
 class Turn(Protocol):
@@ -133,6 +135,12 @@ class InferenceClient(Protocol):
 
     def models(self) -> list[ModelStatus]:
         """Return every model of the repository; raises InferenceUnavailable."""
+
+    def sample(self, model: str, name: str) -> bytes | None:
+        """Return a picture that lies with a model; None where there is none of that name.
+
+        Raises InferenceUnavailable.
+        """
 
     def load_model(self, name: str, timeout_s: float) -> None:
         """Look at a model's place now, and load what is to be served and is not yet.

@@ -16,7 +16,13 @@ from app.serving import messages, wire
 from app.serving.buffers import BuffersError, mapped
 from app.serving.client import Ask, InferenceClient, Turn
 from app.serving.errors import InferenceFailed, ServingError
-from app.serving.messages import ChooseRequest, ControlRequest, EnterRequest, PredictRequest
+from app.serving.messages import (
+    ChooseRequest,
+    ControlRequest,
+    EnterRequest,
+    PredictRequest,
+    SampleRequest,
+)
 from app.serving.packing import PackingError, parted, unpack
 
 
@@ -55,6 +61,9 @@ class Conversation:
                     control = client.load_model if op == "load" else client.unload_model
                     control(told.model, told.timeout_s)
                     return messages.of_control()
+                case "sample":
+                    sample = SampleRequest.parse(request.header)
+                    return messages.of_sample(self._client.sample(sample.model, sample.name))
                 case "models":
                     return messages.of_statuses(self._client.models())
                 case "readiness":

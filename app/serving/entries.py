@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from app.kinds.kind import LoadedModel
@@ -47,6 +48,8 @@ class Entry:
     """What changes when its files do."""
     is_update: bool = False
     """Whether it came while another version of the model served, or was told to load."""
+    samples: Sequence[Path] = ()
+    """The pictures that lie with it."""
 
     @property
     def name(self) -> str:
@@ -90,6 +93,7 @@ class Entry:
             kind=self.kind,
             description=told,
             stamp=self.stamp,
+            samples=self.samples,
         )
 
     def status(self, *, is_default: bool) -> ModelStatus:
@@ -105,6 +109,7 @@ class Entry:
             loaded_s=self.loaded_s,
             face=self.face or None,
             version_labels=[*self.found.version_labels],
+            samples=[path.name for path in self.samples],
         )
 
 

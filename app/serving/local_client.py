@@ -20,6 +20,9 @@ from app.serving.repository import ModelRepository
 from app.serving.signatures import check_inputs, signature_of
 from app.settings import Settings
 
+# It goes through the socket in one message.
+_LARGEST_SAMPLE_BYTES = 64 << 20
+
 
 class LocalClient(InferenceClient):
     """Predicts with a repository's models, each in a lane of its own."""
@@ -48,6 +51,17 @@ class LocalClient(InferenceClient):
     def keep_up(self, poll_s: float) -> None:
         """From now on load what comes to the repository, and let go of what goes."""
         self._loader.keep_up(poll_s)
+
+    def sample(self, model: str, name: str) -> bytes | None:
+        """Return a picture that lies with a model; None where there is none of that name."""
+        path = self._repository.sample(model, name)
+        if path is None:
+            return None
+        try:
+            is_one = path.is_file() and path.stat().st_size <= _LARGEST_SAMPLE_BYTES
+            return path.read_bytes() if is_one else None
+        except OSError:
+            return None
 
     def load_model(self, name: str, timeout_s: float) -> None:
         """Load what lies in the repository under a name; raises ServingError."""

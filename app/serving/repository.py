@@ -18,16 +18,9 @@ from app import log
 from app.ids import new_id
 from app.kinds.kind import Kind, LoadedModel, ModelError, ModelSource
 from app.kinds.options import max_batch_of
+from app.serving.arrivals import entry_of, samples_of, stamp_of
 from app.serving.client import ModelStatus
-from app.serving.contents import (
-    check_digest,
-    check_size,
-    name_of,
-    no_content,
-    sha256_of,
-    size_of,
-    stamp_of,
-)
+from app.serving.contents import check_digest, check_size, no_content, sha256_of, size_of
 from app.serving.cores import available_cores
 from app.serving.entries import (
     FAILED,
@@ -43,12 +36,10 @@ from app.serving.entries import (
 from app.serving.errors import LoadFailed, ModelNotFound, ServingError
 from app.serving.goldens import GoldenError, check_goldens, reproduce_goldens
 from app.serving.layout import MODELS_TEXT, Find, Found, find_models, order
-from app.serving.model_options import check_options, read_labels, read_options
+from app.serving.model_options import check_options, read_labels
 from app.serving.telling import log_outcome, log_vacancy
 from app.settings import Settings
 
-# Options that say nothing about how a model is run, and are shown as they are.
-_TOLD = ("about",)
 _NO_MODEL = f"there is no model ({MODELS_TEXT}) in the model repository"
 
 
@@ -71,7 +62,7 @@ class ModelRepository:
         self._unloaded: set[str] = set()
         self._entries: tuple[Entry, ...] = ()
         try:
-            self._entries = tuple(map(_entry, find(self._folder)))
+            self._entries = tuple(map(entry_of, find(self._folder)))
             self._error = None if self._entries else _NO_MODEL
         except OSError as error:
             self._error = f"the model repository cannot be read: {error.strerror}"
@@ -101,13 +92,13 @@ class ModelRepository:
             return []
         self._unreadable = None
         wanted = {(one.name, one.version): one for one in found}
-        stamps = {key: _stamp(one) for key, one in wanted.items()}
+        stamps = {key: stamp_of(one) for key, one in wanted.items()}
         before, self._seen = self._seen, stamps
         settled = {key: one for key, one in wanted.items() if before.get(key) == stamps[key]}
         # A folder may be missing for the moment in which another takes its place.
         names = {name for name, _ in (*before, *stamps)}
         retired = self._load_all(settled, stamps, partial(self._let_go, stamps, names))
-        self._rename(wanted)
+        self._refresh(wanted)
         return retired
 
     def take_up(self, name: str) -> list[Entry]:
@@ -124,7 +115,7 @@ class ModelRepository:
         wanted = {(one.name, one.version): one for one in found if one.name == name}
         if not wanted:
             raise ModelNotFound(name, sorted({one.name for one in found}))
-        stamps = {key: _stamp(one) for key, one in wanted.items()}
+        stamps = {key: stamp_of(one) for key, one in wanted.items()}
         self._seen |= stamps
         with self._lock:
             self._unloaded.discard(name)
@@ -134,7 +125,7 @@ class ModelRepository:
         is_update = all(one.is_update or one.state == UNLOADED for one in again)
         let_go = partial(self._let_go, stamps, {name}, of=name)
         retired = self._load_all(wanted, stamps, let_go, is_update=is_update)
-        self._rename(wanted)
+        self._refresh(wanted)
         return retired
 
     def check_served(self, name: str) -> None:
@@ -174,13 +165,19 @@ class ModelRepository:
                 retired += let_go()
         return retired
 
-    def _rename(self, wanted: Mapping[tuple[str, int], Found]) -> None:
-        """Take up labels that have moved; nothing is loaded for that."""
+    def _refresh(self, wanted: Mapping[tuple[str, int], Found]) -> None:
+        """Take up labels that have moved, and samples; nothing is loaded for that."""
+        samples = {key: samples_of(found) for key, found in wanted.items()}
         with self._lock:
             self._entries = tuple(
-                replace(one, found=replace(one.found, version_labels=found.version_labels))
-                if (found := wanted.get((one.name, one.version))) is not None
-                and found.version_labels != one.found.version_labels
+                replace(
+                    one,
+                    found=replace(one.found, version_labels=wanted[key].version_labels),
+                    samples=samples[key],
+                )
+                if (key := (one.name, one.version)) in wanted
+                and (wanted[key].version_labels, samples[key])
+                != (one.found.version_labels, one.samples)
                 else one
                 for one in self._entries
             )
@@ -189,7 +186,7 @@ class ModelRepository:
         """Load a version while what there is of its model goes on serving."""
         others = [entry for entry in self._snapshot() if entry.name == found.name]
         is_update = is_update or any(entry.state == READY for entry in others)
-        entry = replace(_entry(found), stamp=stamp, is_update=is_update)
+        entry = replace(entry_of(found), stamp=stamp, is_update=is_update)
         # What failed before under this number is forgotten.
         again = [one for one in others if one.version == found.version and one.state != READY]
         with self._lock:
@@ -256,6 +253,12 @@ class ModelRepository:
             return False, self._error
         wants_all = self._settings.ready == "all"
         return readiness(self._snapshot(), self._default_model, wants_all=wants_all)
+
+    def sample(self, model: str, name: str) -> Path | None:
+        """Return a picture that lies with a model's highest version; None where there is none."""
+        entries = [entry for entry in self._snapshot() if entry.name == model]
+        samples = entries[-1].samples if entries else ()
+        return next((path for path in samples if path.name == name), None)
 
     @property
     def entries(self) -> tuple[Entry, ...]:
@@ -374,23 +377,3 @@ def _sorted(entries: Iterable[Entry]) -> tuple[Entry, ...]:
 
 def _is(entry: Entry, key: tuple[str, int], stamp: Stamp) -> bool:
     return (entry.name, entry.version) == key and entry.stamp == stamp
-
-
-def _stamp(found: Found) -> Stamp:
-    """Return what changes when a version's files do, or what is wrong with its place."""
-    paths = (found.path, found.options_path, found.labels_path)
-    return (found.error, *(stamp_of(path) for path in paths if path is not None))
-
-
-def _entry(found: Found) -> Entry:
-    """Return a new entry, its options read: a fallback steps aside before it is loaded."""
-    stamp = _stamp(found)
-    if found.path is None:
-        return Entry(found, FAILED, error=found.error, stamp=stamp)
-    description = {"file": name_of(found.path)}
-    try:
-        options = read_options(found.options_path)
-        told = {key: options[key] for key in _TOLD if key in options}
-        return Entry(found, options=options, description=description | told, stamp=stamp)
-    except ModelError as error:
-        return Entry(found, FAILED, description=description, error=str(error), stamp=stamp)

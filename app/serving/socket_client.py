@@ -32,7 +32,13 @@ from app.serving.errors import (
     ServingError,
     VersionNotFound,
 )
-from app.serving.messages import ChooseRequest, ControlRequest, EnterRequest, PredictRequest
+from app.serving.messages import (
+    ChooseRequest,
+    ControlRequest,
+    EnterRequest,
+    PredictRequest,
+    SampleRequest,
+)
 from app.serving.packing import merged, pack, size_of
 
 Answer = TypeVar("Answer")
@@ -86,6 +92,11 @@ class SocketClient(InferenceClient):
     def models(self) -> list[ModelStatus]:
         """Return every model of the repository; raises InferenceUnavailable."""
         return self._told(wire.Message({"op": "models"}), messages.to_statuses)
+
+    def sample(self, model: str, name: str) -> bytes | None:
+        """Return a picture that lies with a model; raises InferenceUnavailable."""
+        request = SampleRequest(model, name)
+        return self._told(wire.Message(request.header()), messages.to_sample)
 
     def load_model(self, name: str, timeout_s: float) -> None:
         """Load what lies in the repository under a name; raises ServingError."""

@@ -143,7 +143,7 @@ OPERATIONS = protocols.OPERATIONS | {
         tag="Models",
         answer="Their names and addresses.",
         contents=(Content(JSON, answers.Samples, {"samples": examples.samples}),),
-        problems=("internal-error",),
+        problems=("inference-unavailable", "internal-error"),
     ),
     "pages.show_sample": Operation(
         tag="Models",
@@ -153,7 +153,7 @@ OPERATIONS = protocols.OPERATIONS | {
         },
         answer="The picture's file.",
         contents=tuple(Content(kind, bytes) for kind in ("image/png", "image/jpeg", "image/webp")),
-        problems=("sample-not-found", "internal-error"),
+        problems=("sample-not-found", "inference-unavailable", "internal-error"),
     ),
     "health.healthz": Operation(
         tag="Health",
