@@ -1,7 +1,7 @@
 #!/bin/sh
 # Makes .venv with the locked packages and the `slipway` command: ./setup.sh [dev|fetch]
 # Run again, it does nothing unless a lock, pyproject.toml or this file has changed.
-# With `fetch`, or where a model is by reference, what `slipway fetch` needs is installed too.
+# With `fetch`, or where models are in a bucket or by reference, what asks the stores is installed too.
 set -eu
 cd "$(dirname "$0")"
 
@@ -87,6 +87,7 @@ stamp_of() { echo ".venv/$1.$(cat setup.sh pyproject.toml "$1" | sha256sum | cut
 
 refers() {
     models=${MODEL_REPOSITORY:-models}
+    case $models in *://*) return 0 ;; esac
     grep -Eqs "source[\"']?[[:space:]]*:" "$models"/*.yaml "$models"/*/*/model.yaml
 }
 
@@ -99,7 +100,7 @@ is_venv_usable || make_venv
 }
 stamp=$(stamp_of requirements-fetch.txt)
 if [ ! -e "$stamp" ] && { [ "${1:-}" = fetch ] || refers; }; then
-    echo "setup: installing requirements-fetch.txt into .venv, for models by reference"
+    echo "setup: installing requirements-fetch.txt into .venv, for models in a bucket or by reference"
     .venv/bin/python -m pip install --quiet --no-deps --require-hashes --only-binary :all: \
         -r requirements-fetch.txt
     touch "$stamp"

@@ -6,10 +6,12 @@ Nothing else in `app` reads the environment.
 
 from __future__ import annotations
 
+import hashlib
 import os
+import re
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import Field, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,7 @@ from app.variables import (
     folder,
     one_of,
     other_defaults,
+    repository,
     route,
     seconds,
     socket,
@@ -43,8 +46,8 @@ class Settings:
         metadata=variable(
             "MODEL_REPOSITORY",
             "models",
-            folder,
-            "The folder with the models.",
+            repository,
+            "The folder with the models, or the address of a bucket.",
             alias="MODEL_BASE_PATH",
         )
     )
@@ -56,6 +59,16 @@ class Settings:
             "How often that folder is looked at for new versions; 0 is never.",
         )
     )
+    model_mirror: Path | None = field(
+        metadata=variable(
+            "MODEL_MIRROR",
+            "",
+            folder,
+            "Where models of a bucket are mirrored to; by default among this user's caches.",
+        )
+    )
+    model_bucket: str | None = None
+    """What MODEL_REPOSITORY says, where that is a bucket; `model_repository` is the mirror then."""
     model_control: str = field(
         metadata=variable(
             "MODEL_CONTROL",
@@ -280,7 +293,7 @@ class Settings:
         """Read every variable; an empty one counts as unset. Raises SettingsError."""
         values: dict[str, Any] = {}
         defaults = other_defaults(environment)
-        for setting in fields(cls):
+        for setting in _described(cls):
             described = setting.metadata
             default = defaults.get(described["variable"], described["default"])
             values[setting.name] = _value({**described, "default": default}, environment)
@@ -288,6 +301,9 @@ class Settings:
             raise SettingsError("TLS_CERTIFICATE, TLS_KEY: must both be files, or neither")
         if values["inference_socket"] is None:
             values["inference_socket"] = _run_folder(values["port"]) / "inference.sock"
+        if isinstance(bucket := values["model_repository"], str):
+            mirrors = values["model_mirror"] or _caches(environment) / "mirrors"
+            values |= {"model_bucket": bucket, "model_repository": mirrors / _folder_name(bucket)}
         return cls(**values)
 
     @classmethod
@@ -298,7 +314,7 @@ class Settings:
                 setting.metadata["default"],
                 setting.metadata["meaning"],
             )
-            for setting in fields(cls)
+            for setting in _described(cls)
         }
 
     @classmethod
@@ -306,16 +322,17 @@ class Settings:
         """Return each variable that a platform sets with the one that it stands for."""
         return {
             setting.metadata["alias"]: setting.metadata["variable"]
-            for setting in fields(cls)
+            for setting in _described(cls)
             if setting.metadata["alias"]
         }
 
     def masked(self) -> dict[str, Any]:
         """Return variable -> value for the log. No setting is a secret so far."""
-        return {
+        values = {
             setting.metadata["variable"]: _loggable(getattr(self, setting.name))
-            for setting in fields(self)
+            for setting in _described(type(self))
         }
+        return values | {"MODEL_REPOSITORY": self.model_bucket or str(self.model_repository)}
 
 
 def _value(setting: Mapping[str, Any], environment: Mapping[str, str]) -> object:
@@ -350,6 +367,23 @@ def _run_folder(port: int) -> Path:
         # Nothing can be written here: who has to write says so.
         folder = "/tmp"
     return Path(folder) / f"slipway-{os.getuid()}-{port}"
+
+
+def _described(settings: type[Settings]) -> list[Field[Any]]:
+    """Return what variables give."""
+    return [one for one in fields(settings) if one.metadata]
+
+
+def _caches(environment: Mapping[str, str]) -> Path:
+    """Return this user's folder for what can be had again."""
+    home = Path(environment.get("HOME") or "/tmp")
+    return Path(environment.get("XDG_CACHE_HOME") or home / ".cache") / "slipway"
+
+
+def _folder_name(address: str) -> str:
+    """Return a name for a bucket's folder that no other one has, and that people know it by."""
+    digest = hashlib.sha256(address.encode()).hexdigest()[:8]
+    return f"{re.sub('[^A-Za-z0-9.]+', '-', address)[:80]}-{digest}"
 
 
 def _loggable(value: object) -> object:

@@ -13,6 +13,7 @@ LONGEST_SOCKET_PATH = 103
 
 # So many that every limit has fewer: Python refuses to read thousands.
 _DIGITS = re.compile(r"[0-9]{1,18}")
+_BUCKET = re.compile(r"(?:gs|s3|az)://[^/\s?#]+(?:/[^/\s?#]+)*/?")
 _ROUTE = re.compile(r"/(?:[\w.~:@-]+(?:/[\w.~:@-]+)*/?)?", re.ASCII)
 
 
@@ -61,10 +62,20 @@ def one_of(*choices: str) -> Callable[[str], str]:
     return parse
 
 
-def folder(value: str) -> Path:
+def repository(value: str) -> Path | str:
+    """Return a folder, or the address of a bucket or of a folder in it."""
+    if "://" not in value:
+        return Path(value).expanduser()
+    if not _BUCKET.fullmatch(value):
+        buckets = "gs://, s3:// or az:// with the name of a bucket, and perhaps a folder in it"
+        raise ValueError(f"a folder on this machine, or {buckets}")
+    return value.rstrip("/")
+
+
+def folder(value: str) -> Path | None:
     if "://" in value:
         raise ValueError("a folder on this machine")
-    return Path(value).expanduser()
+    return Path(value).expanduser().absolute() if value else None
 
 
 def file(value: str) -> Path | None:

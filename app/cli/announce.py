@@ -49,13 +49,13 @@ def start(listener: socket.socket, settings: Settings) -> None:
     # Held here, the port would not be free when the server has ended.
     listener.close()
     try:
-        _announce(f"{settings.scheme}://127.0.0.1:{port}", server, settings.model_repository)
+        _announce(f"{settings.scheme}://127.0.0.1:{port}", server, settings)
     finally:
         os._exit(0)
 
 
-def _announce(url: str, server: int, repository: Path) -> None:
-    _say(_first_line(repository))
+def _announce(url: str, server: int, settings: Settings) -> None:
+    _say(_first_line(settings))
     line: str | None = None
     while _is_alive(server):
         time.sleep(_POLL_S)
@@ -66,8 +66,11 @@ def _announce(url: str, server: int, repository: Path) -> None:
             return
 
 
-def _first_line(repository: Path) -> str:
+def _first_line(settings: Settings) -> str:
     """Return what can be said before anything is loaded: what lies there and is no model."""
+    repository = settings.model_repository
+    if settings.model_bucket is not None:
+        return f"Slipway is starting with the models in {settings.model_bucket}"
     line = f"Slipway is starting with the models in {repository}"
     with contextlib.suppress(OSError):
         if nothing := no_model(repository):

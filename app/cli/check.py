@@ -24,7 +24,7 @@ from app.serving.errors import ModelNotFound
 from app.serving.layout import Found, find_models
 from app.serving.leftovers import find_versions
 from app.serving.limits import limits_of
-from app.serving.vacancy import check_folder, no_model
+from app.serving.vacancy import check_here, no_model
 from app.settings import Settings
 
 _HEADS = ("model", "version", "state", "load s", "predict ms", "MiB", "result")
@@ -74,7 +74,7 @@ class _Outcome:
 def run(arguments: argparse.Namespace) -> int:
     """Print what came of each version; 1 where one cannot be served."""
     settings = settings_with(arguments)
-    check_folder(settings.model_repository)
+    check_here(settings)
     found = _wanted(settings.model_repository, arguments.names)
     log.configure(settings.log_level, sys.stderr if arguments.verbose else io.StringIO())
     widest = [(one.name, one.version, "failed", "", "", "99999", "") for one in found]

@@ -95,6 +95,9 @@ class _Model:
 def run(arguments: argparse.Namespace) -> int:
     """Ask the model, upload its file and write the YAML, in that order; raises CommandError."""
     settings = settings_with(arguments)
+    if settings.model_bucket is not None:
+        told = "the YAML is written to a folder; name it: --models FOLDER"
+        raise CommandError(f"MODEL_REPOSITORY={settings.model_bucket!r}: {told}", 2)
     check_folder(settings.model_repository)
     model = _model(arguments, settings)
     before = _mapping(model.options)

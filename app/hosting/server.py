@@ -23,7 +23,7 @@ from app.hosting.folder import Folder
 from app.hosting.nginx import Lines, Nginx
 from app.hosting.processes import Process, bury_orphans, wait
 from app.serving.supervisor import HOST_COMMAND, Supervisor
-from app.serving.vacancy import check_folder
+from app.serving.vacancy import check_repository
 from app.settings import Settings
 
 ROOT = Path(app.__file__).resolve().parents[1]
@@ -67,7 +67,7 @@ class Server:
     ) -> None:
         if settings.inference == "in_process":
             raise StartError("INFERENCE='in_process': slipway serve needs process", 2)
-        check_folder(settings.model_repository)
+        check_repository(settings)
         self._settings = settings
         self.listener = listener.open_listener(settings.port, _backlog(_WANTED_BACKLOG))
         _limit_descriptors()
@@ -196,9 +196,11 @@ def _limit_descriptors() -> None:
 def _variables(settings: Settings) -> dict[str, str]:
     """Return what the workers and inference read from the environment."""
     path = [str(ROOT), os.environ.get("PYTHONPATH", "")]
+    mirror = settings.model_mirror
     return {
         "PORT": str(settings.port),
-        "MODEL_REPOSITORY": str(settings.model_repository),
+        "MODEL_REPOSITORY": settings.model_bucket or str(settings.model_repository),
+        **({"MODEL_MIRROR": str(mirror)} if mirror else {}),
         "INFERENCE_SOCKET": str(settings.inference_socket),
         "PYTHONPATH": os.pathsep.join(entry for entry in path if entry),
     }

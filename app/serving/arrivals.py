@@ -1,11 +1,13 @@
-"""What is known of a version before it is loaded: its options, samples, and when they change."""
+"""What is known of a version before it is loaded: its kind, options, samples; when they change."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-from app.kinds.kind import ModelError
+from app.kinds.kind import Kind, ModelError
 from app.serving import contents
 from app.serving.contents import name_of
 from app.serving.entries import FAILED, Entry, Stamp
@@ -42,3 +44,20 @@ def samples_of(found: Found) -> tuple[Path, ...]:
         return tuple(found.samples())
     except OSError:
         return ()
+
+
+def kind_of(kinds: Sequence[Kind], path: Path, options: Mapping[str, Any]) -> Kind:
+    """Return the kind that `model.yaml` names, or that recognises the file.
+
+    Raises ModelError.
+    """
+    wanted = options.get("kind")
+    for kind in kinds:
+        if kind.name == wanted or (wanted is None and kind.recognises(path)):
+            return kind
+    if wanted is not None:
+        names = ", ".join(kind.name for kind in kinds)
+        raise ModelError(f"kind is {wanted!r}; it must be one of {names}")
+    refusals = ((kind.name, kind.refusal(path)) for kind in kinds)
+    told = "; ".join(f"{name}: {refusal}" for name, refusal in refusals if refusal)
+    raise ModelError(f"no kind of model recognises the file ({told or path.name})")

@@ -161,6 +161,12 @@ class InferenceClient(Protocol):
         ModelNotFound, or InferenceUnavailable.
         """
 
+    def trouble(self) -> str | None:
+        """Say why the repository could not be read, or mirrored, at the last look.
+
+        None where it could. Raises InferenceUnavailable.
+        """
+
     def readiness(self) -> tuple[bool, str]:
         """Say whether traffic may come, and in one line why not; never raises."""
 

@@ -66,6 +66,8 @@ class Conversation:
                     return messages.of_sample(self._client.sample(sample.model, sample.name))
                 case "models":
                     return messages.of_statuses(self._client.models())
+                case "trouble":
+                    return messages.of_trouble(self._client.trouble())
                 case "readiness":
                     return messages.of_readiness(*self._client.readiness())
                 case unknown:

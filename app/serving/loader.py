@@ -12,6 +12,7 @@ from functools import partial
 from app import log
 from app.serving.entries import Entry
 from app.serving.errors import ModelNotReady
+from app.serving.mirroring import Mirror, MirrorError
 from app.serving.repository import ModelRepository
 
 
@@ -21,12 +22,16 @@ class Loader:
     Args:
         repository: whose models they are.
         retire: called with what was ready and is not served any more.
+        mirror: of the bucket that they lie in, if it is one.
     """
 
     def __init__(
-        self, repository: ModelRepository, retire: Callable[[Iterable[Entry]], None]
+        self,
+        repository: ModelRepository,
+        retire: Callable[[Iterable[Entry]], None],
+        mirror: Mirror | None = None,
     ) -> None:
-        self._repository, self._retire = repository, retire
+        self._repository, self._retire, self._mirror = repository, retire, mirror
         self._poll_s: float | None = None
         self._tasks: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._has_loaded = threading.Event()
@@ -61,6 +66,8 @@ class Loader:
 
     def _run(self) -> None:
         try:
+            if self._mirror is not None:
+                self._repository.find(self._mirrored())
             self._repository.load()
         finally:
             self._has_loaded.set()
@@ -76,12 +83,26 @@ class Loader:
 
     def _look(self) -> None:
         try:
-            self._retire(self._repository.reconcile())
+            self._retire(self._repository.reconcile(self._mirrored()))
         except Exception as error:
             # What serves goes on, and the next look may find what it takes.
             self._tell(f"{type(error).__name__}: {error}")
         else:
             self._failure = ""
+
+    def _mirrored(self, *, at_once: bool = False) -> str | None:
+        """Have the mirror be as the bucket is; return why it is not, None where it is."""
+        if self._mirror is None:
+            return None
+        try:
+            self._mirror.sync(at_once=at_once)
+        except MirrorError as error:
+            return str(error)
+        except Exception as error:
+            failure = f"{type(error).__name__}: {error}"
+            self._tell(failure)
+            return failure
+        return None
 
     def _tell(self, failure: str) -> None:
         """Log why looking failed; once, for as long as it is the same."""
@@ -92,7 +113,7 @@ class Loader:
     def _load(self, name: str, told: Future[None]) -> None:
         retired: list[Entry] = []
         try:
-            retired = self._repository.take_up(name)
+            retired = self._repository.take_up(name, self._mirrored(at_once=True))
             self._repository.check_served(name)
         except Exception as error:
             told.set_exception(error)

@@ -16,6 +16,7 @@ from app.serving.lane import Place
 from app.serving.lanes import Lanes
 from app.serving.layout import Find, find_models
 from app.serving.loader import Loader
+from app.serving.mirroring import Mirror
 from app.serving.repository import ModelRepository
 from app.serving.signatures import check_inputs, signature_of
 from app.settings import Settings
@@ -27,11 +28,18 @@ _LARGEST_SAMPLE_BYTES = 64 << 20
 class LocalClient(InferenceClient):
     """Predicts with a repository's models, each in a lane of its own."""
 
-    def __init__(self, repository: ModelRepository, lanes: Lanes, *, timeout_s: float) -> None:
+    def __init__(
+        self,
+        repository: ModelRepository,
+        lanes: Lanes,
+        *,
+        timeout_s: float,
+        mirror: Mirror | None = None,
+    ) -> None:
         self._repository = repository
         self._lanes = lanes
         self._timeout_s = timeout_s
-        self._loader = Loader(repository, self._retire)
+        self._loader = Loader(repository, self._retire, mirror)
 
     @classmethod
     def start(
@@ -41,12 +49,24 @@ class LocalClient(InferenceClient):
         kinds: Sequence[Kind] | None = None,
         find: Find = find_models,
     ) -> LocalClient:
-        """Begin to load the models that `find` finds, and return at once."""
+        """Begin to load the models that `find` finds, and return at once.
+
+        Those of a bucket are mirrored first, unless what is to be found is given.
+        """
         # Here: what recognises files reads HDF5, which the HTTP workers do without.
         from app.kinds.registry import kinds as known_kinds
 
-        repository = ModelRepository(settings, known_kinds() if kinds is None else kinds, find)
-        return cls(repository, Lanes(settings.queue_limit), timeout_s=settings.inference_timeout_s)
+        mirror = None
+        if settings.model_bucket is not None and find is find_models:
+            mirror = Mirror(settings.model_bucket, settings.model_repository)
+        repository = ModelRepository(
+            settings,
+            known_kinds() if kinds is None else kinds,
+            find,
+            is_mirrored=mirror is not None,
+        )
+        lanes = Lanes(settings.queue_limit)
+        return cls(repository, lanes, timeout_s=settings.inference_timeout_s, mirror=mirror)
 
     def keep_up(self, poll_s: float) -> None:
         """From now on load what comes to the repository, and let go of what goes."""
@@ -105,6 +125,10 @@ class LocalClient(InferenceClient):
     def models(self) -> list[ModelStatus]:
         """Return every model of the repository."""
         return self._repository.statuses()
+
+    def trouble(self) -> str | None:
+        """Say why the repository was not as it should be at the last look; None where it was."""
+        return self._repository.trouble
 
     def readiness(self) -> tuple[bool, str]:
         """Say whether traffic may come, and in one line why not."""

@@ -292,6 +292,17 @@ def to_sample(message: Message) -> bytes | None:
         raise WireError("no file") from error
 
 
+def of_trouble(trouble: str | None) -> Message:
+    """Return the message that says what is wrong with the repository."""
+    return Message({"trouble": trouble})
+
+
+def to_trouble(message: Message) -> str | None:
+    """Return that; raises the error in the message, or WireError."""
+    trouble = _answer(message).get("trouble")
+    return None if trouble is None else str(trouble)
+
+
 def of_readiness(is_ready: bool, reason: str) -> Message:
     """Return the message that says whether traffic may come."""
     return Message({"is_ready": is_ready, "reason": reason})

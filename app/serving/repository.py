@@ -12,13 +12,12 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from app import log
 from app.ids import new_id
 from app.kinds.kind import Kind, LoadedModel, ModelError, ModelSource
 from app.kinds.options import max_batch_of
-from app.serving.arrivals import entry_of, samples_of, stamp_of
+from app.serving.arrivals import entry_of, kind_of, samples_of, stamp_of
 from app.serving.client import ModelStatus
 from app.serving.contents import check_digest, check_size, no_content, sha256_of, size_of
 from app.serving.cores import available_cores
@@ -40,16 +39,25 @@ from app.serving.model_options import check_options, read_labels
 from app.serving.telling import log_outcome, log_vacancy
 from app.settings import Settings
 
+_UNREADABLE = "the model repository cannot be read"
 _NO_MODEL = f"there is no model ({MODELS_TEXT}) in the model repository"
 
 
 class ModelRepository:
     """The models that `find` finds in the settings' folder, by the kinds given.
 
-    Safe to share between threads.
+    Where the folder is a mirror, `find` has to be called once it is there. Safe to share between
+    threads.
     """
 
-    def __init__(self, settings: Settings, kinds: Sequence[Kind], find: Find = find_models) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        kinds: Sequence[Kind],
+        find: Find = find_models,
+        *,
+        is_mirrored: bool = False,
+    ) -> None:
         self._settings = settings
         self._folder = settings.model_repository
         self._default_model = settings.default_model
@@ -57,40 +65,48 @@ class ModelRepository:
         self._find = find
         self._lock = threading.Lock()
         self._error: str | None = None
-        self._unreadable: str | None = None
+        self._trouble: str | None = None
         # What was told to serve no more, until it is told to load.
         self._unloaded: set[str] = set()
         self._entries: tuple[Entry, ...] = ()
+        self._seen: dict[tuple[str, int], Stamp] = {}
+        if is_mirrored:
+            self._error = f"{settings.model_bucket} is being brought"
+        else:
+            self.find()
+
+    def find(self, trouble: str | None = None) -> None:
+        """Find what is to be loaded; `trouble` is why the folder is not as it should be."""
+        self._note(trouble)
         try:
-            self._entries = tuple(map(entry_of, find(self._folder)))
-            self._error = None if self._entries else _NO_MODEL
+            entries = tuple(map(entry_of, self._find(self._folder)))
         except OSError as error:
-            self._error = f"the model repository cannot be read: {error.strerror}"
-        self._seen = {(entry.name, entry.version): entry.stamp for entry in self._entries}
+            entries, trouble = (), error.strerror
+        vacancy = f"{_UNREADABLE}: {trouble}" if trouble else _NO_MODEL
+        self._entries, self._error = entries, None if entries else vacancy
+        self._seen = {(entry.name, entry.version): entry.stamp for entry in entries}
 
     def load(self) -> None:
         """Load every model, one after the other, and log how each came out."""
         if self._error:
-            log_vacancy(self._folder, self._error)
+            log_vacancy(self._folder, self._error, self._settings.model_bucket)
         for entry in self._entries:
             if entry in self._snapshot():
                 self._replace(entry, self._loaded_entry(entry))
 
-    def reconcile(self) -> list[Entry]:
+    def reconcile(self, trouble: str | None = None) -> list[Entry]:
         """Load what has come to the folder since, and let go of what is no longer to be served.
 
         Returns what was ready and is not served any more. A version serves as long as the one that
-        is to take its place is not ready. Files that still change are waited for. Called by one
-        thread at a time.
+        is to take its place is not ready. Files that still change are waited for. `trouble` is why
+        the folder is not as it should be. Called by one thread at a time.
         """
         try:
             found = self._find(self._folder)
         except OSError as error:
-            if error.strerror != self._unreadable:
-                log.event("repository_unreadable", "ERROR", error=error.strerror)
-            self._unreadable = error.strerror
+            self._note(error.strerror)
             return []
-        self._unreadable = None
+        self._note(trouble)
         wanted = {(one.name, one.version): one for one in found}
         stamps = {key: stamp_of(one) for key, one in wanted.items()}
         before, self._seen = self._seen, stamps
@@ -101,17 +117,19 @@ class ModelRepository:
         self._refresh(wanted)
         return retired
 
-    def take_up(self, name: str) -> list[Entry]:
+    def take_up(self, name: str, trouble: str | None = None) -> list[Entry]:
         """Load what lies in the folder of one model, also what failed before or was unloaded.
 
         Returns as `reconcile` does, whose thread calls this too; nothing is waited for. Raises
-        ModelNotFound, or LoadFailed where the folder cannot be read.
+        ModelNotFound, or LoadFailed where the folder cannot be read, or is not as it should be.
         """
+        self._note(trouble)
         try:
             found = self._find(self._folder)
         except OSError as error:
-            told = f"the model repository cannot be read: {error.strerror}"
-            raise LoadFailed(told) from error
+            trouble = error.strerror
+        if trouble:
+            raise LoadFailed(f"{_UNREADABLE}: {trouble}")
         wanted = {(one.name, one.version): one for one in found if one.name == name}
         if not wanted:
             raise ModelNotFound(name, sorted({one.name for one in found}))
@@ -261,6 +279,17 @@ class ModelRepository:
         return next((path for path in samples if path.name == name), None)
 
     @property
+    def trouble(self) -> str | None:
+        """Why the folder was not as it should be at the last look; None where it was."""
+        return self._trouble
+
+    def _note(self, trouble: str | None) -> None:
+        """Log why the folder is not as it should be; once, for as long as that is the same."""
+        if trouble and trouble != self._trouble:
+            log.event("repository_unreadable", "ERROR", error=trouble)
+        self._trouble = trouble
+
+    @property
     def entries(self) -> tuple[Entry, ...]:
         """The models, as far as they have come."""
         return self._snapshot()
@@ -315,7 +344,7 @@ class ModelRepository:
             raise ModelError(problem)
         found = entry.found
         check_size(path, entry.options)
-        kind = self._kind_of(path, entry.options)
+        kind = kind_of(self._kinds, path, entry.options)
         check_options(found.options_path, entry.options, kind.options)
         listed = entry.options.get("labels")
         source = ModelSource(
@@ -356,19 +385,6 @@ class ModelRepository:
             max_batch=max_batch_of(entry.options, kind.options),
             description=description,
         )
-
-    def _kind_of(self, path: Path, options: Any) -> Kind:
-        """Return the kind that `model.yaml` names, or that recognises the file."""
-        wanted = options.get("kind")
-        for kind in self._kinds:
-            if kind.name == wanted or (wanted is None and kind.recognises(path)):
-                return kind
-        if wanted is not None:
-            names = ", ".join(kind.name for kind in self._kinds)
-            raise ModelError(f"kind is {wanted!r}; it must be one of {names}")
-        refusals = ((kind.name, kind.refusal(path)) for kind in self._kinds)
-        told = "; ".join(f"{name}: {refusal}" for name, refusal in refusals if refusal)
-        raise ModelError(f"no kind of model recognises the file ({told or path.name})")
 
 
 def _sorted(entries: Iterable[Entry]) -> tuple[Entry, ...]:

@@ -93,6 +93,10 @@ class SocketClient(InferenceClient):
         """Return every model of the repository; raises InferenceUnavailable."""
         return self._told(wire.Message({"op": "models"}), messages.to_statuses)
 
+    def trouble(self) -> str | None:
+        """Say why the repository could not be read at the last look; None where it could."""
+        return self._told(wire.Message({"op": "trouble"}), messages.to_trouble)
+
     def sample(self, model: str, name: str) -> bytes | None:
         """Return a picture that lies with a model; raises InferenceUnavailable."""
         request = SampleRequest(model, name)

@@ -11,9 +11,12 @@ from app.serving.entries import READY, Entry
 from app.serving.vacancy import no_model
 
 
-def log_vacancy(folder: Path, error: str) -> None:
+def log_vacancy(folder: Path, error: str, bucket: str | None = None) -> None:
     """Log why nothing is served. Only the log tells the folder and what lies in it."""
     why = None
+    if bucket is not None:
+        log.event("repository_unusable", "ERROR", error=error, MODEL_REPOSITORY=bucket)
+        return
     with contextlib.suppress(OSError):
         why = no_model(folder)
     log.event("repository_unusable", "ERROR", error=error, why=why, MODEL_REPOSITORY=str(folder))
