@@ -24,7 +24,7 @@ from typing import Any
 from app.cli.ready import own_tls
 from app.cli.terminal import counted, printable, shortened
 from app.serving.leftovers import find_left_out
-from app.serving.vacancy import no_model
+from app.serving.vacancy import BEING_BROUGHT, no_model
 from app.settings import Settings
 
 _POLL_S = 0.3
@@ -101,7 +101,12 @@ def _news(url: str) -> str | None:
         return None
     is_ready = readiness.get("status") == "ready"
     states = readiness.get("models")
-    if not is_ready and (states is None or "loading" in [model["state"] for model in states]):
+    detail = str(readiness.get("detail"))
+    if not is_ready and (
+        states is None
+        or "loading" in [model["state"] for model in states]
+        or detail.endswith(BEING_BROUGHT)
+    ):
         return None
     models = (_get(f"{url}/models") or {}).get("models", [])
     failures = [_failure(model) for model in models if model["error"]]
@@ -109,7 +114,6 @@ def _news(url: str) -> str | None:
         count = sum(model["state"] == "ready" for model in models)
         facts = [counted(count, "model"), _failed(failures)]
         return f"Slipway is ready: open {url}/{_aside(facts) if failures else ''}"
-    detail = str(readiness.get("detail"))
     others = [
         _failure(model) for model in models if model["error"] and model["error"] not in detail
     ]

@@ -37,6 +37,7 @@ from app.serving.goldens import GoldenError, check_goldens, reproduce_goldens
 from app.serving.layout import MODELS_TEXT, Find, Found, find_models, order
 from app.serving.model_options import check_options, read_labels
 from app.serving.telling import log_outcome, log_vacancy
+from app.serving.vacancy import BEING_BROUGHT
 from app.settings import Settings
 
 _UNREADABLE = "the model repository cannot be read"
@@ -71,7 +72,7 @@ class ModelRepository:
         self._entries: tuple[Entry, ...] = ()
         self._seen: dict[tuple[str, int], Stamp] = {}
         if is_mirrored:
-            self._error = f"{settings.model_bucket} is being brought"
+            self._error = f"{settings.model_bucket} {BEING_BROUGHT}"
         else:
             self.find()
 

@@ -20,6 +20,9 @@ from app.serving.layout import (
 from app.serving.stores import missing_driver
 from app.settings import Settings, SettingsError
 
+#: What is said of a bucket that has not been mirrored yet.
+BEING_BROUGHT = "is being brought"
+
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 _MOST_NAMED = 3
 

@@ -28,12 +28,12 @@ pytestmark = [pytest.mark.gcs, pytest.mark.slow]
 class Bucket:
     """A folder of a bucket, and how to put files there."""
 
-    def __init__(self, storage: str, name: str) -> None:
-        self._storage, self._name = storage, name
-        self.address = f"gs://{name}/our/models"
+    def __init__(self, storage: str, name: str, folder: str = "our/models/") -> None:
+        self._storage, self._name, self._folder = storage, name, folder
+        self.address = f"gs://{name}/{folder}"
 
     def put(self, place: str, content: bytes) -> None:
-        named = f"uploadType=media&name={quote(f'our/models/{place}', safe='')}"
+        named = f"uploadType=media&name={quote(self._folder + place, safe='')}"
         url = f"{self._storage}/upload/storage/v1/b/{self._name}/o?{named}"
         headers = {"Content-Type": "application/octet-stream"}
         urllib.request.urlopen(urllib.request.Request(url, content, headers), timeout=60).close()
@@ -43,7 +43,7 @@ class Bucket:
         self.put(place, json.dumps({"threshold": 128, **values}).encode())
 
     def remove(self, place: str) -> None:
-        path = quote(f"our/models/{place}", safe="")
+        path = quote(self._folder + place, safe="")
         url = f"{self._storage}/storage/v1/b/{self._name}/o/{path}"
         urllib.request.urlopen(urllib.request.Request(url, method="DELETE"), timeout=60).close()
 
@@ -101,9 +101,11 @@ def test_models_of_a_bucket_are_served_and_come_and_go_with_it(
     models.put("street/1/samples/a.png", photo)
     server = serve()
     server.wait_until_ready()
+    wait_for(lambda: "Slipway is ready: " in server.spoken(), "the person is told")
+    assert "is not ready" not in server.spoken()
     assert server.predict(photo).json()["version"] == 1
     assert server.ask("/samples/street/a.png").body == photo
-    assert server.events("settings")[0]["MODEL_REPOSITORY"] == models.address
+    assert server.events("settings")[0]["MODEL_REPOSITORY"] == models.address.rstrip("/")
     models.add("street/2/street.h5")
     wait_for(lambda: states(server) == {"street/2": "ready"}, "version 2 serves")
     models.put("street/versions.yaml", b"serve: all")
@@ -119,6 +121,28 @@ def test_models_of_a_bucket_are_served_and_come_and_go_with_it(
     assert server.ask("/v2/repository/models/harbour/load", b"").status == 200
     assert states(server)["harbour/1"] == "ready"
     assert server.metric("slipway_repository_up") == 1
+
+
+def test_a_name_that_leads_elsewhere_is_left_out(
+    models: Bucket, serve: Callable[..., Server], tmp_path: Path
+):
+    for name in ("../../escaped.h5", "street/1/../../../escaped.h5", "street//1/escaped.h5"):
+        models.put(name, b"{}")
+    server = serve()
+    server.wait_until_ready()
+    assert states(server) == {"street/1": "ready"}
+    assert list(tmp_path.rglob("escaped.h5")) == []
+
+
+def test_a_whole_bucket_may_be_a_repository(
+    models: Bucket, serve: Callable[..., Server], storage: str, bucket: str
+):
+    Bucket(storage, bucket, "").add("harbour.h5")
+    server = serve(MODEL_REPOSITORY=f"gs://{bucket}")
+    server.wait_until_ready()
+    # Of what lies deeper the server says itself that it is no model.
+    assert states(server)["harbour/1"] == "ready"
+    assert "our/0" in states(server)
 
 
 def test_a_version_that_is_uploaded_file_by_file_appears_whole(
@@ -149,7 +173,7 @@ def test_a_bucket_that_cannot_be_reached_leaves_what_serves_and_is_told_once(
         assert server.predict(photo).json()["version"] == 1
         assert server.ask("/readyz").status == 200
         (told,) = server.events("repository_unreadable")
-        assert told["error"].startswith(f"{models.address}: ")
+        assert told["error"].startswith(f"{models.address.rstrip('/')}: ")
         way.most = None
         wait_for(lambda: server.metric("slipway_repository_up") == 1, "it is over", 90)
 
@@ -209,7 +233,7 @@ def test_slipway_fetch_mirrors_a_bucket_once_without_a_server(models: Bucket, tm
 
     fetched = slipway("fetch")
     (folder,) = tmp_path.iterdir()
-    told = f"{models.address} is mirrored in {folder}\n"
+    told = f"{models.address.rstrip('/')} is mirrored in {folder}\n"
     assert (fetched.returncode, fetched.stdout, fetched.stderr) == (0, told, "")
     # Of a kind that is the tests' alone.
     assert "street" in slipway("models").stdout
