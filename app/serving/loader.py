@@ -36,7 +36,7 @@ class Loader:
         self._tasks: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._has_loaded = threading.Event()
         self._is_closed = False
-        self._failure = ""
+        self._told: dict[str, str] = {}
         # A daemon: a model that is still being loaded does not keep a process from ending.
         threading.Thread(target=self._run, name="loader", daemon=True).start()
 
@@ -65,55 +65,60 @@ class Loader:
         self._tasks.put(lambda: None)
 
     def _run(self) -> None:
-        try:
-            if self._mirror is not None:
-                self._repository.find(self._mirrored())
-            self._repository.load()
-        finally:
-            self._has_loaded.set()
+        self._attempt(self._begin)
+        self._has_loaded.set()
         looked_at = time.monotonic()
         while not self._is_closed:
             poll_s = self._poll_s
             left_s = None if poll_s is None else max(0.0, looked_at + poll_s - time.monotonic())
             try:
-                self._tasks.get(timeout=left_s)()
+                self._attempt(self._tasks.get(timeout=left_s))
             except queue.Empty:
-                self._look()
+                self._attempt(self._look)
                 looked_at = time.monotonic()
 
-    def _look(self) -> None:
+    def _attempt(self, work: Callable[[], None]) -> None:
+        """Do what must not end the thread: what serves goes on, and the next may succeed."""
         try:
-            self._retire(self._repository.reconcile(self._mirrored()))
+            work()
         except Exception as error:
-            # What serves goes on, and the next look may find what it takes.
-            self._tell(f"{type(error).__name__}: {error}")
+            self._tell("reconcile_failed", error)
         else:
-            self._failure = ""
+            self._told.pop("reconcile_failed", None)
 
-    def _mirrored(self, *, at_once: bool = False) -> str | None:
+    def _begin(self) -> None:
+        if self._mirror is not None:
+            self._repository.find(self._mirrored())
+        self._repository.load()
+
+    def _look(self) -> None:
+        self._retire(self._repository.reconcile(self._mirrored()))
+
+    def _mirrored(self, now: str | None = None) -> str | None:
         """Have the mirror be as the bucket is; return why it is not, None where it is."""
         if self._mirror is None:
             return None
         try:
-            self._mirror.sync(at_once=at_once)
+            self._mirror.sync(now)
         except MirrorError as error:
             return str(error)
         except Exception as error:
-            failure = f"{type(error).__name__}: {error}"
-            self._tell(failure)
-            return failure
+            return self._tell("mirror_failed", error)
+        self._told.pop("mirror_failed", None)
         return None
 
-    def _tell(self, failure: str) -> None:
-        """Log why looking failed; once, for as long as it is the same."""
-        if failure != self._failure:
-            log.event("reconcile_failed", "ERROR", exception=True)
-            self._failure = failure
+    def _tell(self, event: str, error: Exception) -> str:
+        """Log a surprise, once for as long as it is the same; return it in words."""
+        words = f"{type(error).__name__}: {error}"
+        if self._told.get(event) != words:
+            log.event(event, "ERROR", exception=True)
+            self._told[event] = words
+        return words
 
     def _load(self, name: str, told: Future[None]) -> None:
         retired: list[Entry] = []
         try:
-            retired = self._repository.take_up(name, self._mirrored(at_once=True))
+            retired = self._repository.take_up(name, self._mirrored(name))
             self._repository.check_served(name)
         except Exception as error:
             told.set_exception(error)

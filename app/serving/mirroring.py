@@ -57,15 +57,16 @@ class Mirror:
         self._own = folder / _OWN
         self._before: Mapping[str, Stamps] | None = None
 
-    def sync(self, *, at_once: bool = False) -> None:
+    def sync(self, now: str | None = None) -> None:
         """Bring what is new in the bucket, and drop what is gone from there.
 
         What was not the same at the last call may still be on its way there, and is waited for:
-        not at the first call, and not with `at_once`. Raises MirrorError; what could be brought is.
+        not at the first call, and not of the model `now`. Raises MirrorError; what could be brought
+        is.
         """
         try:
             with self._alone():
-                problem = self._sync(at_once=at_once)
+                problem = self._sync(now)
         except OSError as error:
             raise MirrorError(f"{self._folder}: {error.strerror or error}") from error
         except StoreError as error:
@@ -73,7 +74,7 @@ class Mirror:
         if problem:
             raise MirrorError(problem)
 
-    def _sync(self, *, at_once: bool) -> str | None:
+    def _sync(self, now: str | None) -> str | None:
         """Do that; return what is wrong with the first version that could not be brought."""
         files, units = self._listed()
         stamps = {name: _stamps(unit) for name, unit in units.items()}
@@ -85,7 +86,8 @@ class Mirror:
             if have.get(name) == stamps[name] and (self._folder / name).exists():
                 continue
             awaited.add(name)
-            if not (at_once or before is None or before.get(name) == stamps[name]):
+            is_settled = before is None or before.get(name) == stamps[name]
+            if not (is_settled or _is_of(name, now)):
                 continue
             try:
                 self._bring(files, name, unit, have.get(name, {}))
@@ -252,6 +254,11 @@ def _stamps(unit: Unit) -> Stamps:
 
 def _model_of(name: str) -> str:
     return PurePosixPath(name).parts[0]
+
+
+def _is_of(name: str, model: str | None) -> bool:
+    """Say whether a unit is a model's: in its folder, or a file that is named for it."""
+    return model is not None and (_model_of(name) == model or name.startswith(f"{model}."))
 
 
 def _link(source: Path, place: Path) -> None:

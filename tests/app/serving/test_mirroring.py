@@ -95,11 +95,19 @@ def test_a_version_that_is_still_being_uploaded_is_waited_for(
     assert there(folder) == there(store.folder)
 
 
-def test_what_is_asked_for_at_once_is_not_waited_for(store: Models, mirror: Mirror, folder: Path):
+def test_a_model_that_is_told_to_load_is_not_waited_for(
+    store: Models, mirror: Mirror, folder: Path
+):
     mirror.sync()
     store.add("street/1/street.h5")
-    mirror.sync(at_once=True)
+    store.add("streets/1/streets.h5")
+    store.add("kite.h5")
+    store.write("kite.yaml", "about: A kite.")
+    mirror.sync("street")
     assert there(folder) == {"street/1/street.h5"}
+    store.add("streets/1/others.h5")
+    mirror.sync("kite")
+    assert there(folder) == {"street/1/street.h5", "kite.h5", "kite.yaml"}
 
 
 def test_what_changes_in_the_store_takes_the_place_of_what_was_and_what_is_gone_goes(
@@ -290,7 +298,7 @@ def test_two_who_mirror_to_the_same_folder_wait_for_each_other(store: Models, fo
         try:
             for number in range(5):
                 store.write(f"street/{number + 1}/street.h5", os.urandom(1000))
-                mirror.sync(at_once=True)
+                mirror.sync("street")
         except Exception as error:
             errors.append(error)
 
@@ -300,7 +308,7 @@ def test_two_who_mirror_to_the_same_folder_wait_for_each_other(store: Models, fo
     for thread in threads:
         thread.join()
     time.sleep(0.02)
-    mirrors[0].sync(at_once=True)
+    mirrors[0].sync("street")
     assert there(folder) == there(store.folder)
     for path in there(folder):
         assert (folder / path).read_bytes() == (store.folder / path).read_bytes()
