@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import shutil
 import threading
 import time
@@ -206,6 +207,30 @@ def test_a_version_for_which_the_disk_has_no_room_is_told_and_the_others_are_bro
     monkeypatch.undo()
     mirror.sync()
     assert there(folder) == there(store.folder)
+
+
+def test_a_file_that_ends_short_on_the_disk_is_told_and_gone_on_with_once_there_is_room(
+    store: Models, mirror: Mirror, folder: Path
+):
+    store.add("street/1/street.h5")
+    mirror.sync()
+    content = np.random.default_rng(4).bytes(3 << 20)
+    store.write("street/2/street.h5", content)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    # No file may have more bytes: writing fails in the middle, as on a full disk.
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, before[1]))
+    try:
+        mirror.sync()
+        with pytest.raises(MirrorError, match="street/2: File too large"):
+            mirror.sync()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert there(folder) == {"street/1/street.h5"}
+    (part,) = (folder / ".mirror" / "parts").iterdir()
+    assert part.stat().st_size == 1 << 20
+    mirror.sync()
+    assert (folder / "street/2/street.h5").read_bytes() == content
+    assert not (folder / ".mirror" / "parts").exists()
 
 
 def test_what_an_end_in_the_middle_left_is_gone_on_from(
