@@ -1,8 +1,8 @@
 #!/bin/sh
 # Makes .venv with the locked packages and the `slipway` command: ./setup.sh [dev|fetch|xgboost]
 # Run again, it does nothing unless a lock, pyproject.toml or this file has changed.
-# With `fetch`, or where a model is by reference, what `slipway fetch` needs is installed too; with
-# `xgboost`, or where a model is a booster, what runs those.
+# With `fetch`, or where models are in a bucket or by reference, what asks the stores is installed too;
+# with `xgboost`, or where a model is a booster, what runs those.
 set -eu
 cd "$(dirname "$0")"
 
@@ -89,6 +89,7 @@ stamp_of() { echo ".venv/$1.$(cat setup.sh pyproject.toml "$1" | sha256sum | cut
 models=${MODEL_REPOSITORY:-models}
 
 refers() {
+    case $models in *://*) return 0 ;; esac
     grep -Eqs "source[\"']?[[:space:]]*:" "$models"/*.yaml "$models"/*/*/model.yaml
 }
 
@@ -117,7 +118,7 @@ is_venv_usable || make_venv
     touch "$(stamp_of "$lock")"
 }
 if [ "${1:-}" = fetch ] || refers; then
-    install_further requirements-fetch.txt "models by reference"
+    install_further requirements-fetch.txt "models in a bucket or by reference"
 fi
 if [ "${1:-}" = xgboost ] || has_booster; then
     install_further requirements-xgboost.txt "boosters of XGBoost"

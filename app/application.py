@@ -27,6 +27,7 @@ from app.api.exchange import Route
 from app.api.grpc import Grpc
 from app.api.services import Services, attach
 from app.api.telemetry import Telemetry
+from app.api.v2 import repository
 from app.serving.client import InferenceClient
 from app.settings import Settings
 
@@ -56,7 +57,7 @@ def create_app(settings: Settings, client: InferenceClient) -> Flask:
 
 
 def _routes(app: Flask) -> list[Route]:
-    """Return where predictions are asked for: all that is sent by POST.
+    """Return what is sent by POST: predictions are asked for there, or models told to load.
 
     Flask knows these routes for what it says of them; their handlers are not for it to call.
     """
@@ -65,6 +66,7 @@ def _routes(app: Flask) -> list[Route]:
             rule.rule,
             cast(Any, app.view_functions[rule.endpoint]),
             of_blueprint(rule.endpoint.partition(".")[0]),
+            is_of_predictions=rule.endpoint not in repository.ENDPOINTS,
         )
         for rule in app.url_map.iter_rules()
         if "POST" in (rule.methods or ())

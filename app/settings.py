@@ -6,7 +6,9 @@ room's own code takes its group.
 
 from __future__ import annotations
 
+import hashlib
 import os
+import re
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -48,10 +50,17 @@ class Settings:
             environment.get(name, "").strip() for name in _OF_TENSORFLOW_SERVING
         )
         settings = read(cls, environment, _ITS_DEFAULTS if is_like_its_image else {})
-        if settings.serving.inference_socket != NO_PATH:
-            return settings
-        socket = _run_folder(settings.hosting.port) / "inference.sock"
-        return replace(settings, serving=replace(settings.serving, inference_socket=socket))
+        serving = settings.serving
+        if serving.inference_socket == NO_PATH:
+            socket = _run_folder(settings.hosting.port) / "inference.sock"
+            serving = replace(serving, inference_socket=socket)
+        # What the variable says is the address of a bucket, or the folder.
+        told: Path | str = serving.model_repository
+        if isinstance(told, str):
+            mirrors = serving.model_mirror or _caches(environment) / "mirrors"
+            mirror = mirrors / _folder_name(told)
+            serving = replace(serving, model_repository=mirror, model_bucket=told)
+        return replace(settings, serving=serving)
 
     @classmethod
     def variables(cls) -> dict[str, tuple[str, str]]:
@@ -72,7 +81,8 @@ class Settings:
 
     def masked(self) -> dict[str, Any]:
         """Return variable -> value for the log. No setting is a secret so far."""
-        return {declared["variable"]: _loggable(value) for declared, value in described(self)}
+        values = {declared["variable"]: _loggable(value) for declared, value in described(self)}
+        return values | {"MODEL_REPOSITORY": self.serving.model_address}
 
 
 def _run_folder(port: int) -> Path:
@@ -83,6 +93,18 @@ def _run_folder(port: int) -> Path:
         # Nothing can be written here: who has to write says so.
         folder = "/tmp"
     return Path(folder) / f"slipway-{os.getuid()}-{port}"
+
+
+def _caches(environment: Mapping[str, str]) -> Path:
+    """Return this user's folder for what can be had again."""
+    home = Path(environment.get("HOME") or "/tmp")
+    return Path(environment.get("XDG_CACHE_HOME") or home / ".cache") / "slipway"
+
+
+def _folder_name(address: str) -> str:
+    """Return a name for a bucket's folder that no other one has, and that people know it by."""
+    digest = hashlib.sha256(address.encode()).hexdigest()[:8]
+    return f"{re.sub('[^A-Za-z0-9.]+', '-', address)[:80]}-{digest}"
 
 
 def _loggable(value: object) -> object:

@@ -20,6 +20,7 @@ LONGEST_SOCKET_PATH = 103
 
 # So many that every limit has fewer: Python refuses to read thousands.
 _DIGITS = re.compile(r"[0-9]{1,18}")
+_BUCKET = re.compile(r"(?:gs|s3|az)://[^/\s?#]+(?:/[^/\s?#]+)*/?")
 _ROUTE = re.compile(r"/(?:[\w.~:@-]+(?:/[\w.~:@-]+)*/?)?", re.ASCII)
 
 #: What a path is where none is given.
@@ -66,10 +67,20 @@ def one_of(*choices: str) -> Callable[[str], str]:
     return parse
 
 
-def folder(value: str) -> Path:
+def repository(value: str) -> Path | str:
+    """Return a folder, or the address of a bucket or of a folder in it."""
+    if "://" not in value:
+        return Path(value).expanduser()
+    if not _BUCKET.fullmatch(value):
+        buckets = "gs://, s3:// or az:// with the name of a bucket, and perhaps a folder in it"
+        raise ValueError(f"a folder on this machine, or {buckets}")
+    return value.rstrip("/")
+
+
+def folder(value: str) -> Path | None:
     if "://" in value:
         raise ValueError("a folder on this machine")
-    return Path(value).expanduser()
+    return Path(value).expanduser().absolute() if value else None
 
 
 def file(value: str) -> Path | None:
@@ -134,6 +145,9 @@ def read(
     values = {}
     for setting in fields(of):  # type: ignore[arg-type]
         told = setting.metadata
+        if not told:
+            # What no variable says follows from what others do.
+            continue
         if "group" in told:
             values[setting.name] = read(told["group"], environment, defaults)
         else:
@@ -148,7 +162,7 @@ def described(settings: Any) -> Iterator[tuple[Mapping[str, Any], object]]:
         value = getattr(settings, setting.name)
         if "group" in setting.metadata:
             yield from described(value)
-        else:
+        elif setting.metadata:
             yield setting.metadata, value
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from app import log
 from app.application import create_app
 from app.serving.connect import connect
-from app.serving.vacancy import check_folder
+from app.serving.vacancy import check_repository
 from app.settings import Settings
 
 _settings = Settings.from_environment()
-check_folder(_settings.serving.model_repository)
+check_repository(_settings.serving)
 log.configure(_settings.log_level)
 application = create_app(_settings, connect(_settings.serving))

@@ -88,6 +88,9 @@ class _IdleClient:
     def models(self) -> list[ModelStatus]:
         return []
 
+    def trouble(self) -> str | None:
+        return None
+
 
 def test_every_metric_is_documented_and_no_other(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.delenv("PROMETHEUS_MULTIPROC_DIR", raising=False)

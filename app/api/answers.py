@@ -18,7 +18,7 @@ class ModelState(TypedDict):
 
     name: str
     version: Annotated[int, Field(ge=0, description="0 where no numbered version was found.")]
-    state: Literal["loading", "ready", "failed"]
+    state: Literal["loading", "ready", "failed", "unloaded"]
 
 
 class Shadow(TypedDict):

@@ -33,12 +33,12 @@ _BARE = ("image/", "application/octet-stream")
 
 
 class Door:
-    """The application's outermost part: requests for predictions are answered here.
+    """The application's outermost part: what is sent by POST is answered here.
 
     Args:
         app: what is behind the door, for all other requests.
         services: of the application.
-        routes: where predictions are asked for by POST.
+        routes: for what is sent by POST; only those of predictions need a place.
     """
 
     def __init__(self, app: WSGIApplication, services: Services, routes: Collection[Route]) -> None:
@@ -53,9 +53,11 @@ class Door:
         if asked is None:
             return self._app(environ, start_response)
         route, arguments = asked
+        exchange = Exchange(environ, self._services, route, watch(environ))
+        if not route.is_of_predictions:
+            return exchange.send(exchange.answer(arguments), start_response)
         admission = self._services.admission
         model = _named(arguments) if arguments else _named_in(environ)
-        exchange = Exchange(environ, self._services, route, watch(environ))
         if error := (model and admission.refusal(model)) or admission.enter():
             return self._refuse(of_serving(error), route, exchange, start_response)
         try:
@@ -65,7 +67,7 @@ class Door:
         return exchange.send(answer, start_response)
 
     def _asked(self, environ: WSGIEnvironment) -> tuple[Route, Mapping[str, str]] | None:
-        """Return where a prediction is asked for, with what the path names; None where none is."""
+        """Return the route of what is sent by POST, with what the path names; None without one."""
         if environ["REQUEST_METHOD"] != "POST":
             return None
         path = environ.get("PATH_INFO", "")

@@ -33,7 +33,7 @@ class Answer:
     """What is sent back."""
 
     body: bytes
-    content_type: str = "application/json"
+    content_type: str | None = "application/json"
     headers: Mapping[str, str] = field(default_factory=dict)
     status: int = 200
 
@@ -45,7 +45,7 @@ def json_answer(document: Any) -> Answer:
 
 @dataclass(frozen=True)
 class Route:
-    """Where predictions are asked for, and in whose words errors are told there.
+    """What is sent by POST, predictions unless told, and in whose words errors are told there.
 
     `rule` is a path, perhaps with `<name>` and the like in it, which the handler gets by name.
     """
@@ -53,6 +53,7 @@ class Route:
     rule: str
     handler: Callable[..., Answer]
     dialect: Dialect | None = None
+    is_of_predictions: bool = True
 
 
 def add_route(
@@ -120,7 +121,7 @@ class Exchange:
     ) -> Iterable[bytes]:
         """Send the answer; once that is done it is counted and logged, by `account` if given."""
         headers = {
-            "Content-Type": answer.content_type,
+            **({} if answer.content_type is None else {"Content-Type": answer.content_type}),
             "Content-Length": str(len(answer.body)),
             **answer.headers,
             **headers_of(self.request_id, self._route.dialect),

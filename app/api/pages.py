@@ -6,6 +6,9 @@ any other host. Its policy lets the browser load and run those files and nothing
 
 from __future__ import annotations
 
+import hashlib
+import io
+from pathlib import PurePath
 from urllib.parse import quote
 
 from flask import Blueprint, Response, jsonify, make_response, render_template, send_file
@@ -47,10 +50,16 @@ def page() -> Response:
 @blueprint.get("/samples")
 def list_samples() -> Response:
     """List the sample pictures that lie with the models."""
+    # Of several versions the highest, which is the last.
+    by_model = {one.name: one.samples for one in services().client.models()}
     listed: list[Sample] = [
-        {"model": model, "name": path.stem, "url": f"/samples/{quote(model)}/{quote(path.name)}"}
-        for model, paths in services().samples.by_model().items()
-        for path in paths
+        {
+            "model": model,
+            "name": PurePath(name).stem,
+            "url": f"/samples/{quote(model)}/{quote(name)}",
+        }
+        for model, names in by_model.items()
+        for name in names
     ]
     answer: Samples = {"samples": listed}
     return jsonify(answer)
@@ -59,7 +68,8 @@ def list_samples() -> Response:
 @blueprint.get("/samples/<model>/<name>")
 def show_sample(model: str, name: str) -> Response:
     """Return one sample picture."""
-    for path in services().samples.by_model().get(model, []):
-        if path.name == name and path.is_file():
-            return send_file(path.absolute(), max_age=3600)
-    raise ProblemError("sample-not-found", f"there is no sample {name!r} of model {model!r}")
+    content = services().client.sample(model, name)
+    if content is None:
+        raise ProblemError("sample-not-found", f"there is no sample {name!r} of model {model!r}")
+    digest = hashlib.sha256(content).hexdigest()
+    return send_file(io.BytesIO(content), download_name=name, max_age=3600, etag=digest)

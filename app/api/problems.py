@@ -48,6 +48,7 @@ PROBLEMS = {
     "missing-input": (400, "There is no input in the request"),
     "invalid-input": (400, "An input does not fit"),
     "model-ambiguous": (400, "Several models are served and none was named"),
+    "model-control-refused": (403, "Models are not to be told to load or to unload"),
     "model-not-found": (404, "There is no such model"),
     "version-not-found": (404, "The model has no such version"),
     "sample-not-found": (404, "There is no such sample"),
@@ -62,6 +63,7 @@ PROBLEMS = {
     "image-unrecognised": (415, "The picture is in no known format"),
     "image-unreadable": (422, "The picture is damaged"),
     "input-not-accepted": (422, "The model cannot take this input"),
+    "model-load-failed": (422, "The model cannot be loaded"),
     "image-decode-timeout": (422, "The picture takes too long to decode"),
     "too-many-requests": (429, "The server has more to do than it can"),
     "head-too-large": (431, "The head of the request is too large"),
@@ -207,6 +209,8 @@ def of_serving(error: errors.ServingError, field: str = "image") -> ProblemError
             return ProblemError("model-ambiguous", detail, field="model", allowed=error.names)
         case errors.ModelNotReady():
             return ProblemError("model-not-ready", detail, retry_after_s=RETRY_AFTER_S)
+        case errors.LoadFailed():
+            return ProblemError("model-load-failed", detail)
         case errors.InferenceOverloaded():
             wait_s = error.retry_after_s
             return ProblemError("too-many-requests", detail, retry_after_s=wait_s)

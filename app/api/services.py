@@ -11,7 +11,6 @@ from typing import cast
 from flask import Flask, current_app
 
 from app.api.admission import Admission
-from app.api.samples import SamplePictures
 from app.api.settings import ApiSettings
 from app.api.telemetry import Telemetry
 from app.kinds.limits import Limits
@@ -43,11 +42,6 @@ class Services:
     _looked: _Looked = field(default_factory=lambda: _Looked())
     last_answers: dict[str, object] = field(default_factory=dict)
     """What each health path answered last."""
-
-    @cached_property
-    def samples(self) -> SamplePictures:
-        """The pictures that lie with the models."""
-        return SamplePictures(self.serving.model_repository, self.serving.model_poll_s)
 
     @cached_property
     def _stopping_mark(self) -> str:

@@ -122,16 +122,21 @@ class _Inference(Collector):
 
     def collect(self) -> Iterator[Metric]:
         try:
-            models = self._client.models()
+            models, trouble = self._client.models(), self._client.trouble()
         except ServingError:
             yield GaugeMetricFamily(
                 "slipway_inference_up", "1 while the inference process answers.", 0
             )
             return
         yield GaugeMetricFamily("slipway_inference_up", "1 while the inference process answers.", 1)
+        yield GaugeMetricFamily(
+            "slipway_repository_up",
+            "1 while the model repository can be read, and mirrored where it is a bucket.",
+            float(trouble is None),
+        )
         ready = GaugeMetricFamily(
             "slipway_model_ready",
-            "1 for a model that serves, 0 for one that is loading or failed.",
+            "1 for a model that serves, 0 for one that is loading, failed or was unloaded.",
             labels=("model", "version"),
         )
         # A version that is loaded anew is there twice for as long as that takes.

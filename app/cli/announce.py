@@ -24,7 +24,8 @@ from typing import Any
 from app.cli.ready import own_tls
 from app.cli.terminal import counted, printable, shortened
 from app.serving.leftovers import find_left_out
-from app.serving.vacancy import no_model
+from app.serving.settings import ServingSettings
+from app.serving.vacancy import BEING_BROUGHT, no_model
 from app.settings import Settings
 
 _POLL_S = 0.3
@@ -50,13 +51,13 @@ def start(listener: socket.socket, settings: Settings) -> None:
     listener.close()
     try:
         url = f"{settings.hosting.scheme}://127.0.0.1:{port}"
-        _announce(url, server, settings.serving.model_repository)
+        _announce(url, server, settings.serving)
     finally:
         os._exit(0)
 
 
-def _announce(url: str, server: int, repository: Path) -> None:
-    _say(_first_line(repository))
+def _announce(url: str, server: int, serving: ServingSettings) -> None:
+    _say(_first_line(serving))
     line: str | None = None
     while _is_alive(server):
         time.sleep(_POLL_S)
@@ -67,9 +68,12 @@ def _announce(url: str, server: int, repository: Path) -> None:
             return
 
 
-def _first_line(repository: Path) -> str:
+def _first_line(serving: ServingSettings) -> str:
     """Return what can be said before anything is loaded: what lies there and is no model."""
-    line = f"Slipway is starting with the models in {repository}"
+    repository = serving.model_repository
+    line = f"Slipway is starting with the models in {serving.model_address}"
+    if serving.model_bucket is not None:
+        return line
     with contextlib.suppress(OSError):
         if nothing := no_model(repository):
             return f"Slipway is starting, but {nothing}"
@@ -99,7 +103,12 @@ def _news(url: str) -> str | None:
         return None
     is_ready = readiness.get("status") == "ready"
     states = readiness.get("models")
-    if not is_ready and (states is None or "loading" in [model["state"] for model in states]):
+    detail = str(readiness.get("detail"))
+    if not is_ready and (
+        states is None
+        or "loading" in [model["state"] for model in states]
+        or detail.endswith(BEING_BROUGHT)
+    ):
         return None
     models = (_get(f"{url}/models") or {}).get("models", [])
     failures = [_failure(model) for model in models if model["error"]]
@@ -107,7 +116,6 @@ def _news(url: str) -> str | None:
         count = sum(model["state"] == "ready" for model in models)
         facts = [counted(count, "model"), _failed(failures)]
         return f"Slipway is ready: open {url}/{_aside(facts) if failures else ''}"
-    detail = str(readiness.get("detail"))
     others = [
         _failure(model) for model in models if model["error"] and model["error"] not in detail
     ]

@@ -23,7 +23,7 @@ from app.cli.terminal import Columns, CommandError, counted, ending_at_once, sho
 from app.serving.errors import ModelNotFound
 from app.serving.layout import Found, find_models
 from app.serving.leftovers import find_versions
-from app.serving.vacancy import check_folder, no_model
+from app.serving.vacancy import check_here, no_model
 from app.settings import Settings
 
 _HEADS = ("model", "version", "state", "load s", "predict ms", "MiB", "result")
@@ -73,7 +73,7 @@ class _Outcome:
 def run(arguments: argparse.Namespace) -> int:
     """Print what came of each version; 1 where one cannot be served."""
     settings = settings_with(arguments)
-    check_folder(settings.serving.model_repository)
+    check_here(settings.serving)
     found = _wanted(settings.serving.model_repository, arguments.names)
     log.configure(settings.log_level, sys.stderr if arguments.verbose else io.StringIO())
     widest = [(one.name, one.version, "failed", "", "", "99999", "") for one in found]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import io
 import shutil
 import subprocess
 import sys
@@ -16,15 +17,17 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from app import log
 from app.cli.folder import add_option, settings_with
 from app.cli.ignored import ignore
 from app.cli.progress import Progress
 from app.cli.terminal import CommandError, ending_at_once, megabytes, printable
 from app.serving.fetching import FetchError, Wanted, bring, find_wanted
 from app.serving.leftovers import find_versions
+from app.serving.mirroring import Mirror, MirrorError
 from app.serving.references import shown
 from app.serving.strays import LONGEST_START, is_pointer, pointer_text
-from app.serving.vacancy import check_folder
+from app.serving.vacancy import check_folder, check_repository
 
 _AT_ONCE = 4
 
@@ -36,7 +39,8 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         help="bring the files of models by reference",
         description="Brings the file of each model whose model.yaml has a `source`, to the place "
         "where it is served from. Several at once, each gone on with after a cut, verified by size "
-        "and sha256. Exit status 1: one of them is not there.",
+        "and sha256. Where MODEL_REPOSITORY is a bucket, all of it first. Exit status 1: one of "
+        "them is not there.",
     )
     parser.add_argument(
         "--into",
@@ -50,7 +54,11 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 def run(arguments: argparse.Namespace) -> int:
     """Bring what is missing; 1 where something still is."""
-    folder = settings_with(arguments).serving.model_repository
+    settings = settings_with(arguments).serving
+    folder = settings.model_repository
+    if settings.model_bucket is not None:
+        check_repository(settings)
+        _mirror(settings.model_bucket, folder)
     check_folder(folder)
     if arguments.into is not None:
         _copy(folder, arguments.into)
@@ -65,6 +73,17 @@ def run(arguments: argparse.Namespace) -> int:
     for line in problems:
         print(f"slipway: {printable(line)}", file=sys.stderr)
     return 1 if problems else 0
+
+
+def _mirror(bucket: str, folder: Path) -> None:
+    """Bring what lies in a bucket, as a server would; raises CommandError."""
+    log.configure("error", io.StringIO())
+    try:
+        with ending_at_once():
+            Mirror(bucket, folder).sync()
+    except MirrorError as error:
+        raise CommandError(str(error)) from error
+    print(f"{bucket} is mirrored in {folder}")
 
 
 def _copy(folder: Path, into: Path) -> None:

@@ -18,7 +18,7 @@ from app.serving.errors import ServingError
 from app.serving.layout import Found, find_models, order
 from app.serving.leftovers import find_left_out
 from app.serving.repository import ModelRepository
-from app.serving.vacancy import check_folder, no_model
+from app.serving.vacancy import check_here, no_model
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -37,7 +37,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Print the models, and which one answers a request that names none; 1 where one is broken."""
     settings = settings_with(arguments)
     folder = settings.serving.model_repository
-    check_folder(folder)
+    check_here(settings.serving)
     repository = ModelRepository(settings.serving, kinds(), _found)
     repository.examine()
     entries = repository.entries

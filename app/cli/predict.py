@@ -19,7 +19,7 @@ from app.kinds.registry import faces
 from app.serving.client import Ask, InferenceClient
 from app.serving.entries import default_candidates, named
 from app.serving.errors import ServingError
-from app.serving.vacancy import check_folder, no_model
+from app.serving.vacancy import check_here, no_model
 from app.settings import Settings
 
 
@@ -45,7 +45,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Print what is on each photo; 1 where one of them could not be taken."""
     targets = _targets(arguments.files, arguments.render)
     settings = settings_with(arguments)
-    check_folder(settings.serving.model_repository)
+    check_here(settings.serving)
     limits = settings.limits
     log.configure(settings.log_level, sys.stderr if arguments.verbose else io.StringIO())
     failures = 0

@@ -94,7 +94,11 @@ class _Model:
 def run(arguments: argparse.Namespace) -> int:
     """Ask the model, upload its file and write the YAML, in that order; raises CommandError."""
     settings = settings_with(arguments)
-    check_folder(settings.serving.model_repository)
+    serving = settings.serving
+    if serving.model_bucket is not None:
+        told = "the YAML is written to a folder; name it: --models FOLDER"
+        raise CommandError(f"MODEL_REPOSITORY={serving.model_bucket!r}: {told}", 2)
+    check_folder(serving.model_repository)
     model = _model(arguments, settings)
     before = _mapping(model.options)
     log.configure(settings.log_level, io.StringIO())

@@ -23,7 +23,7 @@ from app.hosting.folder import Folder
 from app.hosting.nginx import Lines, Nginx
 from app.hosting.processes import Process, bury_orphans, wait
 from app.serving.supervisor import HOST_COMMAND, Supervisor
-from app.serving.vacancy import check_folder
+from app.serving.vacancy import check_repository
 from app.settings import Settings
 
 ROOT = Path(app.__file__).resolve().parents[1]
@@ -68,7 +68,7 @@ class Server:
         hosting, serving = settings.hosting, settings.serving
         if serving.inference == "in_process":
             raise StartError("INFERENCE='in_process': slipway serve needs process", 2)
-        check_folder(serving.model_repository)
+        check_repository(serving)
         self._hosting, self._stopping_mark = hosting, serving.stopping_mark
         self.listener = listener.open_listener(hosting.port, _backlog(_WANTED_BACKLOG))
         _limit_descriptors()
@@ -198,9 +198,11 @@ def _limit_descriptors() -> None:
 def _variables(settings: Settings) -> dict[str, str]:
     """Return what the workers and inference read from the environment."""
     path = [str(ROOT), os.environ.get("PYTHONPATH", "")]
+    mirror = settings.serving.model_mirror
     return {
         "PORT": str(settings.hosting.port),
-        "MODEL_REPOSITORY": str(settings.serving.model_repository),
+        "MODEL_REPOSITORY": settings.serving.model_address,
+        **({"MODEL_MIRROR": str(mirror)} if mirror else {}),
         "INFERENCE_SOCKET": str(settings.serving.inference_socket),
         "PYTHONPATH": os.pathsep.join(entry for entry in path if entry),
     }

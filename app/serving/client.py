@@ -86,7 +86,7 @@ class ModelStatus:
     name: str
     version: int
     state: str
-    """`loading`, `ready` or `failed`."""
+    """`loading`, `ready`, `failed` or `unloaded`."""
     kind: str | None = None
     is_default: bool = False
     description: Mapping[str, Any] = field(default_factory=dict)
@@ -102,6 +102,8 @@ class ModelStatus:
     """What it answers of them now."""
     shadow: Mapping[str, Any] | None = None
     """Of a shadow, what came of the copies that it got; see `shadows.Tally`."""
+    samples: Sequence[str] = field(default_factory=list)
+    """The names of the pictures that lie with it."""
 
 
 class Turn(Protocol):
@@ -155,6 +157,37 @@ class InferenceClient(Protocol):
 
     def models(self) -> list[ModelStatus]:
         """Return every model of the repository; raises InferenceUnavailable."""
+
+    def sample(self, model: str, name: str) -> bytes | None:
+        """Return a picture that lies with a model; None where there is none of that name.
+
+        Raises InferenceUnavailable.
+        """
+
+    def load_model(self, name: str, timeout_s: float) -> None:
+        """Look at a model's place now, and load what is to be served and is not yet.
+
+        Returns once all of that serves.
+
+        Raises:
+            ModelNotFound: nothing of that name lies in the repository.
+            LoadFailed: a version failed; what served before goes on.
+            ModelNotReady: it takes longer than `timeout_s`, and goes on.
+            InferenceUnavailable: nothing runs.
+        """
+
+    def unload_model(self, name: str, timeout_s: float) -> None:
+        """Have a model serve no more, until it is told to load or the process starts anew.
+
+        Returns once those who asked it before are answered, or after `timeout_s`. Raises
+        ModelNotFound, or InferenceUnavailable.
+        """
+
+    def trouble(self) -> str | None:
+        """Say why the repository could not be read, or mirrored, at the last look.
+
+        None where it could. Raises InferenceUnavailable.
+        """
 
     def readiness(self) -> tuple[bool, str]:
         """Say whether traffic may come, and in one line why not; never raises."""

@@ -6,7 +6,9 @@ what takes its time is answered by another thread.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from app import log
 from app.kinds.tensors import Tensors
@@ -15,7 +17,13 @@ from app.serving.buffers import BuffersError, Mapped
 from app.serving.client import Ask, Prediction
 from app.serving.errors import InferenceFailed, ServingError
 from app.serving.local_client import LocalClient, LocalTurn
-from app.serving.messages import ChooseRequest, EnterRequest, PredictRequest
+from app.serving.messages import (
+    ChooseRequest,
+    ControlRequest,
+    EnterRequest,
+    PredictRequest,
+    SampleRequest,
+)
 from app.serving.packing import PackingError, parted, unpack
 
 
@@ -49,8 +57,13 @@ class Conversation:
             case "answered":
                 self._client.answered(str(request.header.get("ticket")))
                 return False
+        self._reply_with(partial(self._answer, request), request.number)
+        return True
+
+    def _reply_with(self, make: Callable[[], wire.Message | None], number: int) -> None:
+        """Send the answer that is made, if one is, or the error met; raises WireError."""
         try:
-            answer = self._answer(request)
+            answer = make()
         except ServingError as error:
             answer = messages.of_error(error)
         except wire.WireError:
@@ -58,8 +71,13 @@ class Conversation:
         except Exception as error:
             answer = _of_surprise(error)
         if answer is not None:
-            self._send(answer, request.number)
-        return True
+            self._send(answer, number)
+
+    def _reply_apart(self, make: Callable[[], wire.Message], number: int) -> None:
+        """Have that done by a thread of its own, for what takes its time."""
+        threading.Thread(
+            target=self._reply_with, args=(make, number), name="answer", daemon=True
+        ).start()
 
     def _answer(self, request: wire.Message) -> wire.Message | None:
         """Return the answer; None where another thread will have it."""
@@ -75,12 +93,31 @@ class Conversation:
                 return messages.of_choice(
                     self._client.choose(Ask(wanted.model, wanted.version, key=wanted.key))
                 )
+            case "load" | "unload":
+                told = ControlRequest.parse(request.header)
+                self._reply_apart(partial(self._control, told), request.number)
+                return None
+            case "sample":
+                sample = SampleRequest.parse(request.header)
+                self._reply_apart(partial(self._sample, sample), request.number)
+                return None
             case "models":
                 return messages.of_statuses(self._client.models())
+            case "trouble":
+                return messages.of_trouble(self._client.trouble())
             case "readiness":
                 return messages.of_readiness(*self._client.readiness())
             case unknown:
                 raise wire.WireError(f"there is no operation {unknown!r}")
+
+    def _control(self, told: ControlRequest) -> wire.Message:
+        is_load = told.op == "load"
+        control = self._client.load_model if is_load else self._client.unload_model
+        control(told.model, told.timeout_s)
+        return messages.of_control()
+
+    def _sample(self, wanted: SampleRequest) -> wire.Message:
+        return messages.of_sample(self._client.sample(wanted.model, wanted.name))
 
     def _enter(self, request: EnterRequest) -> None:
         self._leave()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 from app.kinds.kind import LoadedModel
@@ -22,6 +23,11 @@ Stamp = tuple[object, ...]
 LOADING = "loading"
 READY = "ready"
 FAILED = "failed"
+UNLOADED = "unloaded"
+
+#: What is told of a model's file that is not loaded.
+_STILL_TOLD = ("file", "about")
+_ALL_UNLOADED = "every model is unloaded"
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,7 +50,9 @@ class Entry:
     stamp: Stamp = ()
     """What changes when its files do."""
     is_update: bool = False
-    """Whether it came while another version of the model served."""
+    """Whether it came while another version of the model served, or was told to load."""
+    samples: Sequence[Path] = ()
+    """The pictures that lie with it."""
 
     @property
     def name(self) -> str:
@@ -83,6 +91,19 @@ class Entry:
         """What it does for requests that name no version."""
         return self.found.part
 
+    def unloaded(self) -> Entry:
+        """Return what is left of it once it was told to serve no more."""
+        told = {key: self.description[key] for key in _STILL_TOLD if key in self.description}
+        return Entry(
+            self.found,
+            UNLOADED,
+            options=self.options,
+            kind=self.kind,
+            description=told,
+            stamp=self.stamp,
+            samples=self.samples,
+        )
+
     def status(self, *, is_default: bool, split: Split | None = None) -> ModelStatus:
         """Return what clients see of it; `split` is that of its model."""
         return ModelStatus(
@@ -99,6 +120,7 @@ class Entry:
             split=None if split is None else split.percent(self.version),
             share=None if split is None else self._share(split),
             shadow={} if self.part.is_shadow else None,
+            samples=[path.name for path in self.samples],
         )
 
     def _share(self, split: Split) -> float:
@@ -123,15 +145,17 @@ def default_entry(entries: Sequence[Entry], default_model: str | None) -> Entry:
     """Return the model of a request that names none; it may not be ready.
 
     `default_model` if set; else the only model. Fallbacks step aside for all others, for fallbacks
-    those that are not to be the default, and a model that failed for one that did not.
+    those that are not to be the default, and a model that failed for one that did not. One that
+    was told to serve no more is as if it were not there.
 
     Raises ModelNotFound, ModelNotReady or ModelAmbiguous.
     """
     if default_model is not None:
         return _named(entries, default_model)
-    if not entries:
-        raise ModelNotReady("the model repository holds no model")
-    candidates = default_candidates(one_of_each(entries))
+    wanted = _wanted(entries)
+    if not wanted:
+        raise ModelNotReady(_ALL_UNLOADED if entries else "the model repository holds no model")
+    candidates = default_candidates(one_of_each(wanted))
     if len(candidates) == 1:
         return candidates[0]
     if all(entry.state == FAILED for entry in candidates):
@@ -185,7 +209,7 @@ def shares_of(entries: Sequence[Entry]) -> dict[str, dict[str, Any]]:
     """Return of each model with a split, or a shadow, what a log line says of it."""
     told: dict[str, dict[str, Any]] = {}
     for name in dict.fromkeys(entry.name for entry in entries):
-        versions = named(entries, name)
+        versions = [entry for entry in _wanted(entries) if entry.name == name]
         split, shadow = split_of(versions), shadow_of(versions)
         if split is None and shadow is None:
             continue
@@ -278,10 +302,21 @@ def readiness(
     """Say whether traffic may come: all have finished loading, and what has to serve does.
 
     That is the model that a request without a name means, or with `wants_all` every one; a model
-    that failed a golden is never passed over. What came while another version of it served changes
-    nothing as long as that goes on. The reason is one line.
+    that failed a golden is never passed over. What came while another version of it served, or was
+    told to load, changes nothing until it serves, and what was told to serve no more has not to.
+    The reason is one line.
     """
-    entries = [entry for entry in entries if not (entry.is_update and entry.state != READY)]
+    there, entries = entries, _wanted(entries)
+    if there and not entries:
+        return False, _ALL_UNLOADED
+    if default_model not in {entry.name for entry in entries} and any(
+        entry.name == default_model for entry in there
+    ):
+        default_model = None
+    updates = [entry for entry in entries if entry.is_update and entry.state != READY]
+    entries = [entry for entry in entries if entry not in updates]
+    if updates and not entries:
+        return False, _texts(updates)
     loading = [entry for entry in entries if entry.state == LOADING]
     if loading:
         return False, loading[0].state_text
@@ -299,6 +334,10 @@ def readiness(
         told = "" if default_model is None else f"DEFAULT_MODEL={default_model}: "
         return False, f"{told}{error}"
     return True, "ready"
+
+
+def _wanted(entries: Sequence[Entry]) -> list[Entry]:
+    return [entry for entry in entries if entry.state != UNLOADED]
 
 
 def named(entries: Sequence[Entry], name: str) -> list[Entry]:

@@ -65,6 +65,14 @@ class ModelNotReady(ServingError):
         self.reason = reason
 
 
+class LoadFailed(ServingError):
+    """A model that was told to load did not come to serve."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
 class ModelChanged(ServingError):
     """The model was loaded anew since its face was asked for: the request has to be read again."""
 

@@ -9,28 +9,18 @@ import fcntl
 import hashlib
 import os
 import shutil
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
-from typing import IO, Any, TypeVar
+from typing import IO
 
 from app.serving.layout import references_in, version_of, visible
 from app.serving.references import Source, SourceError, misnamed, shown, source_in, target_of
-from app.serving.stores import StoreError, store_of, words_of
-
-_BLOCK_BYTES = 16 << 20
-_ATTEMPTS = 6
-_FIRST_PAUSE_S = 0.5
-# Trying again changes nothing.
-_FINAL = (FileNotFoundError, PermissionError, NotImplementedError)
-_FINAL_STATUSES = frozenset({401, 403, 404, 410})
+from app.serving.stores import BLOCK_BYTES, StoreError, blocks_of, store_of, tried
 
 #: Hears how many more bytes are there.
 Told = Callable[[int], None]
-_Answer = TypeVar("_Answer")
 
 
 class FetchError(Exception):
@@ -161,7 +151,7 @@ def _fill(wanted: Wanted, part: IO[bytes], told: Told) -> None:
     source = wanted.source
     part.seek(0)
     digest = hashlib.sha256()
-    while block := part.read(_BLOCK_BYTES):
+    while block := part.read(BLOCK_BYTES):
         digest.update(block)
     have = part.tell()
     if have > source.size_bytes:
@@ -194,53 +184,10 @@ def _blocks(wanted: Wanted, have: int) -> Iterator[bytes]:
         return
     try:
         files, path = store_of(source.uri)
+        size = tried(source.uri, lambda: files.info(path)).get("size")
+        if size is not None and size != source.size_bytes:
+            told = f"{wanted.options.name} says {source.size_bytes:,}"
+            raise _OtherFileError(f"has {size:,} bytes, and {told}")
+        yield from blocks_of(files, path, have, source.size_bytes, shown_as=source.uri)
     except StoreError as error:
         raise FetchError(str(error)) from error
-    size = _tried(source, lambda: files.info(path)).get("size")
-    if size is not None and size != source.size_bytes:
-        told = f"{wanted.options.name} says {source.size_bytes:,}"
-        raise _OtherFileError(f"has {size:,} bytes, and {told}")
-    while have < source.size_bytes:
-        end = min(have + _BLOCK_BYTES, source.size_bytes)
-        ask = partial(_range, files, path, have, end, source.size_bytes)
-        block = _tried(source, ask)
-        yield block
-        have += len(block)
-
-
-def _range(files: Any, path: str, start: int, end: int, size_bytes: int) -> bytes:
-    """Return the bytes from `start` to `end`, or all that follow where a server sends no ranges."""
-    block: bytes = files.cat_file(path, start=start, end=end)
-    if len(block) == end - start:
-        return block
-    if len(block) == size_bytes:
-        return block[start:]
-    raise ConnectionError(f"{len(block):,} bytes came in place of {end - start:,}")
-
-
-def _tried(source: Source, ask: Callable[[], _Answer]) -> _Answer:
-    """Ask until there is an answer. Raises FetchError where there will be none."""
-    pause_s = _FIRST_PAUSE_S
-    for attempt in range(1, _ATTEMPTS + 1):
-        try:
-            return ask()
-        except Exception as error:
-            if _is_final(error):
-                raise FetchError(f"{shown(source.uri)}: {words_of(error)}") from error
-            # Each driver has errors of its own; what has come is kept for the next run too.
-            if attempt == _ATTEMPTS:
-                told = f"{_ATTEMPTS} attempts; what has come is kept: {words_of(error)}"
-                raise FetchError(f"{shown(source.uri)}: {told}") from error
-        time.sleep(pause_s)
-        pause_s *= 2
-    raise AssertionError
-
-
-def _is_final(error: Exception) -> bool:
-    """Say whether trying again changes nothing. fsspec calls any failure one to find a file."""
-    cause = error.__cause__
-    if isinstance(cause, FileNotFoundError):
-        return _is_final(cause)
-    if isinstance(error, FileNotFoundError) and cause is not None:
-        return getattr(cause, "status", None) in _FINAL_STATUSES
-    return isinstance(error, _FINAL)

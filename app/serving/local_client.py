@@ -4,37 +4,45 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
-from app import log
 from app.kinds.kind import InputError, Kind
 from app.kinds.tensors import Tensors
 from app.serving.client import ANY, Ask, Chosen, InferenceClient, ModelStatus, Prediction
-from app.serving.entries import Choice
+from app.serving.entries import Choice, Entry
 from app.serving.errors import InputRefused, ModelChanged, ServingError
 from app.serving.lane import Asked, Place
 from app.serving.lanes import Lanes
 from app.serving.layout import Find, find_models
+from app.serving.loader import Loader
+from app.serving.mirroring import Mirror
 from app.serving.repository import ModelRepository
 from app.serving.settings import ServingSettings
 from app.serving.shadows import Copy, Shadows
 from app.serving.signatures import check_inputs, signature_of
 
+# It goes through the socket in one message.
+_LARGEST_SAMPLE_BYTES = 64 << 20
+
 
 class LocalClient(InferenceClient):
     """Predicts with a repository's models, each in a lane of its own."""
 
-    def __init__(self, repository: ModelRepository, lanes: Lanes, *, timeout_s: float) -> None:
+    def __init__(
+        self,
+        repository: ModelRepository,
+        lanes: Lanes,
+        *,
+        timeout_s: float,
+        mirror: Mirror | None = None,
+    ) -> None:
         self._repository = repository
         self._lanes = lanes
         self._timeout_s = timeout_s
         self._shadows = Shadows(lanes, timeout_s=timeout_s)
-        self._is_closing = threading.Event()
-        # A daemon: a model that is still being loaded does not keep a process from ending.
-        self._loader = threading.Thread(target=repository.load, name="loader", daemon=True)
-        self._loader.start()
+        self._loader = Loader(repository, self._retire, mirror)
 
     @classmethod
     def start(
@@ -44,35 +52,59 @@ class LocalClient(InferenceClient):
         kinds: Sequence[Kind] | None = None,
         find: Find = find_models,
     ) -> LocalClient:
-        """Begin to load the models that `find` finds, and return at once."""
+        """Begin to load the models that `find` finds, and return at once.
+
+        Those of a bucket are mirrored first, unless what is to be found is given.
+        """
         # Here: what recognises files reads HDF5, which the HTTP workers do without.
         from app.kinds.registry import kinds as known_kinds
 
-        repository = ModelRepository(settings, known_kinds() if kinds is None else kinds, find)
-        return cls(repository, Lanes(settings.queue_limit), timeout_s=settings.inference_timeout_s)
+        mirror = None
+        if settings.model_bucket is not None and find is find_models:
+            mirror = Mirror(settings.model_bucket, settings.model_repository)
+        repository = ModelRepository(
+            settings,
+            known_kinds() if kinds is None else kinds,
+            find,
+            is_mirrored=mirror is not None,
+        )
+        lanes = Lanes(settings.queue_limit)
+        return cls(repository, lanes, timeout_s=settings.inference_timeout_s, mirror=mirror)
 
     def keep_up(self, poll_s: float) -> None:
         """From now on load what comes to the repository, and let go of what goes."""
-        threading.Thread(
-            target=self._keep_up, args=(poll_s,), name="repository", daemon=True
-        ).start()
+        self._loader.keep_up(poll_s)
 
-    def _keep_up(self, poll_s: float) -> None:
-        self._loader.join()
-        while not self._is_closing.wait(poll_s):
-            try:
-                retired = self._repository.reconcile()
-            except Exception:
-                # What serves goes on, and the next look may find what it takes.
-                log.event("reconcile_failed", "ERROR", exception=True)
-                continue
-            for entry in retired:
-                self._lanes.retire(entry.loaded, self._timeout_s)
+    def sample(self, model: str, name: str) -> bytes | None:
+        """Return a picture that lies with a model; None where there is none of that name."""
+        path = self._repository.sample(model, name)
+        if path is None:
+            return None
+        try:
+            is_one = path.is_file() and path.stat().st_size <= _LARGEST_SAMPLE_BYTES
+            return path.read_bytes() if is_one else None
+        except OSError:
+            return None
+
+    def load_model(self, name: str, timeout_s: float) -> None:
+        """Load what lies in the repository under a name; raises ServingError."""
+        self._loader.load(name, timeout_s)
+
+    def unload_model(self, name: str, timeout_s: float) -> None:
+        """Have a model serve no more; raises ModelNotFound."""
+        retired = self._repository.unload(name)
+        # Whoever has a place is not cut off because the caller has less time.
+        draining = threading.Thread(target=self._retire, args=(retired,), daemon=True)
+        draining.start()
+        draining.join(timeout_s)
+
+    def _retire(self, entries: Iterable[Entry]) -> None:
+        for entry in entries:
+            self._lanes.retire(entry.loaded, self._timeout_s)
 
     def wait_until_loaded(self, timeout_s: float | None = None) -> bool:
         """Wait until every model has loaded or failed; say whether that is so."""
-        self._loader.join(timeout_s)
-        return not self._loader.is_alive()
+        return self._loader.wait(timeout_s)
 
     def choose(self, ask: Ask = ANY) -> Chosen:
         """Return the ready model that a request means; raises ServingError."""
@@ -108,13 +140,17 @@ class LocalClient(InferenceClient):
             for one in self._repository.statuses()
         ]
 
+    def trouble(self) -> str | None:
+        """Say why the repository was not as it should be at the last look; None where it was."""
+        return self._repository.trouble
+
     def readiness(self) -> tuple[bool, str]:
         """Say whether traffic may come, and in one line why not."""
         return self._repository.readiness()
 
     def close(self) -> None:
         """Finish the predictions that wait and end the lanes' threads."""
-        self._is_closing.set()
+        self._loader.close()
         self._shadows.close()
         self._lanes.close()
 

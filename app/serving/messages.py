@@ -6,12 +6,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import numpy as np
+
 from app.serving import errors
 from app.serving.client import Chosen, ModelStatus, Prediction
 from app.serving.packing import Layout, PackingError, merged, parse_layout, parted
 from app.serving.wire import Message, WireError
 
 _MOST_ROWS = 100_000
+_FILE = "file"
 
 ERRORS: Mapping[str, type[errors.ServingError]] = {
     error.__name__: error
@@ -20,6 +23,7 @@ ERRORS: Mapping[str, type[errors.ServingError]] = {
         errors.VersionNotFound,
         errors.ModelAmbiguous,
         errors.ModelNotReady,
+        errors.LoadFailed,
         errors.ModelChanged,
         errors.InferenceUnavailable,
         errors.InferenceOverloaded,
@@ -129,6 +133,47 @@ class PredictRequest:
             raise WireError(f"no request to predict: {type(error).__name__} {error}") from error
 
 
+@dataclass(frozen=True)
+class ControlRequest:
+    """A model that is told to `load` or to `unload`, and how long the caller can wait."""
+
+    op: str
+    model: str
+    timeout_s: float
+
+    def header(self) -> dict[str, Any]:
+        """Return the message's header."""
+        return asdict(self)
+
+    @classmethod
+    def parse(cls, header: Mapping[str, Any]) -> ControlRequest:
+        """Read the header; raises WireError."""
+        try:
+            return cls(str(header["op"]), str(header["model"]), float(header["timeout_s"]))
+        except (KeyError, TypeError, ValueError) as error:
+            raise WireError(f"no request to load: {type(error).__name__} {error}") from error
+
+
+@dataclass(frozen=True)
+class SampleRequest:
+    """A picture that lies with a model."""
+
+    model: str
+    name: str
+
+    def header(self) -> dict[str, Any]:
+        """Return the message's header."""
+        return {"op": "sample", **asdict(self)}
+
+    @classmethod
+    def parse(cls, header: Mapping[str, Any]) -> SampleRequest:
+        """Read the header; raises WireError."""
+        try:
+            return cls(str(header["model"]), str(header["name"]))
+        except KeyError as error:
+            raise WireError(f"no request for a sample: {error}") from error
+
+
 def _rows(value: Any) -> tuple[int, bool]:
     count, is_stacked = value
     if not 1 <= int(count) <= _MOST_ROWS:
@@ -172,6 +217,17 @@ def to_choice(message: Message) -> Chosen:
         return Chosen(**{**told, "span": _optional(told["span"], _span)})
     except (KeyError, TypeError, ValueError) as error:
         raise WireError(f"no choice: {type(error).__name__} {error}") from error
+
+
+def of_control() -> Message:
+    """Return the message that says that a model was loaded, or unloaded."""
+    return Message({"done": True})
+
+
+def to_control(message: Message) -> None:
+    """Read such a message; raises the error in it, or WireError."""
+    if _answer(message).get("done") is not True:
+        raise WireError("neither loaded nor unloaded")
 
 
 def of_prediction(prediction: Prediction, *, released: bool = True) -> Message:
@@ -252,6 +308,34 @@ def to_statuses(message: Message) -> list[ModelStatus]:
         return [ModelStatus(**status) for status in _answer(message)["models"]]
     except (KeyError, TypeError) as error:
         raise WireError(f"no list of models: {type(error).__name__} {error}") from error
+
+
+def of_sample(content: bytes | None) -> Message:
+    """Return the message that carries a file, or says that there is none."""
+    if content is None:
+        return Message({"sample": False})
+    return Message({"sample": True}, {_FILE: np.frombuffer(content, np.uint8)})
+
+
+def to_sample(message: Message) -> bytes | None:
+    """Return the file in a message; raises the error in it, or WireError."""
+    if _answer(message).get("sample") is not True:
+        return None
+    try:
+        return message.arrays[_FILE].tobytes()
+    except KeyError as error:
+        raise WireError("no file") from error
+
+
+def of_trouble(trouble: str | None) -> Message:
+    """Return the message that says what is wrong with the repository."""
+    return Message({"trouble": trouble})
+
+
+def to_trouble(message: Message) -> str | None:
+    """Return that; raises the error in the message, or WireError."""
+    trouble = _answer(message).get("trouble")
+    return None if trouble is None else str(trouble)
 
 
 def of_readiness(is_ready: bool, reason: str) -> Message:

@@ -5,7 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from app.variables import folder, one_of, seconds, socket, text, variable, whole_number
+from app.variables import (
+    folder,
+    one_of,
+    repository,
+    seconds,
+    socket,
+    text,
+    variable,
+    whole_number,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -13,13 +22,31 @@ class ServingSettings:
     """Where the models are, and how they are run."""
 
     model_repository: Path = variable(
-        "MODEL_REPOSITORY", "models", folder, "The folder with the models.", alias="MODEL_BASE_PATH"
+        "MODEL_REPOSITORY",
+        "models",
+        repository,
+        "The folder with the models, or the address of a bucket.",
+        alias="MODEL_BASE_PATH",
     )
     model_poll_s: float = variable(
         "MODEL_POLL_S",
         "5",
         seconds(0, 86_400),
         "How often that folder is looked at for new versions; 0 is never.",
+    )
+    model_mirror: Path | None = variable(
+        "MODEL_MIRROR",
+        "",
+        folder,
+        "Where models of a bucket are mirrored to; by default among this user's caches.",
+    )
+    model_bucket: str | None = None
+    """What MODEL_REPOSITORY says, where that is a bucket; `model_repository` is the mirror then."""
+    model_control: str = variable(
+        "MODEL_CONTROL",
+        "off",
+        one_of("off", "on"),
+        "Whether requests may tell models to load and to serve no more.",
     )
     default_model: str | None = variable(
         "DEFAULT_MODEL", "", text, "The model of a request that names none.", alias="MODEL_NAME"
@@ -70,6 +97,11 @@ class ServingSettings:
         whole_number(64 * 64, 2**31 - 1),
         "The most pixels that a photo may have once it is resized and padded for its network.",
     )
+
+    @property
+    def model_address(self) -> str:
+        """Where the models come from: a bucket, or a folder."""
+        return self.model_bucket or str(self.model_repository)
 
     @property
     def stopping_mark(self) -> Path:

@@ -32,7 +32,13 @@ from app.serving.errors import (
     ServingError,
     VersionNotFound,
 )
-from app.serving.messages import ChooseRequest, EnterRequest, PredictRequest
+from app.serving.messages import (
+    ChooseRequest,
+    ControlRequest,
+    EnterRequest,
+    PredictRequest,
+    SampleRequest,
+)
 from app.serving.packing import merged, pack, size_of
 
 Answer = TypeVar("Answer")
@@ -95,9 +101,37 @@ class SocketClient(InferenceClient):
 
     def models(self) -> list[ModelStatus]:
         """Return every model of the repository; raises InferenceUnavailable."""
-        request = wire.Message({"op": "models"})
+        return self._told(wire.Message({"op": "models"}), messages.to_statuses)
+
+    def trouble(self) -> str | None:
+        """Say why the repository could not be read at the last look; None where it could."""
+        return self._told(wire.Message({"op": "trouble"}), messages.to_trouble)
+
+    def sample(self, model: str, name: str) -> bytes | None:
+        """Return a picture that lies with a model; raises InferenceUnavailable."""
+        request = SampleRequest(model, name)
+        return self._told(wire.Message(request.header()), messages.to_sample)
+
+    def load_model(self, name: str, timeout_s: float) -> None:
+        """Load what lies in the repository under a name; raises ServingError."""
+        self._control(ControlRequest("load", name, timeout_s))
+
+    def unload_model(self, name: str, timeout_s: float) -> None:
+        """Have a model serve no more; raises ServingError."""
+        self._control(ControlRequest("unload", name, timeout_s))
+
+    def _control(self, request: ControlRequest) -> None:
+        self._told(wire.Message(request.header()), messages.to_control, request.timeout_s)
+
+    def _told(
+        self,
+        request: wire.Message,
+        parse: Callable[[wire.Message], Answer],
+        takes_s: float = 0.0,
+    ) -> Answer:
+        """Ask what is answered within `takes_s`, and a little; raises ServingError."""
         try:
-            return self._ask(request, messages.to_statuses, Deadline(STATUS_TIMEOUT_S))
+            return self._ask(request, parse, Deadline(takes_s + STATUS_TIMEOUT_S))
         except InferenceTimeout as error:
             raise InferenceUnavailable("the inference process hangs", RETRY_AFTER_S) from error
 

@@ -20,7 +20,7 @@ from app import log
 from app.serving.heartbeat import VARIABLE, Pulse
 from app.serving.memory import MemoryGroup
 from app.serving.parent import Parent
-from app.serving.vacancy import check_folder
+from app.serving.vacancy import check_repository
 from app.settings import Settings
 from app.variables import SettingsError
 
@@ -162,7 +162,7 @@ def main(arguments: Sequence[str], back_off: BackOff = BackOff()) -> int:
     """Supervise the command in the arguments, or the inference process; return the exit status."""
     try:
         settings = Settings.from_environment()
-        check_folder(settings.serving.model_repository)
+        check_repository(settings.serving)
     except SettingsError as error:
         log.configure()
         log.event("bad_setting", "ERROR", error=str(error))

@@ -17,10 +17,39 @@ from app.serving.layout import (
     is_model_folder,
     visible,
 )
+from app.serving.settings import ServingSettings
+from app.serving.stores import missing_driver
 from app.variables import SettingsError
+
+#: What is said of a bucket that has not been mirrored yet.
+BEING_BROUGHT = "is being brought"
 
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 _MOST_NAMED = 3
+
+
+def check_repository(settings: ServingSettings) -> None:
+    """Raise SettingsError, with what to do, where a server could not get at its models."""
+    if settings.model_bucket is None:
+        check_folder(settings.model_repository)
+        return
+    told = f"MODEL_REPOSITORY={settings.model_bucket!r}"
+    if missing := missing_driver(settings.model_bucket):
+        raise SettingsError(f"{told}: {missing}")
+    try:
+        settings.model_repository.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        why = f"cannot be made: {error.strerror}; name another place in MODEL_MIRROR"
+        raise SettingsError(f"{told}: its mirror {settings.model_repository} {why}") from error
+
+
+def check_here(settings: ServingSettings) -> None:
+    """Raise SettingsError where there is no folder with the models on this machine."""
+    folder, bucket = settings.model_repository, settings.model_bucket
+    if bucket is not None and not folder.is_dir():
+        told = f"nothing of it is in {folder} yet; slipway fetch brings it"
+        raise SettingsError(f"MODEL_REPOSITORY={bucket!r}: {told}")
+    check_folder(folder)
 
 
 def check_folder(folder: Path) -> None:

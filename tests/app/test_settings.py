@@ -46,7 +46,9 @@ def test_servers_on_two_ports_have_two_sockets():
         pytest.param("HTTP_THREADS", "²", "a whole number from 1 to 256", id="no ASCII digit"),
         pytest.param("LOG_LEVEL", "loud", "one of debug, info, warning, error", id="no choice"),
         pytest.param("INFERENCE_TIMEOUT_S", "nan", "a number of seconds from 0.1", id="nan"),
-        pytest.param("MODEL_REPOSITORY", "gs://a/b", "a folder on this machine", id="bucket"),
+        pytest.param("MODEL_REPOSITORY", "ftp://a/b", "gs://, s3:// or az://", id="no bucket"),
+        pytest.param("MODEL_REPOSITORY", "gs://", "a folder on this machine", id="no name"),
+        pytest.param("MODEL_MIRROR", "gs://a", "a folder on this machine", id="mirror"),
         pytest.param("INFERENCE_SOCKET", "/" + "a" * 110, "at most 103 bytes", id="long socket"),
         pytest.param("HEALTH_ROUTE", "ping", "begins with one /", id="no path"),
         pytest.param("PREDICT_ROUTE", "/<name>", "a path of letters", id="pattern"),
@@ -62,6 +64,21 @@ def test_a_bad_value_is_refused_with_one_line(variable: str, value: str, allowed
     assert line.startswith(f"{variable}={value!r}: must be ")
     assert allowed in line
     assert "\n" not in line
+
+
+def test_a_bucket_has_a_folder_of_its_own_for_its_mirror():
+    caches = {"XDG_CACHE_HOME": "/caches"}
+    folders = []
+    for address in ("gs://a/b", "gs://a-b", "s3://a/b"):
+        settings = Settings.from_environment({"MODEL_REPOSITORY": address, **caches})
+        assert settings.serving.model_bucket == settings.masked()["MODEL_REPOSITORY"] == address
+        folders.append(settings.serving.model_repository)
+        assert settings.serving.model_repository.parent == Path("/caches/slipway/mirrors")
+    assert len({*folders}) == 3
+    told = {"MODEL_REPOSITORY": "gs://a/b/", "MODEL_MIRROR": "/volume"}
+    mirrored = Settings.from_environment(told).serving
+    assert mirrored.model_repository == Path("/volume") / folders[0].name
+    assert Settings.from_environment({}).serving.model_bucket is None
 
 
 @pytest.mark.parametrize("variable", ["AIP_HTTP_PORT", "PORT"])

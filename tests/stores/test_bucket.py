@@ -10,7 +10,6 @@ import subprocess
 import sys
 import time
 import urllib.request
-import uuid
 from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -21,7 +20,6 @@ import yaml
 
 from app.cli.uploading import upload, upload_note
 from app.serving.stores import store_of
-from tests import parts
 from tests.chance import seed
 from tests.large_model import write_large
 from tests.stores.cutting import Way, cutting
@@ -29,25 +27,6 @@ from tests.stores.cutting import Way, cutting
 pytestmark = [pytest.mark.gcs, pytest.mark.slow]
 
 Slipway = Callable[..., subprocess.CompletedProcess[str]]
-
-
-@pytest.fixture(scope="module")
-def storage() -> str:
-    """Return where Cloud Storage is: a stand-in."""
-    return parts.told_by("STORAGE_EMULATOR_HOST", "a Cloud Storage")
-
-
-@pytest.fixture
-def bucket(storage: str) -> str:
-    """Return a new bucket."""
-    name = f"models-{uuid.uuid4().hex[:8]}"
-    request = urllib.request.Request(
-        f"{storage}/storage/v1/b?project=lab",
-        json.dumps({"name": name}).encode(),
-        {"Content-Type": "application/json"},
-    )
-    urllib.request.urlopen(request, timeout=30).close()
-    return name
 
 
 def _objects(storage: str, bucket: str) -> list[dict[str, str]]:

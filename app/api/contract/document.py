@@ -31,7 +31,7 @@ from app.kinds.fields import ContractSchema, schema_of
 
 OPENAPI = "3.1.1"
 #: Of the contract: it rises with every change that a client can see.
-VERSION = "3.0.0"
+VERSION = "3.1.0"
 
 _DESCRIPTION = (
     "Slipway answers for the models that it serves, whatever their kind. An error is a "

@@ -60,7 +60,15 @@ _INPUTS = (
 #: Problems that stand in the log alone: nobody is there to read the answer.
 UNSENT = frozenset({"client-gone"})
 #: Problems of one route alone; all others are a prediction's.
-_OF_OTHER_ROUTES = frozenset({"not-ready", "problem-not-found", "sample-not-found"})
+_OF_OTHER_ROUTES = frozenset(
+    {
+        "model-control-refused",
+        "model-load-failed",
+        "not-ready",
+        "problem-not-found",
+        "sample-not-found",
+    }
+)
 
 PredictAnswer: Any = Union[tuple(face.answer for face in faces().values())]  # noqa: UP007 - of any number
 PredictAnswers: Any = TypedDict("PredictAnswers", {"predictions": list[PredictAnswer]})
@@ -135,7 +143,7 @@ OPERATIONS = protocols.OPERATIONS | {
         tag="Models",
         answer="Their names and addresses.",
         contents=(Content(JSON, answers.Samples, {"samples": examples.samples}),),
-        problems=("internal-error",),
+        problems=("inference-unavailable", "internal-error"),
     ),
     "pages.show_sample": Operation(
         tag="Models",
@@ -145,7 +153,7 @@ OPERATIONS = protocols.OPERATIONS | {
         },
         answer="The picture's file.",
         contents=tuple(Content(kind, bytes) for kind in ("image/png", "image/jpeg", "image/webp")),
-        problems=("sample-not-found", "internal-error"),
+        problems=("sample-not-found", "inference-unavailable", "internal-error"),
     ),
     "health.healthz": Operation(
         tag="Health",

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any, NotRequired
+from typing import Annotated, Any, NotRequired
 
+from pydantic import Field
 from typing_extensions import TypedDict
 
 from app.api.contract import examples
@@ -33,7 +34,18 @@ _PATH = {
 }
 _OF_MODELS = ("model-not-found", "version-not-found", "invalid-parameter", "internal-error")
 _OF_STATE = (*_OF_MODELS, "inference-unavailable", "bad-request", "model-not-ready")
-_OF_OTHER_ROUTES = {"sample-not-found", "problem-not-found", "client-gone"}
+_OF_CONTROL = ("model-control-refused", "model-load-failed")
+_OF_BODIES = (
+    "invalid-parameter",
+    "invalid-json",
+    "incomplete-body",
+    "invalid-input",
+    "length-required",
+    "body-too-large",
+    "unsupported-media-type",
+    "internal-error",
+)
+_OF_OTHER_ROUTES = {"sample-not-found", "problem-not-found", "client-gone", *_OF_CONTROL}
 _OF_PREDICTIONS = (*(slug for slug in PROBLEMS if slug not in _OF_OTHER_ROUTES), "bad-request")
 
 
@@ -108,6 +120,15 @@ class ModelReady(ServerReady):
     name: str
 
 
+class Indexed(TypedDict):
+    """How far a version of a model has come, and why it does not serve."""
+
+    name: str
+    version: NotRequired[str]
+    state: Annotated[str, Field(description="`READY`, `LOADING` or `UNAVAILABLE`.")]
+    reason: str
+
+
 class TensorMetadata(TypedDict):
     """A tensor; -1 is any length."""
 
@@ -166,6 +187,10 @@ def _tensor() -> Tensor:
 def _inference() -> Inference:
     outputs: list[Tensor] = [{**_tensor(), "name": "y"}]
     return {"model_name": "street", "model_version": "1", "id": "42", "outputs": outputs}
+
+
+def _indexed() -> list[Indexed]:
+    return [{"name": "street", "version": "1", "state": "READY", "reason": ""}]
 
 
 def _of_v1(name: str, answer: Operation) -> dict[str, Operation]:
@@ -233,6 +258,27 @@ _V2 = {
         answer="Predictions can be made.",
         contents=_json(ServerReady),
         problems=("not-ready", "internal-error"),
+    ),
+    "v2.repository_index": _v2(
+        answer="Each version's state.",
+        description='All of them, or with `{"ready": true}` those that serve.',
+        contents=_json(list[Indexed], _indexed),
+        problems=(*_OF_BODIES, "inference-unavailable"),
+    ),
+    "v2.load_model": _v2(
+        answer="It serves.",
+        description="Where MODEL_CONTROL is on. A version that serves as it lies in the folder is "
+        "left alone; one that fails leaves what served before. The body may be empty.",
+        contents=(),
+        headers=PredictHeaders,
+        problems=(*_OF_BODIES, *_OF_STATE, *_OF_CONTROL),
+    ),
+    "v2.unload_model": _v2(
+        answer="It serves no more, and whoever asked it before is answered.",
+        description="Where MODEL_CONTROL is on. The body may be empty.",
+        contents=(),
+        headers=PredictHeaders,
+        problems=(*_OF_BODIES, *_OF_STATE, "model-control-refused"),
     ),
     **_of_v2(
         "show_model",

@@ -86,6 +86,13 @@ REFUSALS: dict[str, Callable[[], ProblemError]] = {
         field="instances[0].petal_length",
         value="long",
     ),
+    "model-control-refused": lambda: ProblemError(
+        "model-control-refused",
+        "MODEL_CONTROL is 'off': with 'on' models may be told to load and to unload",
+    ),
+    "model-load-failed": lambda: of_serving(
+        errors.LoadFailed("street version 4 failed: street.h5 is empty: it has 0 bytes")
+    ),
     "model-ambiguous": lambda: of_serving(errors.ModelAmbiguous(["harbour", "street"])),
     "model-not-found": lambda: of_serving(errors.ModelNotFound("strete", ["street"])),
     "version-not-found": lambda: of_serving(errors.VersionNotFound("street", 7, [3])),

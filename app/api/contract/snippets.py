@@ -69,10 +69,16 @@ _V2 = (
         f'"data": ["\'; {_PICTURE}; printf \'"]}}]}}\') {_SENT}',
     ),
 )
+_CONTROL = f"curl -X POST {ORIGIN}/predict"
 _BY_VIEW = {
     "predict.predict": _PREDICT,
     **dict.fromkeys(("v1.predict", "v1.predict_version"), _V1),
     **dict.fromkeys(("v2.infer", "v2.infer_version"), _V2),
+    "v2.repository_index": (("From a shell", "Shell", _CONTROL),),
+    **dict.fromkeys(
+        ("v2.load_model", "v2.unload_model"),
+        (("From a shell", "Shell", f"{_CONTROL} -w '%{{http_code}}\n'"),),
+    ),
 }
 # The model that the lines name finds instances: no class, no number; and no label is its.
 _WITHOUT = re.compile(r"v1\.(classify|regress|\w+_label)")

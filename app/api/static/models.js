@@ -52,7 +52,7 @@ export class Models extends Teller {
     const reason = await server.notReadyReason();
     // A server that does not answer may still have the models that it had.
     this.#list = await server.models().catch(() => this.#list);
-    const offered = this.#list.filter(({ state }) => state !== "failed");
+    const offered = this.#list.filter(({ state }) => !["failed", "unloaded"].includes(state));
     this.names = [...new Set(offered.map(({ name }) => name))];
     this.reason = reason;
   }

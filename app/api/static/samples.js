@@ -3,6 +3,8 @@
 import { element } from "./elements.js";
 import * as server from "./server.js";
 
+const RETRY_MS = 3000;
+
 export class Samples {
   /** @type {{ model: string, button: HTMLButtonElement }[]} */
   #offered = [];
@@ -10,7 +12,10 @@ export class Samples {
 
   /** @param {{ take: (sample: contract.Sample) => void }} on */
   async offer({ take }) {
-    const samples = await server.samples().catch(() => []);
+    const known = await server.samples().catch(() => null);
+    // The process that knows them may be on its way.
+    if (known === null) setTimeout(() => this.offer({ take }), RETRY_MS);
+    const samples = known ?? [];
     element("samples-field").hidden = !samples.length;
     this.#offered = samples.map((sample) => ({
       model: sample.model,

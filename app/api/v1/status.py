@@ -10,7 +10,7 @@ from app.api.problems import ProblemError
 from app.api.signatures import Declared, Served, all_served, of_pictures, takes_values
 from app.serving.client import Chosen, ModelStatus
 
-_STATES = {"loading": "LOADING", "ready": "AVAILABLE", "failed": "END"}
+_STATES = {"loading": "LOADING", "ready": "AVAILABLE", "failed": "END", "unloaded": "END"}
 _TYPES = {
     "bytes": "DT_STRING",
     "bool": "DT_BOOL",

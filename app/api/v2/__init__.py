@@ -16,7 +16,7 @@ from app.api.predicting import Deadline, Work
 from app.api.problems import RETRY_AFTER_S, ProblemError
 from app.api.services import services
 from app.api.signatures import takes_values, with_signature
-from app.api.v2 import answers, pictures, reading
+from app.api.v2 import answers, pictures, reading, repository
 from app.api.v2.answers import Tensors
 from app.api.v2.reading import Infer
 from app.kinds.face import Outcome, Parameters
@@ -115,3 +115,4 @@ for _suffix, _place in ("", "/models/<name>"), ("_version", "/models/<name>/vers
     blueprint.add_url_rule(_place, "show_model" + _suffix, show_model)
     blueprint.add_url_rule(f"{_place}/ready", "model_ready" + _suffix, model_ready)
     add_route(blueprint, f"{_place}/infer", infer, "infer" + _suffix)
+repository.register(blueprint)

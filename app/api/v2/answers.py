@@ -21,10 +21,33 @@ from app.serving.client import Chosen, ModelStatus
 
 Tensors = dict[str, NDArray[Any]]
 
+#: What the server has of the protocol beside its least.
+EXTENSIONS = ["binary_tensor_data", "model_repository"]
+
+_STATES = {
+    "loading": "LOADING",
+    "ready": "READY",
+    "failed": "UNAVAILABLE",
+    "unloaded": "UNAVAILABLE",
+}
+
 
 def server() -> dict[str, Any]:
     """Return what the server is."""
-    return {"name": "slipway", "version": VERSION, "extensions": ["binary_tensor_data"]}
+    return {"name": "slipway", "version": VERSION, "extensions": EXTENSIONS}
+
+
+def index(models: Sequence[ModelStatus]) -> list[dict[str, str]]:
+    """Return how far each version has come; one without a number has none."""
+    return [
+        {
+            "name": one.name,
+            **({"version": str(one.version)} if one.version else {}),
+            "state": _STATES[one.state],
+            "reason": one.error or ("unloaded" if one.state == "unloaded" else ""),
+        }
+        for one in models
+    ]
 
 
 def model(chosen: Chosen, versions: Sequence[ModelStatus]) -> dict[str, Any]:

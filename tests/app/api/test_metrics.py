@@ -88,6 +88,21 @@ def test_models_and_inference_are_told_as_they_are_now(client: FlaskClient):
     assert samples["slipway_model_ready", ("model", "street"), ("version", "1")] == 1
 
 
+def test_a_repository_that_cannot_be_read_is_a_sample_of_its_own(
+    app: Flask, client: FlaskClient, models: Models
+):
+    def is_up() -> bool:
+        return scrape(client)["slipway_repository_up",] == 1
+
+    assert is_up()
+    app.extensions["slipway"].client.keep_up(0.05)
+    away = models.folder.rename(models.folder.with_name("away"))
+    wait_for(lambda: not is_up(), "it is told")
+    assert scrape(client)["slipway_model_ready", ("model", "street"), ("version", "1")] == 1
+    away.rename(models.folder)
+    wait_for(is_up, "it is over")
+
+
 def test_without_inference_metrics_still_answer(app: Flask):
     class Gone:
         def models(self) -> None:

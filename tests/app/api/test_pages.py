@@ -10,6 +10,10 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from app.application import create_app
+from app.settings import Settings
+from tests.app.api.server import Server
+from tests.app.serving.inference_process import wait_for
 from tests.app.serving.model_folder import Models
 
 
@@ -86,37 +90,72 @@ def test_every_file_of_the_page_is_used_and_no_script_is_longer_than_400_lines(
     assert {path for path, text in texts.items() if len(text.splitlines()) > 400} == set()
 
 
-def test_samples_are_the_pictures_beside_a_model(client: FlaskClient, models: Models, photo: bytes):
+def test_samples_are_the_pictures_beside_a_model(
+    start_app: Callable[..., Flask], models: Models, photo: bytes
+):
     models.write("street/1/samples/b.png", photo)
     models.write("street/1/samples/a scene.jpg", b"jpeg")
     models.write("street/1/samples/notes.txt", "text")
+    client = start_app().test_client()
     samples = client.get("/samples").get_json()["samples"]
     assert [sample["name"] for sample in samples] == ["a scene", "b"]
     assert samples[0]["url"] == "/samples/street/a%20scene.jpg"
     with client.get(samples[1]["url"]) as response:
         assert (response.content_type, response.data) == ("image/png", photo)
+        known = {"If-None-Match": response.headers["ETag"]}
+        assert "max-age=3600" in response.headers["Cache-Control"]
+    unbuffered = FlaskClient(client.application)
+    assert unbuffered.get(samples[1]["url"], headers=known).status_code == 304
 
 
-def test_samples_are_looked_for_once_as_models_are(
-    client: FlaskClient, models: Models, photo: bytes
+def listed(client: FlaskClient) -> list[str]:
+    return [sample["name"] for sample in client.get("/samples").get_json()["samples"]]
+
+
+def test_samples_come_and_go_as_models_do(
+    start_app: Callable[..., Flask], models: Models, photo: bytes
 ):
     first = models.write("street/1/samples/a.png", photo)
-    (sample,) = client.get("/samples").get_json()["samples"]
+    client = start_app().test_client()
+    client.application.extensions["slipway"].client.keep_up(0.05)
+    assert listed(client) == ["a"]
     models.write("street/1/samples/b.png", photo)
-    assert client.get("/samples").get_json()["samples"] == [sample]
-    assert client.get("/samples/street/b.png").status_code == 404
+    wait_for(lambda: listed(client) == ["a", "b"], "it is listed")
     first.unlink()
-    assert client.get(sample["url"]).status_code == 404
+    assert client.get("/samples/street/a.png").status_code == 404
+    wait_for(lambda: listed(client) == ["b"], "it is gone")
+    models.write("street/2/street.h5", "no model")
+    models.write("street/2/samples/c.png", photo)
+    wait_for(lambda: listed(client) == ["c"], "the highest version's are listed, though it failed")
+    away = models.folder.rename(models.folder.with_name("away"))
+    assert listed(client) == ["c"]
+    away.rename(models.folder)
 
 
-def test_a_repository_that_cannot_be_read_is_looked_at_again(
-    client: FlaskClient, models: Models, photo: bytes
+def test_who_answers_over_http_reads_no_folder_of_models(
+    start_app: Callable[..., Flask], models: Models, photo: bytes
 ):
     models.write("street/1/samples/a.png", photo)
-    away = models.folder.rename(models.folder.with_name("away"))
-    assert client.get("/samples").get_json() == {"samples": []}
-    away.rename(models.folder)
-    assert len(client.get("/samples").get_json()["samples"]) == 1
+    served = start_app().extensions["slipway"].client
+    elsewhere = {"MODEL_REPOSITORY": "/no/folder", "INFERENCE": "in_process"}
+    client = create_app(Settings.from_environment(elsewhere), served).test_client()
+    assert listed(client) == ["a"]
+    assert client.get("/samples/street/a.png").data == photo
+    assert client.post("/predict", data=photo).status_code == 200
+    assert client.get("/models").get_json()["models"][0]["state"] == "ready"
+
+
+@pytest.mark.server
+def test_samples_come_through_the_inference_process(
+    models: Models, start_server: Callable[..., Server], photo: bytes
+):
+    content = photo * 50_000
+    models.write("street/1/samples/a large one.png", content)
+    server = start_server()
+    (sample,) = server.ask("/samples").json()["samples"]
+    answer = server.ask(sample["url"])
+    assert (answer.status, answer.body == content) == (200, True)
+    assert answer.headers["Content-Type"] == "image/png"
 
 
 def test_there_may_be_no_samples(client: FlaskClient):
@@ -124,6 +163,10 @@ def test_there_may_be_no_samples(client: FlaskClient):
 
 
 @pytest.mark.parametrize("name", ["street.h5", "..%2fstreet.h5", "%2e%2e%2fstreet.h5"])
-def test_nothing_but_samples_can_be_fetched(client: FlaskClient, models: Models, name: str):
+def test_nothing_but_samples_can_be_fetched(
+    start_app: Callable[..., Flask], models: Models, name: str
+):
     models.write("street/1/samples/a.png", b"png")
+    client = start_app().test_client()
+    assert client.get("/samples/street/a.png").status_code == 200
     assert client.get(f"/samples/street/{name}").status_code == 404

@@ -12,6 +12,7 @@ from flask.testing import FlaskClient
 from PIL import Image
 
 from app.api.problems import PROBLEMS
+from app.api.v2.repository import ENDPOINTS
 from app.application import create_app
 from app.serving.errors import InferenceUnavailable, ServingError
 from app.settings import Settings
@@ -274,7 +275,11 @@ def test_a_prediction_that_takes_too_long_is_given_up(start_app, models: Models,
 def test_wherever_predictions_are_asked_for_an_empty_request_is_refused_with_the_reason(
     app: Flask, client: FlaskClient
 ):
-    rules = [rule.rule for rule in app.url_map.iter_rules() if "POST" in rule.methods]
+    rules = [
+        rule.rule
+        for rule in app.url_map.iter_rules()
+        if "POST" in rule.methods and rule.endpoint not in ENDPOINTS
+    ]
     assert len(rules) > 10
     for rule in rules:
         path = re.sub(r"<version>", "1", re.sub(r"<name>", "str%C3%A4et", rule)).replace(

@@ -34,7 +34,7 @@ def server(tmp_path_factory: pytest.TempPathFactory, root: Path) -> Iterator[Ser
     models = Models(folder / "models")
     models.add("street/1/street.h5")
     models.write("street/1/samples/crossing.jpg", b"jpeg")
-    server = Server(folder, models.folder, root)
+    server = Server(folder, models.folder, root, MODEL_CONTROL="on")
     server.wait_until_ready()
     yield server
     server.end()
@@ -68,5 +68,9 @@ def test_lines_to_copy_work(sample: dict[str, str], server: Server, folder: Path
     elif "/predict" in source:
         (instance,) = json.loads(ran.stdout)["instances"]
         assert instance["label"] == "red"
+    elif "/load" in source or "/unload" in source:
+        assert ran.stdout == b"200\n"
+        # The other lines ask this model.
+        assert server.ask("/v2/repository/models/street/load", b"").status == 200
     else:
         assert ran.stdout

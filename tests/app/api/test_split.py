@@ -76,6 +76,7 @@ def test_a_request_that_is_repeated_is_answered_by_the_same_version_in_every_pro
         ("/v1/models/half:regress", {"examples": [{"x": 1.0}]}),
         ("/v2/models/half/infer", {"inputs": [tensor]}),
     ]
+    caplog.clear()
     with caplog.at_level("INFO", "slipway"):
         for request_id in IDS[:20]:
             for path, body in asked:
@@ -115,6 +116,7 @@ def test_the_share_of_a_version_that_failed_goes_to_the_others(
     client = start_app().test_client()
     before = {one: version_of(client, one) for one in IDS[:200]}
     models.write("half/2/half.h5", "broken")
+    caplog.clear()
     with caplog.at_level("INFO", "slipway"):
         client = start_app(READY="default").test_client()
     after = {one: version_of(client, one) for one in IDS[:200]}
@@ -130,6 +132,23 @@ def test_the_share_of_a_version_that_failed_goes_to_the_others(
     }
     (line,) = [vars(one) for one in caplog.records if one.getMessage() == "split"]
     assert (line["levelname"], line["fields"]["not_ready"]) == ("WARNING", [2])
+
+
+def test_a_model_that_is_unloaded_is_split_as_its_folder_says_once_it_is_told_to_load(
+    half, start_app: Callable[..., Flask], caplog: pytest.LogCaptureFixture
+):
+    half("split: {1: 75, 2: 25}")
+    client = start_app(MODEL_CONTROL="on").test_client()
+    assert [version_of(client, one) for one in IDS[:50]] == [meant(one, 75) for one in IDS[:50]]
+    caplog.clear()
+    with caplog.at_level("INFO", "slipway"):
+        assert client.post("/v2/repository/models/half/unload").status_code == 200
+        assert {share for _, share in told(client).values()} == {0}
+        half("split: {1: 25, 2: 75}")
+        assert client.post("/v2/repository/models/half/load").status_code == 200
+    assert [version_of(client, one) for one in IDS[:50]] == [meant(one, 25) for one in IDS[:50]]
+    (line,) = [vars(one) for one in caplog.records if one.getMessage() == "split"]
+    assert (line["levelname"], line["fields"]["shares"]) == ("INFO", {1: 25, 2: 75, 3: 0})
 
 
 def test_without_an_id_of_its_own_a_request_is_split_too(half, start_app: Callable[..., Flask]):
@@ -149,6 +168,7 @@ def test_shares_change_without_a_load_and_what_cannot_be_read_changes_nothing(
     client = app.test_client()
     app.extensions["slipway"].client.keep_up(POLL_S)
     assert {version_of(client, one) for one in IDS[:50]} == {1}
+    caplog.clear()
     with caplog.at_level("INFO", "slipway"):
         half("split: {1: 50, 2: 50}")
         wait_for(lambda: told(client).get(2) == (50, 50), "it is split")

@@ -65,7 +65,10 @@ def outputs(answer: dict[str, Any]) -> dict[str, Any]:
 def test_the_server_tells_that_it_lives_and_whether_it_is_ready(client: FlaskClient):
     assert client.get("/v2/health/live").get_json() == {"live": True}
     assert client.get("/v2/health/ready").get_json() == {"ready": True}
-    assert client.get("/v2").get_json()["extensions"] == ["binary_tensor_data"]
+    assert client.get("/v2").get_json()["extensions"] == [
+        "binary_tensor_data",
+        "model_repository",
+    ]
 
 
 def test_a_model_tells_its_tensors_and_whether_it_can_be_asked(client: FlaskClient):

@@ -181,3 +181,16 @@ def test_a_version_in_a_folder_without_a_number_is_told(run: Run, models: Models
         ["*", "street", "1"],
     ]
     assert "street cannot be served: street/v2/ is no version: name it by a whole number" in out
+
+
+@pytest.mark.parametrize("command", ["models", "check"])
+def test_a_bucket_of_which_nothing_is_here_yet_is_told_with_what_brings_it(
+    run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, command: str
+):
+    monkeypatch.setenv("MODEL_REPOSITORY", "gs://b/models")
+    monkeypatch.setenv("MODEL_MIRROR", str(tmp_path / "mirrors"))
+    status, out, err = run(command)
+    assert (status, out) == (2, "")
+    assert err.startswith("slipway: MODEL_REPOSITORY='gs://b/models': nothing of it is in ")
+    assert err.endswith(" yet; slipway fetch brings it\n")
+    assert not (tmp_path / "mirrors").exists()

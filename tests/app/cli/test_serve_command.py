@@ -56,6 +56,26 @@ def test_a_repository_that_is_no_folder_stops_the_start_with_one_line(
     assert line.startswith(f"slipway: MODEL_REPOSITORY='{path}': {problem}")
 
 
+def test_a_bucket_whose_driver_is_not_installed_stops_the_start_with_one_line(
+    root: Path, tmp_path: Path
+):
+    told = serve(root, MODEL_REPOSITORY="s3://b/models", MODEL_MIRROR=str(tmp_path))
+    needs = "s3:// needs a driver that is not installed; ./setup.sh fetch installs it"
+    line = f"slipway: MODEL_REPOSITORY='s3://b/models': {needs}\n"
+    assert (told.returncode, told.stdout, told.stderr) == (2, "", line)
+
+
+def test_a_mirror_that_cannot_be_made_stops_the_start_with_one_line(root: Path, tmp_path: Path):
+    (tmp_path / "taken").write_text("")
+    told = serve(root, MODEL_REPOSITORY="gs://b", MODEL_MIRROR=str(tmp_path / "taken"))
+    assert told.returncode == 2
+    (line,) = told.stderr.splitlines()
+    assert line.startswith(
+        f"slipway: MODEL_REPOSITORY='gs://b': its mirror {tmp_path / 'taken'}/gs-b-"
+    )
+    assert line.endswith("cannot be made: Not a directory; name another place in MODEL_MIRROR")
+
+
 @pytest.mark.server
 @pytest.mark.parametrize("closed", [">&-", "2>&-", "<&-", "<&- >&- 2>&-"])
 def test_a_start_without_a_standard_stream_serves_all_the_same(

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
 import threading
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from app import log
 from app.serving.client import Ask
 from app.serving.errors import ModelChanged, VersionNotFound
-from app.serving.layout import find_models
+from app.serving.layout import Found, find_models
 from app.serving.local_client import LocalClient
 from app.serving.repository import ModelRepository
 from app.settings import Settings
@@ -274,3 +277,73 @@ def test_a_label_is_another_name_of_a_version_and_moves_without_a_load(
     assert str(refused.value) == (
         "no version of model 'street' has the label 'canary'; there is stable"
     )
+
+
+def test_a_repository_that_cannot_be_read_is_logged_when_that_changes_not_at_every_look(
+    models: Models, settings: Settings, monkeypatch: pytest.MonkeyPatch
+):
+    events: list[tuple[str, object]] = []
+    monkeypatch.setattr(
+        log, "event", lambda name, *_, **fields: events.append((name, fields.get("error")))
+    )
+    models.add("street/1/street.h5")
+    repository = ModelRepository(settings.serving, [Thresholding()])
+    repository.load()
+    away = models.folder.with_name("away")
+    for _ in range(2):
+        events.clear()
+        models.folder.rename(away)
+        for _ in range(3):
+            repository.reconcile()
+        assert events == [("repository_unreadable", "No such file or directory")]
+        models.folder.write_text("")
+        repository.reconcile()
+        assert events[1:] == [("repository_unreadable", "Not a directory")]
+        models.folder.unlink()
+        away.rename(models.folder)
+        repository.reconcile()
+        assert [one.state for one in repository.statuses()] == ["ready"]
+
+
+def test_a_copy_that_the_disk_cut_short_never_serves_and_is_taken_up_once_it_is_whole(
+    models: Models, local_client: Callable[..., LocalClient], photo
+):
+    models.add("street/1/street.h5", threshold=1)
+    client = local_client(READY="all")
+    client.keep_up(POLL_S)
+    whole = models.folder.parent / "whole.h5"
+    whole.write_text(json.dumps({"threshold": 1, "notes": "x" * 4000}))
+    (models.folder / "street" / "2").mkdir()
+    # A file may have a block of 1024 bytes, and no more: the copy ends there, as on a full disk.
+    copy = ["bash", "-c", 'ulimit -f 1; cp "$0" "$1"', whole, models.folder / "street/2/street.h5"]
+    cut = subprocess.run(copy, check=False, capture_output=True)
+    assert cut.returncode != 0
+    assert (models.folder / "street/2/street.h5").stat().st_size == 1024
+    wait_for_states(client, street_1="ready", street_2="failed")
+    assert answering(client, photo) == 1
+    assert client.readiness() == (True, "ready")
+    shutil.copy(whole, models.folder / "street/2/street.h5")
+    wait_for_states(client, street_2="ready")
+    assert answering(client, photo) == 2
+
+
+def test_a_look_that_fails_is_logged_once_for_as_long_as_it_fails_alike(
+    models: Models, settings: Settings, monkeypatch: pytest.MonkeyPatch
+):
+    events: list[str] = []
+    monkeypatch.setattr(log, "event", lambda name, *_, **fields: events.append(name))
+    looks: list[str] = []
+
+    def find(folder: Path) -> list[Found]:
+        looks.append("")
+        if 1 < len(looks) < 6:
+            raise RuntimeError("a surprise")
+        return find_models(folder)
+
+    models.add("street.h5")
+    client = LocalClient.start(settings.serving, kinds=[Thresholding()], find=find)
+    client.keep_up(POLL_S)
+    wait_for(lambda: len(looks) > 7, "it looks again and again")
+    client.close()
+    assert events.count("reconcile_failed") == 1
+    assert states(client) == {"street/1": "ready"}
