@@ -50,7 +50,7 @@ class Entry:
     stamp: Stamp = ()
     """What changes when its files do."""
     is_update: bool = False
-    """Whether it came while another version of the model served, or was told to load."""
+    """Whether it came while others served, or was told to load."""
     samples: Sequence[Path] = ()
     """The pictures that lie with it."""
 
@@ -302,9 +302,9 @@ def readiness(
     """Say whether traffic may come: all have finished loading, and what has to serve does.
 
     That is the model that a request without a name means, or with `wants_all` every one; a model
-    that failed a golden is never passed over. What came while another version of it served, or was
-    told to load, changes nothing until it serves, and what was told to serve no more has not to.
-    The reason is one line.
+    that failed a golden is never passed over. What came while others served, or was told to load,
+    changes nothing until it serves, unless it is meant by requests without a name; and what was
+    told to serve no more has not to. The reason is one line.
     """
     there, entries = entries, _wanted(entries)
     if there and not entries:
@@ -313,6 +313,7 @@ def readiness(
         entry.name == default_model for entry in there
     ):
         default_model = None
+    all_wanted = entries
     updates = [entry for entry in entries if entry.is_update and entry.state != READY]
     entries = [entry for entry in entries if entry not in updates]
     if updates and not entries:
@@ -327,7 +328,7 @@ def readiness(
     if len(failed) == len(entries) or (failed and wants_all):
         return False, _texts(failed) or "the model repository holds no model"
     try:
-        choose(entries, None, None, default_model)
+        choose(all_wanted, None, None, default_model)
     except ModelAmbiguous:
         return True, "ready"  # each request names its model
     except (ModelNotFound, ModelNotReady) as error:

@@ -226,8 +226,9 @@ class ModelRepository:
 
     def _load_beside(self, found: Found, stamp: Stamp, *, is_update: bool) -> None:
         """Load a version while what there is of its model goes on serving."""
-        others = [entry for entry in self._snapshot() if entry.name == found.name]
-        is_update = is_update or any(entry.state == READY for entry in others)
+        there = self._snapshot()
+        others = [entry for entry in there if entry.name == found.name]
+        is_update = is_update or any(entry.state == READY for entry in there)
         entry = replace(entry_of(found), stamp=stamp, is_update=is_update)
         # What failed before under this number is forgotten.
         again = [one for one in others if one.version == found.version and one.state != READY]

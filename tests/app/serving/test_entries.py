@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -95,6 +96,8 @@ def test_a_model_that_does_not_serve_says_why(asked: Entry, reason: str):
 
 
 GOLDEN = Entry(Found("g", 1, Path()), "failed", error="golden a.png: no", has_failed_golden=True)
+COMING = replace(entry("new", "loading"), is_update=True)
+BROUGHT = replace(entry("new", "failed"), is_update=True)
 READY, EMPTY = (True, "ready"), (False, "the model repository holds no model")
 IS_LOADING = (False, "slow version 1 is loading")
 HAS_FAILED = (False, "notes version 1 failed: broken")
@@ -113,6 +116,15 @@ IS_UNFAITHFUL = (False, "g version 1 failed: golden a.png: no")
         pytest.param([FAILED, LOADING], None, IS_LOADING, IS_LOADING, id="failed, and loading"),
         pytest.param([FOO, GOLDEN], None, IS_UNFAITHFUL, IS_UNFAITHFUL, id="a golden failed"),
         pytest.param([FAILED], None, HAS_FAILED, HAS_FAILED, id="none serves"),
+        pytest.param([FOO, COMING], None, READY, READY, id="another comes while one serves"),
+        pytest.param([FOO, BROUGHT], None, READY, READY, id="another came and has failed"),
+        pytest.param(
+            [DEMO, COMING],
+            None,
+            (False, "new version 1 is loading"),
+            (False, "new version 1 is loading"),
+            id="what comes is the default, beside a demo",
+        ),
         pytest.param([], None, EMPTY, EMPTY, id="no model"),
         pytest.param(
             [FOO, FAILED],

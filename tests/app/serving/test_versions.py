@@ -63,7 +63,9 @@ def test_a_version_that_is_dropped_in_takes_over(client: LocalClient, models: Mo
 def test_a_model_that_is_dropped_in_is_served_beside_others(
     client: LocalClient, models: Models, photo
 ):
-    models.add("harbour.h5")
+    models.add("harbour.h5", load_s=0.3)
+    wait_for_states(client, harbour_1="loading", street_1="ready")
+    assert client.readiness() == (True, "ready")
     wait_for_states(client, harbour_1="ready", street_1="ready")
     assert ask(client, photo, "harbour").model == "harbour"
 
@@ -118,7 +120,9 @@ def test_going_back_is_removing_the_version(client: LocalClient, models: Models,
 
 
 def test_a_model_that_is_removed_is_no_longer_served(client: LocalClient, models: Models):
-    models.add("harbour.h5")
+    models.add("harbour.h5", load_s=0.3)
+    wait_for_states(client, harbour_1="loading", street_1="ready")
+    assert client.readiness() == (True, "ready")
     wait_for_states(client, harbour_1="ready", street_1="ready")
     (models.folder / "harbour.h5").unlink()
     wait_for_states(client, street_1="ready")
