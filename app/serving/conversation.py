@@ -35,7 +35,7 @@ class Conversation:
         reply: sends an answer; called by any thread.
     """
 
-    def __init__(self, client: LocalClient, reply: Callable[[wire.Message], None]) -> None:
+    def __init__(self, client: LocalClient, reply: Callable[[bytes], None]) -> None:
         self._client, self._reply = client, reply
         self._turn: LocalTurn | None = None
         self._is_over = False
@@ -163,7 +163,14 @@ class Conversation:
 
     def _send(self, answer: wire.Message, number: int) -> None:
         answer.number = number
-        self._reply(answer)
+        try:
+            data = wire.encode(answer)
+        except Exception as error:
+            # A model may give what no message holds.
+            failed = _of_surprise(error)
+            failed.number = number
+            data = wire.encode(failed)
+        self._reply(data)
 
 
 def _told(

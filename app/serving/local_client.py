@@ -8,11 +8,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
+from app import log
 from app.kinds.kind import InputError, Kind
 from app.kinds.tensors import Tensors
 from app.serving.client import ANY, Ask, Chosen, InferenceClient, ModelStatus, Prediction
 from app.serving.entries import Choice, Entry
-from app.serving.errors import InputRefused, ModelChanged, ServingError
+from app.serving.errors import InferenceFailed, InputRefused, ModelChanged, ServingError
 from app.serving.lane import Asked, Place
 from app.serving.lanes import Lanes
 from app.serving.layout import Find, find_models
@@ -204,6 +205,10 @@ class LocalTurn:
             return self._predictions(asked)
         except ServingError as error:
             return error
+        except Exception as error:
+            # Whoever waits for it is to be told, whatever it is.
+            log.event("answer_failed", "ERROR", exception=True)
+            return InferenceFailed(type(error).__name__)
 
     def _predictions(self, asked: Asked) -> list[Prediction]:
         with _telling(asked.failed[0] if asked.failed else 0):

@@ -72,14 +72,13 @@ class Peer:
         if not self._conversation.take(request):
             self._is_asking = False
 
-    def _reply(self, answer: wire.Message) -> None:
+    def _reply(self, answer: bytes) -> None:
         """Send an answer as far as it goes at once; the loop sends the rest."""
-        data = memoryview(wire.encode(answer))
         # OSError: it has hung up, as the loop is about to see.
         with self._lock, contextlib.suppress(OSError):
             if self._is_closed:
                 return
             self._is_asking = False
-            self._unsent = wire.send_some(self._connection, data)
+            self._unsent = wire.send_some(self._connection, memoryview(answer))
             if self._unsent:
                 self._epoll.modify(self._connection, _WRITING)

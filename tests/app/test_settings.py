@@ -134,10 +134,12 @@ def test_a_setting_that_contradicts_the_platform_is_refused(
     assert str(refusal.value) == expected
 
 
-@pytest.mark.parametrize("given", [{"TLS_KEY": __file__}, {"TLS_CERTIFICATE": __file__}])
-def test_a_certificate_and_its_key_come_together(given: dict[str, str]):
+@pytest.mark.parametrize("variable", ["TLS_KEY", "TLS_CERTIFICATE"])
+def test_a_certificate_and_its_key_come_together(variable: str, tmp_path: Path):
+    file = tmp_path / "own.pem"
+    file.touch()
     with pytest.raises(SettingsError, match=r"^TLS_CERTIFICATE, TLS_KEY: must both be files"):
-        Settings.from_environment(given)
+        Settings.from_environment({variable: str(file)})
 
 
 @pytest.mark.parametrize(

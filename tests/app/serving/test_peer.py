@@ -5,16 +5,18 @@ from __future__ import annotations
 import select
 import socket
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from app.kinds.mask_rcnn.tensors import PICTURE, instances_of
 from app.serving import messages, wire
+from app.serving.errors import InferenceFailed
 from app.serving.messages import EnterRequest, PredictRequest
 from app.serving.socket_client import SocketClient
 from tests.app.serving.model_folder import Models
-from tests.app.serving.pictures import find
+from tests.app.serving.pictures import ask, find
 
 
 @pytest.fixture
@@ -55,3 +57,25 @@ def test_who_does_not_wait_for_an_answer_is_cut_off_alone(client: SocketClient, 
         wire.send(connection, wire.Message({"op": "models"}))
         assert wire.Reader(connection).wait(time.monotonic() + 10) is None
     assert len(find(client, photo)) == 2
+
+
+def test_who_asked_a_model_whose_answer_no_message_holds_is_told_at_once(
+    models: Models, start_process, tmp_path: Path, photo: np.ndarray
+):
+    models.add("odd.h5")
+    script = tmp_path / "odd.py"
+    script.write_text(
+        "import os\n"
+        "import numpy as np\n"
+        "from app.serving import host\n"
+        "from tests.app.serving import thresholding\n"
+        "def predict(self, inputs, asked):\n"
+        "    return [{'spectrum': np.zeros(3, complex)} for _ in inputs]\n"
+        "thresholding.LoadedThresholding.predict = predict\n"
+        "os._exit(host.main([thresholding.Thresholding()]))\n"
+    )
+    process = start_process(str(script))
+    process.wait_until_ready()
+    for _ in range(2):
+        with pytest.raises(InferenceFailed, match="PackingError"):
+            ask(process.client, photo)
