@@ -99,7 +99,7 @@ def no_model(folder: Path) -> str | None:
     elif is_marked(folder):
         why = f"it is a model itself; name the folder above: {here.parent}"
     else:
-        there = f"put one there, such as {here / 'balloon.h5'}, and start again"
+        there = f"put one there, such as {here / 'balloon.h5'}"
         why = f"{_contents(folder)}; {there}"
     return f"MODEL_REPOSITORY={str(folder)!r} holds no model: {why}"
 

@@ -79,7 +79,7 @@ def test_a_repository_without_models_is_told_at_once_and_the_server_runs(
     assert first == (
         f"Slipway is starting, but MODEL_REPOSITORY='{models.folder}' holds no model: "
         f"street.tflite is a model of TensorFlow Lite, which is not served; put one there, such as "
-        f"{models.folder}/balloon.h5, and start again"
+        f"{models.folder}/balloon.h5"
     )
     assert last == (
         f"Slipway runs at URL/ but is not ready: there is no model ({MODELS_TEXT}) in the model "

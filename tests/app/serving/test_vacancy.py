@@ -137,8 +137,7 @@ def test_what_lies_in_it_is_told_and_why_it_is_no_model(
         models.write(place, content)
     here = models.folder / "balloon.h5"
     assert no_model(models.folder) == (
-        f"MODEL_REPOSITORY='{models.folder}' holds no model: {why}; put one there, such as {here}, "
-        "and start again"
+        f"MODEL_REPOSITORY='{models.folder}' holds no model: {why}; put one there, such as {here}"
     )
 
 
