@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
+import socket
 import threading
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -32,6 +34,7 @@ class WebStore:
     """Of each answer with a body: the file, and from which byte on."""
     port: int = field(default_factory=free_port)
     _server: ThreadingHTTPServer | None = None
+    connections: list[socket.socket] = field(default_factory=list)
 
     def __enter__(self) -> WebStore:
         handler = type("Handler", (_Handler,), {"store": self})
@@ -44,6 +47,11 @@ class WebStore:
         assert self._server
         self._server.shutdown()
         self._server.server_close()
+        # A client that keeps its connection would be answered by this store when it asks the next
+        # one that has the same port by chance.
+        for connection in self.connections:
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
 
     def uri(self, name: str) -> str:
         return f"http://127.0.0.1:{self.port}/{name}"
@@ -52,6 +60,10 @@ class WebStore:
 class _Handler(BaseHTTPRequestHandler):
     store: WebStore
     protocol_version = "HTTP/1.1"
+
+    def setup(self) -> None:
+        super().setup()
+        self.store.connections.append(self.connection)
 
     def do_HEAD(self) -> None:
         self._answer(has_body=False)
