@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from app.kinds.classes import OUTPUTS, PICTURE
 from app.kinds.kind import Field, ModelSource, Signature
-from app.kinds.onnx.pictures import PictureGraph, labels_of
+from app.kinds.onnx.pictures import LabelledGraph, PictureGraph, labels_of
 from app.kinds.tensors import Tensors
 
 
@@ -19,17 +19,17 @@ def load(source: ModelSource) -> OnnxClassifier:
     return OnnxClassifier(PictureGraph(source, "classify"), source)
 
 
-class OnnxClassifier:
+class OnnxClassifier(LabelledGraph):
     """A classifier in memory."""
 
     def __init__(self, graph: PictureGraph, source: ModelSource) -> None:
         options, warnings = source.options, graph.warnings
-        self._graph = graph
+        super().__init__(graph)
         found = self._run([np.zeros(graph.shape, np.uint8)])
         self._classes = found.shape[1]
         numbers = options.get("outputs") or _numbers(graph.last_op(), self._classes)
         count = 2 if numbers in ("binary", "binary_logit") else self._classes
-        self.facts: dict[str, Any] = {
+        self.facts = {
             "labels": labels_of(source, count, warnings),
             "input": {**graph.input, "resize": options.get("resize") or "stretch"},
             "outputs": numbers,
@@ -43,20 +43,6 @@ class OnnxClassifier:
             (Field(PICTURE, "uint8", self._graph.shape, "picture"),),
             (Field(OUTPUTS, "float32", (self._classes,)),),
         )
-
-    def describe(self) -> dict[str, Any]:
-        """Return exporter, opset and sizes, and how pictures are taken."""
-        return {**self._graph.told, "num_classes": len(self.facts["labels"]), **self.facts["input"]}
-
-    def warm_up(self) -> None:
-        """Do nothing: loading has asked it for a picture already."""
-
-    def check(self, inputs: Tensors) -> None:
-        """Take every picture: the face has made it of the graph's size."""
-
-    def together(self, inputs: Tensors, asked: Mapping[str, Any]) -> Hashable | None:
-        """Return one key for all pictures; None where the graph takes one at a time."""
-        return PICTURE if self._graph.can_share else None
 
     def predict(
         self, inputs: Sequence[Tensors], asked: Sequence[Mapping[str, Any]]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,10 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.kinds.batches import Port
+from app.kinds.classes import PICTURE
 from app.kinds.kind import ModelError, ModelSource
 from app.kinds.onnx import files
 from app.kinds.onnx.session import OnnxSession
 from app.kinds.scaling import Scale, scale_of
+from app.kinds.tensors import Tensors
 
 # The likeliest first.
 _CHANNELS = (3, 1, 4)
@@ -93,6 +95,28 @@ class PictureGraph:
                 return node.op
             tensor = node.inputs[0]
         return ""
+
+
+class LabelledGraph:
+    """What every task about pictures says of itself, once it is loaded."""
+
+    def __init__(self, graph: PictureGraph) -> None:
+        self._graph = graph
+        self.facts: dict[str, Any] = {}
+
+    def describe(self) -> dict[str, Any]:
+        """Return exporter, opset and sizes, and how pictures are taken."""
+        return {**self._graph.told, "num_classes": len(self.facts["labels"]), **self.facts["input"]}
+
+    def warm_up(self) -> None:
+        """Do nothing: loading has asked it for a picture already."""
+
+    def check(self, inputs: Tensors) -> None:
+        """Take every picture: the face has made it of the graph's size."""
+
+    def together(self, inputs: Tensors, asked: Mapping[str, Any]) -> Hashable | None:
+        """Return one key for all pictures; None where the graph takes one at a time."""
+        return PICTURE if self._graph.can_share else None
 
 
 def labels_of(source: ModelSource, count: int, warnings: list[str]) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from app.kinds.classes import PICTURE
 from app.kinds.kind import Field, InputError, ModelError, ModelSource, Signature
-from app.kinds.onnx.pictures import Frame, PictureGraph, labels_of
+from app.kinds.onnx.pictures import Frame, LabelledGraph, PictureGraph, labels_of
 from app.kinds.segments import CLASS_OF_PIXELS, MOST_CLASSES
 from app.kinds.tensors import Tensors
 
@@ -20,14 +20,14 @@ def load(source: ModelSource) -> OnnxSegmenter:
     return OnnxSegmenter(PictureGraph(source, "segment", dtypes="fiu"), source)
 
 
-class OnnxSegmenter:
+class OnnxSegmenter(LabelledGraph):
     """A graph that segments, in memory."""
 
     def __init__(self, graph: PictureGraph, source: ModelSource) -> None:
         name, options, warnings = source.path.name, source.options, graph.warnings
         if (resize := options.get("resize") or "stretch") != "stretch":
             raise ModelError(f"resize is {resize!r}; `task: segment` takes only stretch")
-        self._graph = graph
+        super().__init__(graph)
         found = graph.run([np.zeros(graph.shape, np.uint8)])
         self._axis = _axis_of_classes(found, graph.frame, name)
         count = self._count(found, source)
@@ -36,7 +36,7 @@ class OnnxSegmenter:
         if not 2 <= count <= MOST_CLASSES:
             raise ModelError(f"{name} has {count} classes; from 2 to {MOST_CLASSES} are allowed")
         self._size = self._classes(found).shape[1:]
-        self.facts: dict[str, Any] = {
+        self.facts = {
             "labels": labels_of(source, count, warnings),
             "input": {**graph.input, "resize": resize},
             "size": list(self._size),
@@ -51,20 +51,6 @@ class OnnxSegmenter:
             (Field(PICTURE, "uint8", self._graph.shape, "picture"),),
             (Field(CLASS_OF_PIXELS, "uint8", (height, width)),),
         )
-
-    def describe(self) -> dict[str, Any]:
-        """Return exporter, opset and sizes, and how pictures are taken."""
-        return {**self._graph.told, "num_classes": len(self.facts["labels"]), **self.facts["input"]}
-
-    def warm_up(self) -> None:
-        """Do nothing: loading has asked it for a picture already."""
-
-    def check(self, inputs: Tensors) -> None:
-        """Take every picture: the face has made it of the graph's size."""
-
-    def together(self, inputs: Tensors, asked: Mapping[str, Any]) -> Hashable | None:
-        """Return one key for all pictures; None where the graph takes one at a time."""
-        return PICTURE if self._graph.can_share else None
 
     def predict(
         self, inputs: Sequence[Tensors], asked: Sequence[Mapping[str, Any]]
