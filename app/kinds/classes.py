@@ -22,7 +22,6 @@ from app.kinds.face import (
     Form,
     Limits,
     Outcome,
-    Parameters,
     Parsed,
     Summary,
 )
@@ -63,7 +62,7 @@ class ClassesAnswer(Answer):
     predictions: list[Class]
 
 
-class ClassParameters(Parameters):
+class ClassParameters(pictures.DrawnParameters):
     """What a request may ask for, beside the pictures."""
 
     top_k: Annotated[int, Field(ge=1, le=MOST_CLASSES), WHOLE_NUMBER] = Field(
@@ -72,22 +71,6 @@ class ClassParameters(Parameters):
     min_score: Annotated[float, Field(ge=0, le=1), NUMBER] | None = Field(
         default=None, description="The least score of a class that is told. Without it: any."
     )
-    format: Literal["json", "png"] | None = Field(
-        default=None,
-        description="What the answer is: JSON, or the picture with the classes drawn on it. "
-        "Without it: what `Accept` likes best.",
-    )
-    render: Literal["png"] | None = Field(
-        default=None, description="Another way to say `format=png`."
-    )
-
-    def named_form(self) -> str | None:
-        """Return what `format` or `render` say; raises GivenError where they differ."""
-        return pictures.named_form(self.format, self.render)
-
-    def check_form(self, form: str, *, is_list: bool) -> None:
-        """Raise GivenError for a drawing of several pictures."""
-        pictures.check_form(form, self.render, is_list=is_list)
 
 
 class ClassesFace(pictures.OfPictures):

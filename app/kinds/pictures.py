@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import io
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,7 @@ from typing_extensions import TypedDict
 
 from app.images import ImageError
 from app.images.decoding import decode, measure
-from app.kinds.face import GivenError, Limits
+from app.kinds.face import GivenError, Limits, Parameters
 
 MAX_PICTURES = 64
 
@@ -79,6 +79,27 @@ def check_sizes(files: Sequence[bytes], fields: Sequence[str], limits: Limits) -
             )
             members: dict[str, Any] = {"unit": "pixels", "value": pixels, "limit": limit}
             raise GivenError("image-too-large", reason, field=field, **members)
+
+
+class DrawnParameters(Parameters):
+    """What a request may ask for whose answer may be its picture, drawn on."""
+
+    format: Literal["json", "png"] | None = Field(
+        default=None,
+        description="What the answer is: JSON, or the picture with the classes drawn on it. "
+        "Without it: what `Accept` likes best.",
+    )
+    render: Literal["png"] | None = Field(
+        default=None, description="Another way to say `format=png`."
+    )
+
+    def named_form(self) -> str | None:
+        """Return what `format` or `render` say; raises GivenError where they differ."""
+        return named_form(self.format, self.render)
+
+    def check_form(self, form: str, *, is_list: bool) -> None:
+        """Raise GivenError for a drawing of several pictures."""
+        check_form(form, self.render, is_list=is_list)
 
 
 class OfPictures:

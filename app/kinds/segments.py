@@ -18,7 +18,7 @@ from typing_extensions import TypedDict
 
 from app.kinds import pictures
 from app.kinds.classes import PICTURE, resized
-from app.kinds.face import Answer, Example, Form, Limits, Outcome, Parameters, Parsed, Summary
+from app.kinds.face import Answer, Example, Form, Limits, Outcome, Parsed, Summary
 from app.kinds.pictures import PictureSize
 from app.kinds.regions import Box, RleMask, box_of, rle_of
 from app.kinds.tensors import Facts, Tensors
@@ -53,29 +53,13 @@ class SegmentsAnswer(Answer):
     segments: list[Segment]
 
 
-class SegmentParameters(Parameters):
+class SegmentParameters(pictures.DrawnParameters):
     """What a request may ask for, beside the pictures."""
 
     masks: Literal["rle", "none"] = Field(
         default="rle",
         description="What a mask is in JSON: COCO's run-length code, or left out.",
     )
-    format: Literal["json", "png"] | None = Field(
-        default=None,
-        description="What the answer is: JSON, or the picture with the classes drawn on it. "
-        "Without it: what `Accept` likes best.",
-    )
-    render: Literal["png"] | None = Field(
-        default=None, description="Another way to say `format=png`."
-    )
-
-    def named_form(self) -> str | None:
-        """Return what `format` or `render` say; raises GivenError where they differ."""
-        return pictures.named_form(self.format, self.render)
-
-    def check_form(self, form: str, *, is_list: bool) -> None:
-        """Raise GivenError for a drawing of several pictures."""
-        pictures.check_form(form, self.render, is_list=is_list)
 
 
 class SegmentsFace(pictures.OfPictures):
