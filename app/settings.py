@@ -18,6 +18,7 @@ from typing import Any
 from app.api.settings import ApiSettings
 from app.hosting.settings import HostingSettings
 from app.kinds.limits import Limits
+from app.records.settings import RecordSettings
 from app.serving.settings import ServingSettings
 from app.variables import NO_PATH, SettingsError, described, group, one_of, read, variable
 
@@ -36,6 +37,7 @@ class Settings:
     hosting: HostingSettings = group(HostingSettings)
     api: ApiSettings = group(ApiSettings)
     limits: Limits = group(Limits)
+    records: RecordSettings = group(RecordSettings)
     log_level: str = variable(
         "LOG_LEVEL",
         "info",
@@ -60,7 +62,11 @@ class Settings:
             mirrors = serving.model_mirror or _caches(environment) / "mirrors"
             mirror = mirrors / _folder_name(told)
             serving = replace(serving, model_repository=mirror, model_bucket=told)
-        return replace(settings, serving=serving)
+        records = settings.records
+        if records.prediction_log == NO_PATH:
+            name = f"predictions-{settings.hosting.port}.sqlite"
+            records = replace(records, prediction_log=_states(environment) / name)
+        return replace(settings, serving=serving, records=records)
 
     @classmethod
     def variables(cls) -> dict[str, tuple[str, str]]:
@@ -82,7 +88,10 @@ class Settings:
     def masked(self) -> dict[str, Any]:
         """Return variable -> value for the log. No setting is a secret so far."""
         values = {declared["variable"]: _loggable(value) for declared, value in described(self)}
-        return values | {"MODEL_REPOSITORY": self.serving.model_address}
+        return values | {
+            "MODEL_REPOSITORY": self.serving.model_address,
+            "PREDICTION_LOG": str(self.records.prediction_log or "off"),
+        }
 
 
 def _run_folder(port: int) -> Path:
@@ -99,6 +108,12 @@ def _caches(environment: Mapping[str, str]) -> Path:
     """Return this user's folder for what can be had again."""
     home = Path(environment.get("HOME") or "/tmp")
     return Path(environment.get("XDG_CACHE_HOME") or home / ".cache") / "slipway"
+
+
+def _states(environment: Mapping[str, str]) -> Path:
+    """Return this user's folder for what is to last."""
+    home = Path(environment.get("HOME") or "/tmp")
+    return Path(environment.get("XDG_STATE_HOME") or home / ".local" / "state") / "slipway"
 
 
 def _folder_name(address: str) -> str:

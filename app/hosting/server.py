@@ -204,5 +204,6 @@ def _variables(settings: Settings) -> dict[str, str]:
         "MODEL_REPOSITORY": settings.serving.model_address,
         **({"MODEL_MIRROR": str(mirror)} if mirror else {}),
         "INFERENCE_SOCKET": str(settings.serving.inference_socket),
+        "PREDICTION_LOG": str(settings.records.prediction_log or "off"),
         "PYTHONPATH": os.pathsep.join(entry for entry in path if entry),
     }

@@ -79,7 +79,7 @@ def test_a_variables_file_sets_nothing_that_is_unknown():
 
 
 def test_the_table_of_predictions_has_one_description_a_column():
-    columns = json.loads((TERRAFORM / "modules/data/prediction.schema.json").read_text())
+    columns = json.loads((TERRAFORM.parent / "app/records/prediction.schema.json").read_text())
     names = [column["name"] for column in columns]
     assert len(set(names)) == len(names)
     assert all(column["description"].endswith(".") for column in columns)

@@ -41,7 +41,7 @@ resource "google_bigquery_table" "prediction" {
   table_id            = "prediction"
   description         = "One row an instance that was found, or a prediction that found none."
   deletion_protection = var.is_kept
-  schema              = file("${path.module}/prediction.schema.json")
+  schema              = file("${path.module}/../../../app/records/prediction.schema.json")
 
   time_partitioning {
     type          = "DAY"

@@ -41,7 +41,7 @@ run "no_model_is_for_the_public" {
 
 run "the_tables_columns_are_those_of_the_schema_file" {
   assert {
-    condition     = google_bigquery_table.prediction.schema == file("prediction.schema.json")
+    condition     = google_bigquery_table.prediction.schema == file("../../../app/records/prediction.schema.json")
     error_message = "the table has other columns than the file"
   }
   assert {
@@ -56,6 +56,7 @@ run "the_tables_columns_are_those_of_the_schema_file" {
       "model_name STRING NULLABLE",
       "request_id STRING NULLABLE",
       "instance_index INTEGER NULLABLE",
+      "brightness FLOAT NULLABLE",
     ]
     error_message = "the columns are not those that users know"
   }
