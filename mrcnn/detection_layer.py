@@ -23,8 +23,8 @@ class DetectionLayer(keras.layers.Layer):
         min_confidence: scalar; weaker ones are dropped.
 
     Returns:
-        [batch, DETECTION_MAX_INSTANCES, 6] y1 x1 y2 x2 class score, normalized, best first,
-        padded with zeros.
+        [batch, DETECTION_MAX_INSTANCES, 6] y1 x1 y2 x2 class score, normalized, best first, and
+        [batch, DETECTION_MAX_INSTANCES, classes] the probabilities of each; padded with zeros.
 
     Reference: He et al., Mask R-CNN, 2017; the original project's order of steps.
     """
@@ -42,12 +42,16 @@ class DetectionLayer(keras.layers.Layer):
         deltas: tf.Tensor,
         windows: tf.Tensor,
         min_confidence: tf.Tensor,
-    ) -> tf.Tensor:
-        return tf.map_fn(
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        found, told = tf.map_fn(
             lambda image: self._detect(image[0], image[1], image[2], image[3], min_confidence),
             (regions, probabilities, deltas, windows),
-            fn_output_signature=tf.TensorSpec([self.count, 6], tf.float32),
+            fn_output_signature=(
+                tf.TensorSpec([self.count, 6], tf.float32),
+                tf.TensorSpec([self.count, probabilities.shape[-1]], tf.float32),
+            ),
         )
+        return found, told
 
     def _detect(
         self,
@@ -56,7 +60,7 @@ class DetectionLayer(keras.layers.Layer):
         deltas: tf.Tensor,
         window: tf.Tensor,
         min_confidence: tf.Tensor,
-    ) -> tf.Tensor:
+    ) -> tuple[tf.Tensor, tf.Tensor]:
         classes = tf.argmax(probabilities, axis=1, output_type=tf.int32)
         scores = tf.reduce_max(probabilities, axis=1)
         deltas = tf.gather(deltas, classes, batch_dims=1) * self.std_dev
@@ -71,9 +75,12 @@ class DetectionLayer(keras.layers.Layer):
             tf.cast(tf.gather(classes, kept), tf.float32)[:, None],
             tf.gather(scores, kept)[:, None],
         ]
-        found = tf.concat(columns, axis=1)
-        found = tf.pad(found, [[0, self.count - tf.shape(found)[0]], [0, 0]])
-        return tf.ensure_shape(found, [self.count, 6])
+        told = tf.gather(probabilities, tf.gather(strong, kept))
+        return self._padded(tf.concat(columns, axis=1)), self._padded(told)
+
+    def _padded(self, rows: tf.Tensor) -> tf.Tensor:
+        padded = tf.pad(rows, [[0, self.count - tf.shape(rows)[0]], [0, 0]])
+        return tf.ensure_shape(padded, [self.count, rows.shape[1]])
 
     def _suppress(self, boxes: tf.Tensor, classes: tf.Tensor, scores: tf.Tensor) -> tf.Tensor:
         """Suppress within each class: overlaps between classes count as none."""

@@ -41,8 +41,9 @@ KEPT_GRAPHS = 16
 PIXELS_AT_ONCE = 8 * 1024 * 1024
 
 Images = Sequence[NDArray[np.uint8]]
-#: (pixels [n, h, w, channels], windows [n, 4], least score) -> (detections, image indices, masks).
-Graph = Callable[[tf.Tensor, tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor, tf.Tensor]]
+#: (pixels [n, h, w, channels], windows [n, 4], least score) -> (detections, their probabilities,
+#: image indices, masks).
+Graph = Callable[[tf.Tensor, tf.Tensor, tf.Tensor], tuple[tf.Tensor, ...]]
 
 
 class Detector:
@@ -201,11 +202,12 @@ class Detector:
         with self._tracing:  # two threads must not build the same graph
             graph = self._graphs(pixels.shape[1:3], pixels.dtype)
         tensors = graph(tf.constant(pixels), tf.constant(windows), tf.constant(least, tf.float32))
-        detections, image_indices, masks = (tensor.numpy() for tensor in tensors)
+        detections, probabilities, image_indices, masks = (tensor.numpy() for tensor in tensors)
         for index, photo in enumerate(molded):
             yield unmold_detections(
                 detections[index],
                 masks[image_indices == index],
+                probabilities[index],
                 molded_shape=photo.pixels.shape,
                 window=photo.window,
                 photo_shape=photo.original_shape,
@@ -214,7 +216,7 @@ class Detector:
     def _trace(self, shape: tuple[int, int], dtype: np.dtype[Any]) -> Graph:
         def run(pixels: tf.Tensor, windows: tf.Tensor, least: tf.Tensor) -> tuple[tf.Tensor, ...]:
             stages = self._network.stages(pixels, windows, least)
-            return stages.detections, stages.image_indices, stages.masks
+            return stages.detections, stages.probabilities, stages.image_indices, stages.masks
 
         signature = (
             tf.TensorSpec([None, *shape, self.architecture.input_channels], dtype),

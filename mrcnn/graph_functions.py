@@ -51,7 +51,8 @@ def refine_detections_graph(
     """
     least = tf.constant(config.DETECTION_MIN_CONFIDENCE or 0.0, tf.float32)
     image = (tf.convert_to_tensor(part)[None] for part in (rois, probs, deltas, window))
-    return DetectionLayer(config)(*image, least)[0]
+    found, _ = DetectionLayer(config)(*image, least)
+    return found[0]
 
 
 def norm_boxes_graph(boxes: tf.Tensor, shape: tf.Tensor) -> tf.Tensor:

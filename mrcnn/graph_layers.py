@@ -135,7 +135,7 @@ class DetectionLayer(keras.layers.Layer):
         meta = parse_image_meta_graph(metas)
         windows = norm_boxes_graph(meta["window"], meta["image_shape"][0, :2])
         least = tf.constant(self.config.DETECTION_MIN_CONFIDENCE or 0.0, tf.float32)
-        return self.detect(regions, probabilities, deltas, windows, least)
+        return self.detect(regions, probabilities, deltas, windows, least)[0]
 
     def compute_output_shape(self, input_shape: Any) -> tuple[int | None, ...]:
         return (input_shape[0][0], self.detect.count, 6)

@@ -6,7 +6,7 @@ A plain value that the network's side hands to everyone else. Masks stay in box 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +17,9 @@ class Instances:
     """The instances of one photo, best score first.
 
     `image_size` is (height, width); `boxes_yxyx` int32 [n, 4], y2 and x2 exclusive; `class_ids`
-    int32 [n], never 0; `scores` float32 [n]; `masks` float32 [n, m, m], probabilities over the box.
+    int32 [n], never 0; `scores` float32 [n]; `masks` float32 [n, m, m], probabilities over the box;
+    `probabilities` float32 [n, classes], each class's with the background first: the largest is the
+    score. Who does not know them leaves them out; they are [n, 0] then.
     """
 
     image_size: tuple[int, int]
@@ -25,9 +27,12 @@ class Instances:
     class_ids: NDArray[np.int32]
     scores: NDArray[np.float32]
     masks: NDArray[np.float32]
+    probabilities: NDArray[np.float32] = field(default_factory=lambda: np.zeros((0, 0), np.float32))
 
     def __post_init__(self) -> None:
         count = len(self.boxes_yxyx)
+        if self.probabilities.shape == (0, 0):
+            object.__setattr__(self, "probabilities", np.zeros((count, 0), np.float32))
         if self.boxes_yxyx.shape != (count, 4) or self.masks.ndim != 3:
             raise ValueError(
                 f"boxes must be [n, 4] and masks [n, m, m], not "
@@ -37,6 +42,10 @@ class Instances:
             raise ValueError(
                 f"{count} boxes, {len(self.class_ids)} class ids, {len(self.scores)} scores and "
                 f"{len(self.masks)} masks do not belong together"
+            )
+        if self.probabilities.ndim != 2 or len(self.probabilities) != count:
+            raise ValueError(
+                f"probabilities must be [{count}, classes], not {list(self.probabilities.shape)}"
             )
 
     @classmethod
@@ -63,6 +72,7 @@ class Instances:
             self.class_ids[indices],
             self.scores[indices],
             self.masks[indices],
+            self.probabilities[indices],
         )
 
     def above(self, min_score: float) -> Instances:

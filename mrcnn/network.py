@@ -39,6 +39,7 @@ class Stages(NamedTuple):
     mrcnn_class: tf.Tensor  # [batch, regions, classes] probabilities
     mrcnn_bbox: tf.Tensor  # [batch, regions, classes, 4]
     detections: tf.Tensor  # [batch, instances, 6] y1 x1 y2 x2 class score, zero-padded
+    probabilities: tf.Tensor  # [batch, instances, classes] of each detection, zero-padded
     image_indices: tf.Tensor  # [kept] int32
     masks: tf.Tensor  # [kept, side, side] of each kept detection's class
 
@@ -193,7 +194,9 @@ class MaskRCNNNetwork(keras.Model):
         probabilities = tf.nn.softmax(logits)
         size = tf.constant([height - 1, width - 1] * 2, tf.float32)
         normalized = (windows - tf.constant([0.0, 0.0, 1.0, 1.0])) / size
-        detections = self.detect_layer(regions, probabilities, deltas, normalized, min_confidence)
+        detections, kept = self.detect_layer(
+            regions, probabilities, deltas, normalized, min_confidence
+        )
         image_indices, masks = self.masks_of(levels, detections, shape)
         return Stages(
             molded,
@@ -205,6 +208,7 @@ class MaskRCNNNetwork(keras.Model):
             probabilities,
             deltas,
             detections,
+            kept,
             image_indices,
             masks,
         )

@@ -17,6 +17,7 @@ from mrcnn.instances import Instances
 def unmold_detections(
     detections: NDArray[np.float32],
     masks: NDArray[np.float32],
+    probabilities: NDArray[np.float32] | None = None,
     *,
     molded_shape: Sequence[int],
     window: Sequence[int],
@@ -25,21 +26,23 @@ def unmold_detections(
     """Turn one picture's zero-padded detections into the instances of its photo.
 
     `detections` are [k, 6]: y1 x1 y2 x2 normalized to the molded picture, class, score; `masks`
-    [k, m, m], or fewer rows where the padding has none. The first class 0 ends the list. `window`
-    is where the photo lies in the molded picture, in pixels. What has no area in whole pixels
-    is dropped.
+    [k, m, m], or fewer rows where the padding has none; `probabilities` [k, classes], where they
+    are known. The first class 0 ends the list. `window` is where the photo lies in the molded
+    picture, in pixels. What has no area in whole pixels is dropped.
     """
     padding = np.flatnonzero(detections[:, 4] == 0)
     count = int(padding[0]) if padding.size else len(detections)
     boxes, kept = unmold_boxes(
         detections[:count, :4], molded_shape=molded_shape, window=window, photo_shape=photo_shape
     )
+    known = np.zeros((count, 0)) if probabilities is None else probabilities[:count]
     return Instances(
         (int(photo_shape[0]), int(photo_shape[1])),
         boxes[kept],
         detections[:count, 4].astype(np.int32)[kept],
         detections[:count, 5].astype(np.float32)[kept],
         masks[:count].astype(np.float32, copy=False)[kept],
+        known.astype(np.float32, copy=False)[kept],
     )
 
 

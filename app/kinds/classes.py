@@ -19,6 +19,7 @@ from app.kinds import bars, pictures
 from app.kinds.face import (
     Answer,
     Example,
+    Finding,
     Form,
     Limits,
     Outcome,
@@ -117,6 +118,11 @@ class ClassesFace(pictures.OfPictures):
             return {}
         height, width = outcome.picture.shape[:2]
         return {"width": width, "height": height}
+
+    def rows(self, outcome: Outcome) -> list[Finding]:
+        """Return one: the best class, and each one's score."""
+        best, scores = ranked(outcome)[0], scores_of(outcome)
+        return [Finding(best["class_id"], scores, {"label": best["label"], "score": best["score"]})]
 
     def summary(self, outcome: Outcome) -> Summary:
         """Return the best classes."""

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from typing_extensions import TypedDict
 
 from app.kinds.fields import WHOLE_NUMBER
+from app.kinds.findings import Finding as Finding
 from app.kinds.limits import Limits as Limits
 from app.kinds.tensors import Facts, Tensors
 from app.names import VERSION_LABEL
@@ -200,6 +201,12 @@ class Face(Protocol):
 
     def told(self, outcome: Outcome) -> dict[str, Any]:
         """Return what the log says of the inputs."""
+
+    def rows(self, outcome: Outcome) -> list[Finding]:
+        """Return what the prediction log keeps of it: a row for each thing found, one at least."""
+
+    def input_shape(self, outcome: Outcome) -> str:
+        """Return the shape of the input in that log, as 480x640x3."""
 
     def summary(self, outcome: Outcome) -> Summary:
         """Return the outcome for a person at a terminal."""

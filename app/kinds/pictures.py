@@ -15,13 +15,17 @@ from typing_extensions import TypedDict
 
 from app.images import ImageError
 from app.images.decoding import decode, measure
-from app.kinds.face import GivenError, Limits, Parameters
+from app.kinds.face import GivenError, Limits, Outcome, Parameters
 
 MAX_PICTURES = 64
 
 _BASE64 = "^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$"
 # The least that every model takes, and of four channels, which every one takes.
 _NOISE = (64, 64, 4)
+# Of so many rows and columns at most the brightness is a mean.
+_LATTICE = 100
+# What red, green and blue add to luminance, by ITU-R BT.601.
+_LUMINANCE = np.array([0.299, 0.587, 0.114])
 
 
 class PictureError(Exception):
@@ -117,6 +121,10 @@ class OfPictures:
             check_sizes(files, fields, limits)
         return files
 
+    def input_shape(self, outcome: Outcome) -> str:
+        """Return height, width and channels of the picture, after its EXIF turn."""
+        return "" if outcome.picture is None else "x".join(map(str, outcome.picture.shape))
+
 
 def pixels_of(file: bytes, limits: Limits) -> NDArray[np.uint8]:
     """Return the picture as uint8 [height, width, 3], or 4 where it has a fourth channel.
@@ -124,6 +132,20 @@ def pixels_of(file: bytes, limits: Limits) -> NDArray[np.uint8]:
     Which of them counts is the model's to say. Raises ImageError.
     """
     return decode(file, limits.picture, keep_alpha=True)
+
+
+def brightness(picture: NDArray[np.uint8] | None) -> float | None:
+    """Return the mean luminance of a picture, from 0 to 1; None without one.
+
+    It is that of rows and columns at even distances. A fourth channel counts for nothing.
+    """
+    if picture is None or not picture.size:
+        return None
+    row, column = (-(-side // _LATTICE) for side in picture.shape[:2])
+    colours = picture[row // 2 :: row, column // 2 :: column, :3]
+    weights = _LUMINANCE if colours.shape[2] == 3 else np.full(colours.shape[2], 1.0)
+    mean: NDArray[np.float64] = colours.mean(axis=(0, 1), dtype=np.float64)
+    return float(mean @ weights / weights.sum() / 255)
 
 
 def noise() -> NDArray[np.uint8]:

@@ -18,7 +18,7 @@ from typing_extensions import TypedDict
 
 from app.kinds import pictures
 from app.kinds.classes import PICTURE, resized
-from app.kinds.face import Answer, Example, Form, Limits, Outcome, Parsed, Summary
+from app.kinds.face import Answer, Example, Finding, Form, Limits, Outcome, Parsed, Summary
 from app.kinds.pictures import PictureSize
 from app.kinds.regions import Box, RleMask, box_of, rle_of
 from app.kinds.tensors import Facts, Tensors
@@ -106,6 +106,13 @@ class SegmentsFace(pictures.OfPictures):
         height, width = _size(outcome)
         return {"width": width, "height": height}
 
+    def rows(self, outcome: Outcome) -> list[Finding]:
+        """Return one: the class of most pixels, and each one's share of the picture."""
+        shares = shares_of(outcome)
+        best = int(shares.argmax())
+        share = round(float(shares[best]), 6)
+        return [Finding(best, shares, {"label": outcome.facts["labels"][best], "share": share})]
+
     def summary(self, outcome: Outcome) -> Summary:
         """Return the classes, and each one's share."""
         found = segments_of(outcome, with_masks=False)
@@ -177,6 +184,30 @@ def class_of_pixels(outcome: Outcome) -> NDArray[np.uint8]:
         return classes
     size = outcome.picture.shape[1], outcome.picture.shape[0]
     return np.asarray(Image.fromarray(classes).resize(size, Image.Resampling.NEAREST))
+
+
+def shares_of(outcome: Outcome) -> NDArray[np.float64]:
+    """Return how much of the picture's own pixels each class has, float64 [classes].
+
+    A pixel of the model's counts for as many as it is told of, without their being made.
+    """
+    classes = outcome.result[CLASS_OF_PIXELS]
+    rows, columns = (
+        _repeats(there, wanted) for there, wanted in zip(classes.shape, _size(outcome), strict=True)
+    )
+    areas = np.bincount(
+        classes.ravel(),
+        weights=np.outer(rows, columns).ravel(),
+        minlength=len(outcome.facts["labels"]),
+    )
+    return areas / areas.sum()
+
+
+def _repeats(there: int, wanted: int) -> NDArray[np.int64]:
+    """Return how often each of `there` pixels of a side is the nearest one of `wanted`."""
+    line = Image.fromarray(np.arange(there, dtype=np.int32)[np.newaxis])
+    nearest = np.asarray(line.resize((wanted, 1), Image.Resampling.NEAREST))
+    return np.bincount(nearest.ravel(), minlength=there)
 
 
 def segments_of(outcome: Outcome, *, with_masks: bool) -> list[Segment]:

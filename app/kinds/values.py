@@ -16,10 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from app.kinds import findings
 from app.kinds.arrays import ArrayError, array_of, json_of, zeros
 from app.kinds.face import (
     Answer,
     Example,
+    Finding,
     Form,
     GivenError,
     Limits,
@@ -122,7 +124,9 @@ class ValuesFace:
             "predicted_species": np.array(b"versicolor", object),
             "species_probs": np.array([0.03, 0.91, 0.06]),
         }
-        return Example(given, {"model": "iris"}, {"model": "iris"}, Outcome(result, {}))
+        inputs = [{"name": name, "dtype": "float64", "shape": []} for name in given]
+        facts = {"signatures": {"serve": {"inputs": inputs}}, "default_signature": "serve"}
+        return Example(given, {"model": "iris"}, {"model": "iris"}, Outcome(result, facts))
 
     def noise(self, facts: Facts) -> Tensors:
         """Return zeros, and of categories the first."""
@@ -139,6 +143,18 @@ class ValuesFace:
     def told(self, outcome: Outcome) -> dict[str, Any]:
         """Return nothing: values may be about people."""
         return {}
+
+    def rows(self, outcome: Outcome) -> list[Finding]:
+        """Return one: the class that a vector of probabilities has, or else numbers alone."""
+        return [findings.of_outputs(outcome.result)]
+
+    def input_shape(self, outcome: Outcome) -> str:
+        """Return what the signature declares: a count of single values, or each input's shape."""
+        shapes = [one["shape"] for one in inputs_of(outcome.facts)]
+        if all(side == 1 for shape in shapes for side in shape):
+            return str(len(shapes))
+        sides = [["?" if side is None else str(side) for side in shape] for shape in shapes]
+        return ",".join("x".join(one or ["1"]) for one in sides)
 
     def summary(self, outcome: Outcome) -> Summary:
         """Return each output, shortened."""

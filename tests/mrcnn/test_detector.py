@@ -42,6 +42,7 @@ def same(one: Instances, other: Instances) -> bool:
         and np.array_equal(one.class_ids, other.class_ids)
         and np.array_equal(one.scores, other.scores)
         and np.array_equal(one.masks, other.masks)
+        and np.array_equal(one.probabilities, other.probabilities)
     )
 
 
@@ -62,6 +63,16 @@ def test_instances_lie_on_their_photo_best_first(detector: Detector):
         assert found.masks.shape == (len(found), 28, 28)
 
 
+def test_each_instance_has_the_probabilities_of_all_classes(detector: Detector):
+    for found in detector.detect(PHOTOS):
+        told = found.probabilities
+        assert told.shape == (len(found), ARCHITECTURE.num_classes)
+        assert told.dtype == np.float32
+        assert np.array_equal(told.argmax(axis=1), found.class_ids)
+        assert np.array_equal(told.max(axis=1), found.scores)
+        assert np.allclose(told.sum(axis=1), 1, atol=1e-5)
+
+
 def test_several_photos_give_what_each_gives_alone(detector: Detector):
     together = detector.detect(PHOTOS)
     alone = [detector.detect([image])[0] for image in PHOTOS]
@@ -78,6 +89,7 @@ def test_photos_that_share_a_pass_give_the_same_but_for_the_last_digits(
         assert np.abs(one.boxes_yxyx - other.boxes_yxyx).max() <= 1
         assert np.abs(one.scores - other.scores).max() <= 1e-3
         assert np.abs(one.masks - other.masks).max() <= 3e-2
+        assert np.abs(one.probabilities - other.probabilities).max() <= 1e-3
 
 
 def test_no_photo_gives_no_answer(detector: Detector):

@@ -82,10 +82,15 @@ def detect(regions, probabilities, window=WHOLE, least=0.5, **settings):
     layer = DetectionLayer(Config.with_values({"DETECTION_MAX_INSTANCES": 4, **settings}))
     probabilities = tf.constant([probabilities], tf.float32)
     deltas = tf.zeros([1, len(regions), probabilities.shape[-1], 4])
-    found = layer(
+    found, told = layer(
         tf.constant([regions], tf.float32), probabilities, deltas, window, tf.constant(least)
     )
     assert found.shape == (1, 4, 6)
+    assert told.shape == (1, 4, probabilities.shape[-1])
+    # Each one's own: its score is that of its class, and padding has none.
+    classes = found[0, :, 4].numpy().astype(int)
+    assert np.array_equal(found[0, :, 5], told.numpy()[0][np.arange(4), classes])
+    assert np.array_equal(told.numpy()[0].argmax(axis=1), classes)
     return found.numpy()[0]
 
 

@@ -22,7 +22,8 @@ def detection(y1: float, x1: float, y2: float, x2: float, class_id: int = 1, sco
 def unmold(*rows, **frames) -> Instances:
     detections = np.array(rows, np.float32)
     masks = np.arange(len(rows), dtype=np.float32)[:, None, None] * np.ones((28, 28), np.float32)
-    return unmold_detections(detections, masks, **{**WHOLE, **frames})
+    probabilities = np.arange(len(rows), dtype=np.float32)[:, None] * np.ones(3, np.float32)
+    return unmold_detections(detections, masks, probabilities, **{**WHOLE, **frames})
 
 
 def test_box_over_the_window_covers_the_photo():
@@ -54,6 +55,7 @@ def test_box_without_area_takes_its_mask_and_score_with_it():
     assert instances.class_ids.tolist() == [1, 3]
     assert instances.scores.tolist() == [np.float32(0.9), np.float32(0.75)]
     assert instances.masks[:, 0, 0].tolist() == [0, 2]
+    assert instances.probabilities[:, 0].tolist() == [0, 2]
 
 
 def test_box_beyond_the_window_is_cut_at_the_photo():
@@ -77,11 +79,20 @@ def test_instances_above_a_score_keep_their_order():
     assert instances.above(0.75).class_ids.tolist() == [1, 2]
     assert instances[1:].class_ids.tolist() == [2, 3]
     assert instances[[2, 0]].class_ids.tolist() == [3, 1]
+    assert instances[[2, 0]].probabilities[:, 0].tolist() == [2, 0]
 
 
 def test_instances_of_unequal_lengths_are_refused():
     with pytest.raises(ValueError, match="do not belong together"):
         Instances((5, 5), np.zeros((2, 4)), np.zeros(2), np.zeros(1), np.zeros((2, 28, 28)))
+    two = np.zeros((2, 4)), np.zeros(2), np.zeros(2), np.zeros((2, 28, 28))
+    with pytest.raises(ValueError, match=r"probabilities must be \[2, classes\], not \[1, 3\]"):
+        Instances((5, 5), *two, np.zeros((1, 3)))
+
+
+def test_instances_may_do_without_probabilities():
+    two = np.zeros((2, 4)), np.zeros(2), np.zeros(2), np.zeros((2, 28, 28))
+    assert Instances((5, 5), *two)[:1].probabilities.shape == (1, 0)
 
 
 @pytest.mark.goldens

@@ -11,7 +11,17 @@ from PIL import Image
 from pydantic import Field
 
 from app.kinds import pictures
-from app.kinds.face import Example, Form, GivenError, Limits, Outcome, Parameters, Parsed, Summary
+from app.kinds.face import (
+    Example,
+    Finding,
+    Form,
+    GivenError,
+    Limits,
+    Outcome,
+    Parameters,
+    Parsed,
+    Summary,
+)
 from app.kinds.fields import LARGEST_EXACT, NUMBER, WHOLE_NUMBER
 from app.kinds.mask_rcnn import goldens, rendering
 from app.kinds.mask_rcnn.answers import CocoResult, MaskFormat, PredictAnswer
@@ -136,6 +146,11 @@ class InstancesFace(pictures.OfPictures):
         """Return the picture's size, after its EXIF turn."""
         height, width = (int(side) for side in outcome.result["image_size"])
         return {"width": width, "height": height}
+
+    def rows(self, outcome: Outcome) -> list[Finding]:
+        """Return one an instance, best score first; where there is none, one of the background."""
+        instances = instances_of(outcome.result)
+        return rendering.findings(instances, outcome.facts["labels"])
 
     def summary(self, outcome: Outcome) -> Summary:
         """Return how many there are, and each with its box."""

@@ -1,4 +1,4 @@
-"""Instances become an answer: JSON, COCO results, or a PNG.
+"""Instances become an answer, JSON, COCO results or a PNG, and rows of the prediction log.
 
 Frames: pixels of the upright picture, x to the right, y down; `x_max` and `y_max` are exclusive.
 Masks are encoded one at a time in box coordinates.
@@ -12,11 +12,14 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image
 
+from app.kinds.findings import Finding
 from app.kinds.mask_rcnn.answers import CocoResult, Instance, MaskFormat
 from app.kinds.pictures import png_of
-from app.kinds.regions import RunLengthCode
+from app.kinds.regions import Box, RunLengthCode
 from mrcnn.instances import Instances
 from mrcnn.masks import encode_rle, mask_area, paste, polygons, rle_area
+
+_BACKGROUND = 0
 
 
 def instances_as_json(
@@ -48,6 +51,22 @@ def coco_results(
     return results
 
 
+def findings(instances: Instances, labels: Sequence[str]) -> list[Finding]:
+    """Return the log's rows, best score first; where nothing was found, one of the background."""
+    if not len(instances):
+        return [Finding(_BACKGROUND, np.zeros(0), {})]
+    rows = []
+    for index, class_id in enumerate(instances.class_ids.tolist()):
+        detail = {
+            "label": label_of(class_id, labels),
+            "score": _score(instances, index),
+            "box": _box(instances, index),
+        }
+        probabilities = instances.probabilities[index].astype(np.float64)
+        rows.append(Finding(class_id, probabilities, detail))
+    return rows
+
+
 def label_of(class_id: int, labels: Sequence[str]) -> str:
     """Return the class's name; a model without labels has its numbers as names."""
     return labels[class_id - 1] if class_id <= len(labels) else str(class_id)
@@ -56,13 +75,13 @@ def label_of(class_id: int, labels: Sequence[str]) -> str:
 def _instance_as_json(
     instances: Instances, index: int, *, labels: Sequence[str], masks: MaskFormat
 ) -> Instance:
-    y_min, x_min, y_max, x_max = box = _box_yxyx(instances, index)
+    box = _box_yxyx(instances, index)
     class_id = int(instances.class_ids[index])
     document: Instance = {
         "class_id": class_id,
         "label": label_of(class_id, labels),
         "score": _score(instances, index),
-        "box": {"x_min": x_min, "y_min": y_min, "x_max": x_max, "y_max": y_max},
+        "box": _box(instances, index),
         "area": 0,
     }
     if masks == "rle":
@@ -79,6 +98,11 @@ def _instance_as_json(
         data = base64.b64encode(png_of(bitmap)).decode("ascii")
         document["mask"] = {"format": "png", "data": data}
     return document
+
+
+def _box(instances: Instances, index: int) -> Box:
+    y_min, x_min, y_max, x_max = _box_yxyx(instances, index)
+    return {"x_min": x_min, "y_min": y_min, "x_max": x_max, "y_max": y_max}
 
 
 def _box_yxyx(instances: Instances, index: int) -> tuple[int, int, int, int]:

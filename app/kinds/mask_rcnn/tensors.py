@@ -10,7 +10,7 @@ from mrcnn.instances import Instances
 
 #: The one input: uint8 [height, width, 3] RGB, or 4 where the picture has a fourth channel.
 PICTURE = "image"
-_ARRAYS = ("boxes_yxyx", "class_ids", "scores", "masks")
+_ARRAYS = ("boxes_yxyx", "class_ids", "scores", "masks", "probabilities")
 
 SIGNATURE = Signature(
     inputs=(Field(PICTURE, "uint8", (None, None, None), "picture"),),
@@ -20,6 +20,7 @@ SIGNATURE = Signature(
         Field("class_ids", "int32", (None,)),
         Field("scores", "float32", (None,)),
         Field("masks", "float32", (None, None, None)),
+        Field("probabilities", "float32", (None, None)),
     ),
 )
 

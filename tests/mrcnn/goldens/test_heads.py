@@ -48,7 +48,8 @@ def heads(golden: Golden, networks: Callable[..., Any]) -> Heads:
         masks = network.masks_of(levels, detections, shape)[1]
         size = tf.constant([height - 1, width - 1] * 2, tf.float32)
         normalized = (window - tf.constant([0.0, 0.0, 1.0, 1.0])) / size
-        found = network.detect_layer(regions, probabilities, deltas, normalized, tf.constant(0.7))
+        least = tf.constant(0.7)
+        found, _ = network.detect_layer(regions, probabilities, deltas, normalized, least)
         return probabilities[0], deltas[0], masks, found[0]
 
     answers = tf.function(compute, autograph=False)(
