@@ -28,6 +28,7 @@ from app.api.grpc import Grpc
 from app.api.services import Services, attach
 from app.api.telemetry import Telemetry
 from app.api.v2 import repository
+from app.records.outbox import Outbox
 from app.serving.client import InferenceClient
 from app.settings import Settings
 
@@ -36,13 +37,15 @@ def create_app(settings: Settings, client: InferenceClient) -> Flask:
     """Return the application; it holds on to `client` and starts nothing by itself."""
     app = Flask("app.api")
     app.json.sort_keys = False  # type: ignore[attr-defined]
+    telemetry, log_file = Telemetry(), settings.records.prediction_log
     services = Services(
         api=settings.api,
         serving=settings.serving,
         limits=settings.limits,
         client=client,
-        telemetry=Telemetry(),
+        telemetry=telemetry,
         admission=Admission(settings.hosting.http_threads),
+        records=Outbox(log_file, settings.records, telemetry.count_lost) if log_file else None,
     )
     attach(app, services)
     requests.register(app)

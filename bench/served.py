@@ -60,6 +60,7 @@ class Served:
             "SECOND_PORT": str(free_port()),
             "THIRD_PORT": str(free_port()),
             "TMPDIR": str(folder),
+            "XDG_STATE_HOME": str(folder),
             "PYTHONPATH": str(ROOT),
             **variables,
             _MARK: self._mark.partition("=")[2],

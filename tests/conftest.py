@@ -6,8 +6,10 @@ A test that needs one asks for its fixture. Where it is absent the test skips an
 
 from __future__ import annotations
 
+import atexit
 import os
 import shutil
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +25,10 @@ ROOT = Path(__file__).resolve().parents[1]
 
 def pytest_configure() -> None:
     chance.choose_seed()
+    # What servers of tests keep is not for the folder of whoever runs them.
+    state = tempfile.TemporaryDirectory(prefix="slipway-tests-")
+    atexit.register(state.cleanup)
+    os.environ["XDG_STATE_HOME"] = state.name
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:

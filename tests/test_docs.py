@@ -14,6 +14,8 @@ from app.application import create_app
 from app.cli import COMMANDS
 from app.kinds.mask_rcnn.face import INSTANCES
 from app.kinds.registry import kinds
+from app.records.outbox import Outbox
+from app.records.settings import RecordSettings
 from app.serving import versions
 from app.serving.client import InferenceClient, ModelStatus
 from app.settings import Settings
@@ -92,9 +94,14 @@ class _IdleClient:
         return None
 
 
-def test_every_metric_is_documented_and_no_other(monkeypatch: pytest.MonkeyPatch):
+def test_every_metric_is_documented_and_no_other(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     monkeypatch.delenv("PROMETHEUS_MULTIPROC_DIR", raising=False)
-    text = Telemetry().scrape(cast(InferenceClient, _IdleClient())).decode()
+    records = Outbox(
+        tmp_path / "predictions.sqlite", RecordSettings(bigquery_table="project.dataset.table")
+    )
+    records.confirm("bigquery", 0)
+    text = Telemetry().scrape(cast(InferenceClient, _IdleClient()), records).decode()
+    records.close()
     scraped = re.findall(r"^# TYPE (slipway_\w+)", text, re.MULTILINE)
     metrics = {name for name in scraped if not name.endswith("_created")}
     assert _first_cells(_section("Metrics")) == metrics

@@ -68,7 +68,11 @@ def client(tmp_path: Path):
     folder = tmp_path / "models" / "street" / "1"
     folder.mkdir(parents=True)
     (folder / "street.h5").write_bytes(b"\x89HDF\r\n\x1a\n and then nothing more")
-    environment = {"MODEL_REPOSITORY": str(tmp_path / "models"), "INFERENCE": "in_process"}
+    environment = {
+        "MODEL_REPOSITORY": str(tmp_path / "models"),
+        "INFERENCE": "in_process",
+        "PREDICTION_LOG": "off",
+    }
     settings = Settings.from_environment(environment)
     inference = LocalClient.start(settings.serving, kinds=[MaskRcnn()])
     assert inference.wait_until_loaded(60)

@@ -17,14 +17,22 @@ from werkzeug.wsgi import ClosingIterator
 
 from app.api import problems
 from app.api.dialects import Dialect
+from app.api.recording import keep
 from app.api.requests import Answered, account, headers_of, request_id_of
 from app.api.services import Services
 from app.api.uploads import UploadRequest
+from app.records.row import Row
 from app.serving.client import IsGone
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
+#: Which predictions an answer has: not every protocol has a place for their ids.
+PREDICTION_ID = "X-Prediction-ID"
+# As many as a request may have pictures; a thousand would be longer than proxies read of a head.
+_MOST_IDS = 64
+# A disk that does not answer is not waited for longer.
+_LONGEST_KEEPING_S = 1.0
 _STATUS_LINES = {status.value: f"{status.value} {status.phrase}" for status in HTTPStatus}
 
 
@@ -88,7 +96,10 @@ class Exchange:
         self.request_id = request_id_of(environ.get("HTTP_X_REQUEST_ID", ""))
         self.services, self.is_gone = services, is_gone
         self.request = UploadRequest(environ, services.limits.max_body_bytes)
+        self.timeout_s = services.serving.inference_timeout_s
         self.when_sent: list[Callable[[], None]] = []
+        self.rows: list[Row] = []
+        self.prediction_ids: list[str] = []
         self._route = route
         self._problem: problems.ProblemError | None = None
 
@@ -98,6 +109,7 @@ class Exchange:
         in_flight.inc()
         try:
             answer = self._route.handler(self, **arguments)
+            self._keep()
         except Exception as error:
             answer = self.refusal(problems.of_error(error, self.request, self.request_id))
         finally:
@@ -113,6 +125,19 @@ class Exchange:
         media_type = headers.pop("Content-Type")
         return Answer(problem.body(self.request_id, dialect), media_type, headers, status)
 
+    def _keep(self) -> None:
+        """Put what was predicted on record, as long as it is of use to wait for that."""
+        records = self.services.records
+        if records is not None and self.rows:
+            left_s = self.timeout_s - (time.perf_counter() - self.started)
+            keep(records, self.rows, min(max(left_s, 0.0), _LONGEST_KEEPING_S))
+
+    def begin_anew(self) -> None:
+        """Forget what was predicted by a model that is not to answer after all."""
+        self.when_sent.clear()
+        self.rows.clear()
+        self.prediction_ids.clear()
+
     def send(
         self,
         answer: Answer,
@@ -123,6 +148,7 @@ class Exchange:
         headers = {
             **({} if answer.content_type is None else {"Content-Type": answer.content_type}),
             "Content-Length": str(len(answer.body)),
+            **self._prediction_ids(),
             **answer.headers,
             **headers_of(self.request_id, self._route.dialect),
         }
@@ -132,6 +158,12 @@ class Exchange:
         line = _STATUS_LINES.get(answer.status) or f"{answer.status} UNKNOWN"
         start_response(line, [*headers.items()])
         return ClosingIterator([answer.body], account or (lambda: self._account(answer)))
+
+    def _prediction_ids(self) -> dict[str, str]:
+        """Return the header that names the predictions of an answer."""
+        ids = self.prediction_ids
+        is_told = self._problem is None and 0 < len(ids) <= _MOST_IDS
+        return {PREDICTION_ID: ", ".join(ids)} if is_told else {}
 
     def _account(self, answer: Answer) -> None:
         request, problem = self.request, self._problem

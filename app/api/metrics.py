@@ -14,4 +14,6 @@ blueprint = Blueprint("metrics", __name__)
 def metrics() -> Response:
     """Return what all workers counted, and the state of inference."""
     shared = services()
-    return Response(shared.telemetry.scrape(shared.client), content_type=CONTENT_TYPE_LATEST)
+    return Response(
+        shared.telemetry.scrape(shared.client, shared.records), content_type=CONTENT_TYPE_LATEST
+    )

@@ -62,12 +62,10 @@ def _answer(work: Work, asked: Parameters, one: Found) -> dict[str, Any]:
 
 
 def _in_form(work: Work, asked: Parameters, form: Form) -> Answer:
-    """Answer in a form that has no place for the predictions' ids."""
-    parts, prediction_ids = [], []
+    """Answer in a form other than JSON."""
+    parts = []
     for index, one in enumerate(predicting.found(work)):
         make = partial(form.part, one.outcome, asked, index)
-        part, prediction_id, _ = predicting.recorded(work, one, make)
+        part, *_ = predicting.recorded(work, one, make)
         parts.append(part)
-        prediction_ids.append(prediction_id)
-    headers = {"X-Prediction-ID": ", ".join(prediction_ids)}
-    return Answer(form.whole(parts), form.media_type, headers)
+    return Answer(form.whole(parts), form.media_type)

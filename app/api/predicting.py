@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from app import log
-from app.api import problems
+from app.api import problems, recording
 from app.api.admission import Model
 from app.api.exchange import Exchange
 from app.api.headers import IN_WSGI, request_timeout_s
@@ -45,6 +45,7 @@ class Deadline:
         longest_s = exchange.services.serving.inference_timeout_s
         value = exchange.request.environ.get(IN_WSGI)
         timeout_s = request_timeout_s(value, longest_s) or longest_s
+        exchange.timeout_s = timeout_s
         return cls(timeout_s, exchange.started, exchange.is_gone, exchange.request_id)
 
     def ask(self, wanted: Model, loaded: str | None = None) -> Ask:
@@ -114,7 +115,7 @@ def of_model(exchange: Exchange, wanted: Model, answer: Callable[[Chosen, Deadli
         try:
             return answer(exchange.services.client.choose(deadline.ask(wanted)), deadline)
         except ModelChanged:
-            exchange.when_sent.clear()
+            exchange.begin_anew()
     raise ModelChanged
 
 
@@ -232,7 +233,13 @@ def _ms_since(start: float) -> float:
 def _record(work: Work, one: Found, timing_ms: Mapping[str, float]) -> str:
     prediction_id, exchange = new_id(), work.exchange
     counts, told = work.face.counts(one.outcome), work.face.told(one.outcome)
+    exchange.prediction_ids.append(prediction_id)
     telemetry, request_id = exchange.services.telemetry, exchange.request_id
+    if exchange.services.records is not None:
+        answered = recording.Answered(prediction_id, request_id)
+        exchange.rows += recording.rows_of(
+            answered, one.prediction, work.face, one.outcome, timing_ms
+        )
     # Not the prediction itself: its masks would stay in memory until the answer is sent.
     model, version = one.prediction.model, one.prediction.version
 

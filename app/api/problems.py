@@ -74,6 +74,7 @@ PROBLEMS = {
     "inference-unavailable": (503, "The models are not available just now"),
     "model-not-ready": (503, "The model is not ready"),
     "not-ready": (503, "The server is not ready"),
+    "log-full": (503, "The prediction log is full"),
     "inference-timeout": (504, "The model took too long"),
     "answer-timeout": (504, "The answer took too long"),
     "insufficient-storage": (507, "The server has no room for the body"),
@@ -87,6 +88,7 @@ PASSING = frozenset(
         "inference-unavailable",
         "model-not-ready",
         "not-ready",
+        "log-full",
         "inference-timeout",
         "answer-timeout",
     }

@@ -14,6 +14,7 @@ from app.api.admission import Admission
 from app.api.settings import ApiSettings
 from app.api.telemetry import Telemetry
 from app.kinds.limits import Limits
+from app.records.outbox import Outbox
 from app.serving.client import InferenceClient
 from app.serving.settings import ServingSettings
 
@@ -39,6 +40,8 @@ class Services:
     client: InferenceClient
     telemetry: Telemetry
     admission: Admission
+    records: Outbox | None = None
+    """The prediction log; None where predictions are not recorded."""
     _looked: _Looked = field(default_factory=lambda: _Looked())
     last_answers: dict[str, object] = field(default_factory=dict)
     """What each health path answered last."""

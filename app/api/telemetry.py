@@ -27,8 +27,10 @@ from prometheus_client.multiprocess import MultiProcessCollector, mark_process_d
 from prometheus_client.registry import Collector
 
 from app.api.counted import request_counter
+from app.api.log_metrics import LogMetrics
 from app.api.settings import METRICS_FOLDER_VARIABLE
 from app.api.split_metrics import split_metrics
+from app.records.outbox import Outbox
 from app.serving.client import InferenceClient
 from app.serving.errors import ServingError
 
@@ -69,6 +71,13 @@ class Telemetry:
             ("model", "label"),
             registry=self._registry,
         )
+        lost = Counter(
+            "slipway_prediction_log_rows_lost_total",
+            "Rows that could not be put on record: full, disk_full, damaged, slow or failed.",
+            ("reason",),
+            registry=self._registry,
+        )
+        self._lost = cache(lost.labels)
         self._stages, self._instances = cache(stages.labels), cache(instances.labels)
         self._versions = cache(versions.labels)
 
@@ -90,11 +99,15 @@ class Telemetry:
         for label, count in instances.items():
             self._instances(model, label).inc(count)
 
-    def scrape(self, client: InferenceClient) -> bytes:
+    def count_lost(self, rows: int, reason: str) -> None:
+        """Count rows that the prediction log could not keep."""
+        self._lost(reason).inc(rows)
+
+    def scrape(self, client: InferenceClient, records: Outbox | None = None) -> bytes:
         """Return every metric, those of all worker processes added up."""
         for left in reversed(range(_READS)):
             try:
-                return self._scrape(client)
+                return self._scrape(client, records)
             except (struct.error, RuntimeError, ValueError):
                 # A worker is just making a file of its counts, which has nothing in it at first.
                 if not left:
@@ -102,7 +115,7 @@ class Telemetry:
                 time.sleep(_PAUSE_S)
         raise AssertionError
 
-    def _scrape(self, client: InferenceClient) -> bytes:
+    def _scrape(self, client: InferenceClient, records: Outbox | None) -> bytes:
         registry = CollectorRegistry()
         folder = os.environ.get(METRICS_FOLDER_VARIABLE)
         if folder:
@@ -111,6 +124,8 @@ class Telemetry:
         else:
             registry.register(self._registry)
         registry.register(_Inference(client))
+        if records is not None:
+            registry.register(LogMetrics(records))
         return generate_latest(registry)
 
 

@@ -6,7 +6,7 @@ import base64
 import json
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,8 @@ from bench.served import Sent
 #: What each is asked: rows of numbers, a picture in base64, a picture as a file.
 IRIS, BASE64, PICTURE = "iris", "fashion, base64", "fashion, picture"
 OURS, FLASK = "slipway serve", "plain Flask route"
+#: Ours with nothing put on record.
+UNLOGGED = "slipway serve, no log"
 FLOWER = {"sepal_length": 5.0, "sepal_width": 2.0, "petal_length": 3.5, "petal_width": 1.0}
 _JSON = {"Content-Type": "application/json"}
 _PNG = {"Content-Type": "image/png"}
@@ -55,6 +57,7 @@ def sides(picture: bytes, models: Path) -> list[Side]:
     """Return all, ours first, which serves the folder; each is asked about the same picture."""
     return [
         _ours(picture, models),
+        _unlogged(_ours(picture, models)),
         *(_flask(picture, workers) for workers in (1, 2)),
         *(_kserve(picture, workers) for workers in (1, 2)),
         *(_mlserver(picture, workers) for workers in (0, 1, 2)),
@@ -75,6 +78,11 @@ def _ours(picture: bytes, models: Path) -> Side:
     variables["MODEL_REPOSITORY"] = str(models)
     command = [sys.executable, "-m", "app.cli", "serve"]
     return Side(OURS, 2, command, questions, variables=variables)
+
+
+def _unlogged(ours: Side) -> Side:
+    variables = {**ours.variables, "PREDICTION_LOG": "off"}
+    return replace(ours, name=UNLOGGED, variables=variables)
 
 
 def _flask(picture: bytes, workers: int) -> Side:

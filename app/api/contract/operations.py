@@ -31,7 +31,7 @@ NOT_IN_THE_CONTRACT = frozenset({"static"})
 HEADERS = {
     "X-Request-ID": ("The request's own, or a new one.", {"type": "string"}),
     "X-Prediction-ID": (
-        "The id of the prediction, where the answer is not JSON; of several, with commas between.",
+        "The id of the prediction; of several, up to 64, with commas between.",
         {"type": "string"},
     ),
     "Vary": ("The answer depends on `Accept`.", {"type": "string", "const": "Accept"}),

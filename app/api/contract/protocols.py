@@ -212,6 +212,7 @@ def _examples_of(answer: str) -> Operation:
         bodies=_json(dict[str, Any], lambda: {"examples": [{"x": 1.0}]}),
         contents=_json(Results),
         headers=PredictHeaders,
+        answer_headers=("X-Prediction-ID",),
         problems=_OF_PREDICTIONS,
     )
 
@@ -243,6 +244,7 @@ _V1 = {
             bodies=_json(dict[str, Any], lambda: {"instances": [_values()]}),
             contents=_json(Rows | Columns, _predictions),
             headers=PredictHeaders,
+            answer_headers=("X-Prediction-ID",),
             problems=_OF_PREDICTIONS,
         ),
     ),
@@ -303,6 +305,7 @@ _V2 = {
                 Content("application/octet-stream", bytes),
             ),
             headers=PredictHeaders,
+            answer_headers=("X-Prediction-ID",),
             problems=_OF_PREDICTIONS,
         ),
     ),

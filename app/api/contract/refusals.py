@@ -8,6 +8,7 @@ from app.api.answers import Problem
 from app.api.negotiation import answer_form
 from app.api.parameters import parse
 from app.api.problems import RETRY_AFTER_S, ProblemError, of_dead_worker, of_image, of_serving
+from app.api.recording import log_full
 from app.images import (
     ImageFramesError,
     ImageTimeoutError,
@@ -147,6 +148,7 @@ REFUSALS: dict[str, Callable[[], ProblemError]] = {
     ),
     "model-not-ready": lambda: of_serving(errors.ModelNotReady("street version 3 is loading")),
     "not-ready": _not_ready,
+    "log-full": log_full,
     "inference-timeout": lambda: of_serving(errors.InferenceTimeout(60)),
     "answer-timeout": lambda: ProblemError(
         "answer-timeout", "there was no answer within 180 s", retry_after_s=RETRY_AFTER_S

@@ -46,7 +46,11 @@ def start_app(models: Models, tmp_path: Path) -> Iterator[Callable[..., Flask]]:
     clients: list[LocalClient] = []
 
     def start(*, wait: bool = True, **variables: str) -> Flask:
-        environment = {"MODEL_REPOSITORY": str(models.folder), "INFERENCE": "in_process"}
+        environment = {
+            "MODEL_REPOSITORY": str(models.folder),
+            "INFERENCE": "in_process",
+            "PREDICTION_LOG": str(tmp_path / "predictions.sqlite"),
+        }
         settings = Settings.from_environment(environment | variables)
         clients.append(
             LocalClient.start(settings.serving, kinds=[Thresholding(), Arithmetic(), Shades()])

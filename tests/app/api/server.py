@@ -98,6 +98,7 @@ class Server:
             "MODEL_REPOSITORY": str(models),
             "INFERENCE_SOCKET": str(folder / "inference.sock"),
             "PYTHONPATH": str(root),
+            "PREDICTION_LOG": str(folder / "predictions.sqlite"),
             "TMPDIR": str(folder),
         }
         with self._out.open("wb") as out, self._err.open("wb") as err:

@@ -88,7 +88,9 @@ def log_lines(repository: Path) -> Iterator[io.StringIO]:
 
 @pytest.fixture(scope="module")
 def client(repository: Path, log_lines: io.StringIO) -> Iterator[FlaskClient]:
-    settings = Settings.from_environment({"MODEL_REPOSITORY": str(repository)})
+    settings = Settings.from_environment(
+        {"MODEL_REPOSITORY": str(repository), "PREDICTION_LOG": "off"}
+    )
     inference = LocalClient.start(settings.serving)
     assert inference.wait_until_loaded(120)
     app = create_app(settings, inference)

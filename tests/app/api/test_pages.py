@@ -137,7 +137,11 @@ def test_who_answers_over_http_reads_no_folder_of_models(
 ):
     models.write("street/1/samples/a.png", photo)
     served = start_app().extensions["slipway"].client
-    elsewhere = {"MODEL_REPOSITORY": "/no/folder", "INFERENCE": "in_process"}
+    elsewhere = {
+        "MODEL_REPOSITORY": "/no/folder",
+        "INFERENCE": "in_process",
+        "PREDICTION_LOG": "off",
+    }
     client = create_app(Settings.from_environment(elsewhere), served).test_client()
     assert listed(client) == ["a"]
     assert client.get("/samples/street/a.png").data == photo

@@ -27,7 +27,7 @@ IRIS = {"sepal_length": 5.0, "sepal_width": 2.0, "petal_length": 3.5, "petal_wid
 def serving(folder: Path) -> Iterator[FlaskClient]:
     """Yield a client of a server over a folder with models."""
     settings = Settings.from_environment(
-        {"MODEL_REPOSITORY": str(folder), "INFERENCE": "in_process"}
+        {"MODEL_REPOSITORY": str(folder), "INFERENCE": "in_process", "PREDICTION_LOG": "off"}
     )
     client = LocalClient.start(settings.serving)
     assert client.wait_until_loaded(120)

@@ -42,7 +42,11 @@ def served(
         (folder / "tiny/1/tiny.h5").symlink_to(tiny_file)
         (folder / "tiny/1/model.yaml").write_text(config)
         settings = Settings.from_environment(
-            {"MODEL_REPOSITORY": str(folder), "MAX_MOLDED_PIXELS": "262144"}
+            {
+                "MODEL_REPOSITORY": str(folder),
+                "MAX_MOLDED_PIXELS": "262144",
+                "PREDICTION_LOG": "off",
+            }
         )
         clients.append(LocalClient.start(settings.serving))
         assert clients[-1].wait_until_loaded(60)

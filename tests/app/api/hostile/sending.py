@@ -124,7 +124,11 @@ def served(folder: Path) -> Iterator[Flask]:
     """Give an application with the model `street` and small limits."""
     models = Models(folder / "models")
     models.add("street/1/street.h5")
-    settings = Settings.from_environment({"MODEL_REPOSITORY": str(models.folder), **LIMITS})
+    variables = {
+        "MODEL_REPOSITORY": str(models.folder),
+        "PREDICTION_LOG": str(folder / "predictions.sqlite"),
+    }
+    settings = Settings.from_environment(variables | LIMITS)
     client = LocalClient.start(settings.serving, kinds=[Thresholding()])
     try:
         assert client.wait_until_loaded(60)
