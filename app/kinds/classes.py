@@ -104,13 +104,13 @@ class ClassesFace(pictures.OfPictures):
 
     def members(self, outcome: Outcome, parameters: ClassParameters) -> dict[str, Any]:
         """Return the picture's size and the best classes."""
-        least = parameters.min_score or 0.0
-        best = [one for one in ranked(outcome) if one["score"] >= least]
-        return {"image": self.told(outcome), "predictions": best[: parameters.top_k]}
+        least, best = parameters.min_score or 0.0, ranked(outcome, parameters.top_k)
+        told = [one for one in best if one["score"] >= least]
+        return {"image": self.told(outcome), "predictions": told}
 
     def counts(self, outcome: Outcome) -> dict[str, int]:
         """Return the best class."""
-        return {ranked(outcome)[0]["label"]: 1}
+        return {ranked(outcome, 1)[0]["label"]: 1}
 
     def told(self, outcome: Outcome) -> dict[str, Any]:
         """Return the picture's size, after its EXIF turn."""
@@ -121,12 +121,13 @@ class ClassesFace(pictures.OfPictures):
 
     def rows(self, outcome: Outcome) -> list[Finding]:
         """Return one: the best class, and each one's score."""
-        best, scores = ranked(outcome)[0], scores_of(outcome)
-        return [Finding(best["class_id"], scores, {"label": best["label"], "score": best["score"]})]
+        (best,) = ranked(outcome, 1)
+        detail = {"label": best["label"], "score": best["score"]}
+        return [Finding(best["class_id"], scores_of(outcome), detail)]
 
     def summary(self, outcome: Outcome) -> Summary:
         """Return the best classes."""
-        best = ranked(outcome)[:_DEFAULT_TOP_K]
+        best = ranked(outcome, _DEFAULT_TOP_K)
         size = self.told(outcome)
         inputs = f"{size['width']} x {size['height']} pixels" if size else "noise"
         rows: list[tuple[object, ...]] = [("label", "score")]
@@ -137,7 +138,7 @@ class ClassesFace(pictures.OfPictures):
         """Return the picture with its best classes as bars along its lower edge."""
         if outcome.picture is None:
             raise ValueError("there is no picture to draw on")
-        best = ranked(outcome)[:3]
+        best = ranked(outcome, 3)
         return bars.draw(outcome.picture, [(one["label"], one["score"]) for one in best])
 
     def golden(self, document: Any) -> list[Class]:
@@ -166,7 +167,7 @@ class ClassesFace(pictures.OfPictures):
                 return f"class {class_id} is {is_called}, not {label}"
             if not abs(scores[class_id] - wanted) <= _SCORE_TOLERANCE:
                 return f"{label} has a score of {scores[class_id]:.4f}, not {wanted:.4f}"
-        best = ranked(outcome)[0]
+        best = ranked(outcome, 1)[0]
         if golden and best["class_id"] != golden[0]["class_id"]:
             tied = abs(best["score"] - scores[golden[0]["class_id"]]) <= _SCORE_TOLERANCE
             return None if tied else f"the best class is {best['label']}, not {golden[0]['label']}"
@@ -224,10 +225,10 @@ def scores_of(outcome: Outcome) -> NDArray[np.float64]:
     return raw.clip(0, 1)
 
 
-def ranked(outcome: Outcome) -> list[Class]:
-    """Return every class, best score first; of equals the first."""
+def ranked(outcome: Outcome, most: int) -> list[Class]:
+    """Return the best classes, best score first; of equals the first."""
     scores, labels = scores_of(outcome), outcome.facts["labels"]
-    order = np.argsort(-scores, kind="stable")
+    order = [scores.argmax()] if most == 1 else np.argsort(-scores, kind="stable")[:most]
     return [
         {"label": labels[index], "class_id": int(index), "score": round(float(scores[index]), 6)}
         for index in order
