@@ -167,7 +167,13 @@ def moment(microseconds: int | None) -> str | None:
 
 
 def _floats(blob: bytes | None) -> str | None:
-    return None if blob is None else json.dumps(np.frombuffer(blob, FLOATS).tolist())
+    """Return numbers as JSON, which knows none that is not finite."""
+    if blob is None:
+        return None
+    numbers = np.frombuffer(blob, FLOATS)
+    is_plain = bool(np.isfinite(numbers).all())
+    values = numbers.tolist() if is_plain else [x if np.isfinite(x) else None for x in numbers]
+    return json.dumps(values)
 
 
 def _connected(path: Path) -> sqlite3.Connection:

@@ -95,6 +95,14 @@ def test_a_row_comes_back_as_it_was_and_people_see_its_numbers_and_its_time(open
         assert seen.fetchone() == ("[0.1, 0.7, 0.2]", "2025-11-24T16:00:00.123456Z")
 
 
+def test_numbers_that_are_not_finite_are_null_to_people_as_everywhere_else(opened):
+    outbox = opened()
+    assert outbox.commit([row(class_probabilities=np.array([np.nan, 0.5, np.inf]))], 1)
+    with outbox.read() as connection:
+        (seen,) = connection.execute("SELECT class_probabilities FROM predictions").fetchone()
+    assert seen == "[null, 0.5, null]"
+
+
 def test_threads_of_several_processes_write_each_row_once_and_each_threads_in_its_order(
     path: Path, opened
 ):
