@@ -32,11 +32,13 @@ def pytest_configure() -> None:
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """Keep the tests of a file in one process, and those of the goldens by their network."""
+    """Keep the tests of a file in one process, the goldens' by network, the clients' together."""
     from xdist.scheduler import LoadFileScheduling
 
     class Together(LoadFileScheduling):
         def _split_scope(self, nodeid: str) -> str:
+            if nodeid.startswith("tests/clients/"):
+                return "clients"  # one server for all of them
             return network_of(nodeid) if "/goldens/" in nodeid else super()._split_scope(nodeid)
 
     return Together(config, log)

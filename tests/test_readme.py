@@ -25,7 +25,7 @@ MAKEFILE = (ROOT / "Makefile").read_text()
 
 
 def _pages() -> list[Path]:
-    rooms = ("app", "bench", "cloud_function", "docs", "kubernetes", "models", "mrcnn")
+    rooms = ("app", "bench", "clients", "cloud_function", "docs", "kubernetes", "models", "mrcnn")
     rooms += ("terraform", "tests")
     nested = (page for room in rooms for page in (ROOT / room).rglob("*.md"))
     return [ROOT / "README.md", *sorted(page for page in nested if not _is_from_npm(page))]

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-CODE = ("app", "bench", "cloud_function", "mrcnn", "tests")
+CODE = ("app", "bench", "clients", "cloud_function", "mrcnn", "tests")
 DRAWERS = {"utils", "helpers", "common", "misc", "core", "manager"}
 # Matterport's public module of that name: scripts written for the original import it.
 ALLOWED_DRAWERS = {"mrcnn/utils.py"}
