@@ -1,4 +1,4 @@
-"""`slipway predict FILE…`: the same answers as POST /predict, without a server."""
+"""`slipway predict FILE…`: the answers of POST /predict without a server, or a server's own."""
 
 from __future__ import annotations
 
@@ -7,14 +7,18 @@ import contextlib
 import io
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
+from PIL import Image
+
 from app import log
-from app.cli.asking import ASKING_ERRORS, Asked, ask_file, reason_of
+from app.cli.asking import ASKING_ERRORS, ask_file, reason_of
+from app.cli.distant import DistantError, DistantServer, summary_of
 from app.cli.folder import add_option, settings_with
-from app.cli.terminal import CommandError, ending_at_once, table
-from app.kinds.face import Face, Limits, Parameters
+from app.cli.terminal import CommandError, ending_at_once, printable, table
+from app.kinds.face import Face, Limits, Parameters, Summary
 from app.kinds.registry import faces
 from app.serving.client import Ask, InferenceClient
 from app.serving.entries import default_candidates, named
@@ -25,8 +29,8 @@ from app.settings import Settings
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the command to the command line."""
-    parser = commands.add_parser("predict", help="find the instances on photos, without a server")
-    parser.add_argument("files", metavar="FILE", nargs="+", type=Path, help="a photo")
+    parser = commands.add_parser("predict", help="ask a model about files, without a server")
+    parser.add_argument("files", metavar="FILE", nargs="+", type=Path, help="a photo, or JSON")
     parser.add_argument("--model", help="by default the one that a server would choose")
     parser.add_argument("--min-score", type=_score, metavar="SCORE", help="from 0 to 1")
     parser.add_argument("--json", action="store_true", help="one JSON object a line, with masks")
@@ -36,6 +40,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         help="draw what was found: OUT is a picture file; for several photos a folder, or a "
         "pattern with {stem}, as in out/{stem}.png",
     )
+    parser.add_argument("--url", metavar="URL", help="ask that server, as http://localhost:8080")
     parser.add_argument("--verbose", action="store_true", help="the log, on stderr")
     add_option(parser)
     parser.set_defaults(run=run)
@@ -44,20 +49,33 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 def run(arguments: argparse.Namespace) -> int:
     """Print what is on each photo; 1 where one of them could not be taken."""
     targets = _targets(arguments.files, arguments.render)
+    if arguments.url is not None:
+        if arguments.models is not None:
+            raise CommandError("--url and --models: a server has models of its own", 2)
+        server = DistantServer(arguments.url, arguments.model, arguments.min_score)
+        return _each(arguments.files, targets, partial(_predict_there, server, arguments.json))
     settings = settings_with(arguments)
     check_here(settings.serving)
     limits = settings.limits
     log.configure(settings.log_level, sys.stderr if arguments.verbose else io.StringIO())
-    failures = 0
     with ending_at_once(), contextlib.closing(_load(settings, arguments.model)) as client:
-        for file, target in zip(arguments.files, targets, strict=True):
-            try:
-                _predict(client, file, target, limits=limits, arguments=arguments)
-            except BrokenPipeError:  # nobody reads on: that is no photo's fault
-                raise
-            except ASKING_ERRORS as error:
-                print(f"slipway: {file}: {reason_of(error)}", file=sys.stderr)
-                failures += 1
+        predict = partial(_predict, client, limits=limits, arguments=arguments)
+        return _each(arguments.files, targets, predict)
+
+
+def _each(
+    files: list[Path], targets: list[Path | None], predict: Callable[[Path, Path | None], None]
+) -> int:
+    """Ask about each file; 1 where one of them could not be taken."""
+    failures = 0
+    for file, target in zip(files, targets, strict=True):
+        try:
+            predict(file, target)
+        except BrokenPipeError:  # nobody reads on: that is no photo's fault
+            raise
+        except (*ASKING_ERRORS, DistantError) as error:
+            print(f"slipway: {file}: {reason_of(error)}", file=sys.stderr)
+            failures += 1
     return 1 if failures else 0
 
 
@@ -131,9 +149,23 @@ def _predict(
     if arguments.json:
         print(json.dumps({"file": str(file), **asked.answer(parameters)}))
     else:
-        print("\n".join(_as_text(file, asked)), flush=True)
+        summary, prediction = face.summary(asked.outcome), asked.prediction
+        by = prediction.model, prediction.version
+        print("\n".join(_as_text(file, summary, by, prediction.inference_ms)), flush=True)
     if target is not None:
-        _draw(asked, target)
+        _save(face.drawing(asked.outcome), target)
+
+
+def _predict_there(server: DistantServer, as_json: bool, file: Path, target: Path | None) -> None:
+    sent = file.read_bytes()
+    answer = server.answer(sent)
+    if as_json:
+        print(json.dumps({"file": str(file), **answer}), flush=True)
+    else:
+        by, inference_ms = (answer["model"], answer["version"]), answer["timing_ms"]["inference"]
+        print("\n".join(_as_text(file, summary_of(answer), by, inference_ms)), flush=True)
+    if target is not None:
+        _save(server.drawing(sent), target)
 
 
 def _parameters(face: Face, arguments: argparse.Namespace) -> Parameters:
@@ -145,19 +177,17 @@ def _parameters(face: Face, arguments: argparse.Namespace) -> Parameters:
     return face.parameters.model_validate(given)
 
 
-def _as_text(file: Path, asked: Asked) -> Iterator[str]:
-    told, prediction = asked.face.summary(asked.outcome), asked.prediction
-    yield (
-        f"{file}: {told.found} on {told.inputs}, "
-        f"{prediction.model} version {prediction.version}, {prediction.inference_ms:.0f} ms"
+def _as_text(file: Path, told: Summary, by: tuple[str, int], inference_ms: float) -> Iterator[str]:
+    model, version = by
+    yield printable(
+        f"{file}: {told.found} on {told.inputs}, {model} version {version}, {inference_ms:.0f} ms"
     )
     if told.rows:
         for line in table(told.rows, right=told.right).splitlines():
             yield f"  {line}"
 
 
-def _draw(asked: Asked, target: Path) -> None:
-    drawing = asked.face.drawing(asked.outcome)
+def _save(drawing: Image.Image | None, target: Path) -> None:
     if drawing is None:
         raise CommandError(f"--render {target}: what this kind of model says is no picture", 2)
     target.parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""One real server for all that asks one here: the demo models, and one that tells pixels apart."""
+"""One real server for all that ask one here."""
 
 from __future__ import annotations
 
@@ -18,23 +18,29 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """Run `slipway serve`; two predictions of a model may be there at once, and ten seconds old."""
-    folder = tmp_path_factory.mktemp("clients")
-    shutil.copytree(ROOT / "models", folder / "models")
-    field = folder / "models" / "field" / "1"
+def served(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the model repository: the demo models, and `field`, which tells pixels apart."""
+    models = tmp_path_factory.mktemp("clients") / "models"
+    shutil.copytree(ROOT / "models", models)
+    field = models / "field" / "1"
     field.mkdir(parents=True)
     strongest(field / "field.onnx")
     (field / "labels.txt").write_text("\n".join(LABELS))
     (field / "model.yaml").write_text(OPTIONS)
+    return models
+
+
+@pytest.fixture(scope="session")
+def server(served: Path) -> Iterator[Server]:
+    """Run `slipway serve`: of each model two predictions may be there at once, for 20 s."""
     command = (sys.executable, "-m", "app.cli", "serve")
     settings = {"DEFAULT_MODEL": "shapes", "QUEUE_LIMIT": "2", "INFERENCE_TIMEOUT_S": "20"}
-    served = Server(folder, folder / "models", ROOT, *command, READY="all", **settings)
+    server = Server(served.parent, served, ROOT, *command, READY="all", **settings)
     try:
-        served.wait_until_ready(180)
-        yield served
+        server.wait_until_ready(180)
+        yield server
     finally:
-        served.end()
+        server.end()
 
 
 @pytest.fixture(scope="session")
