@@ -67,10 +67,10 @@ def test_a_busy_server_is_asked_again_when_it_says_and_told_the_time_that_is_lef
     assert [one.document for one in server.asked] == [{"instances": [ROW]}] * 2
     assert server.asked[0].headers["Authorization"] == "Bearer secret"
     (wait_s,) = server.waits_s()
-    assert 1 <= wait_s < 2.5
+    assert 1 <= wait_s < 4
     first_s, second_s = (float(one.headers["X-Request-Timeout"]) for one in server.asked)
     assert 8.5 < first_s <= 9
-    assert first_s - second_s == pytest.approx(wait_s, abs=0.3)
+    assert first_s - second_s == pytest.approx(wait_s, abs=0.5)
 
 
 def test_what_ended_before_the_answer_began_is_tried_again_with_longer_waits(ask: Ask):
@@ -80,7 +80,7 @@ def test_what_ended_before_the_answer_began_is_tried_again_with_longer_waits(ask
     assert len(server.asked) == 5
     # By chance up to so much, and what a busy machine adds.
     for number, wait_s in enumerate(server.waits_s()):
-        assert wait_s < 0.1 * 2**number + 0.5
+        assert wait_s < 0.1 * 2**number + 1.5
 
 
 @pytest.mark.parametrize(
@@ -134,7 +134,7 @@ def test_a_call_ends_when_its_time_is_over(ask: Ask, how: Any):
         begun = time.monotonic()
         with pytest.raises(TooLateError, match=r"no answer within 0\.5 s") as raised:
             ask(server.url, "predict", ROW, timeout_s=0.5)
-        assert 0.4 < time.monotonic() - begun < 2
+        assert 0.4 < time.monotonic() - begun < 4
     assert isinstance(raised.value, TimeoutError)
     assert len(server.asked) == 1
 
