@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.app.records.bigquery_double import BigQueryDouble
+from tests.app.records.pod import Pod
 from tests.app.records.shipper_process import ShipperProcess
 
 
@@ -38,3 +39,17 @@ def start_shipper(tmp_path: Path, root: Path) -> Iterator[Callable[..., ShipperP
     yield start
     for shipper in made:
         shipper.close()
+
+
+@pytest.fixture
+def start_pod(tmp_path: Path, root: Path, bigquery: BigQueryDouble) -> Iterator[Callable[..., Pod]]:
+    """Return a function that starts a server that ships to `bigquery`, or to a host before it."""
+    pods: list[Pod] = []
+
+    def start(host: str = "") -> Pod:
+        pods.append(Pod(tmp_path, root, bigquery, host))
+        return pods[-1]
+
+    yield start
+    for pod in pods:
+        pod.server.end()

@@ -7,6 +7,7 @@ import signal
 import sqlite3
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from tests.app.api.server import Server, free_port, is_running
 from tests.app.api.test_crash import Processes
@@ -73,22 +74,21 @@ class Pod:
 
     def logged(self) -> list[tuple[str, int]]:
         """Return what is on record, in the order of commits."""
-        connection = sqlite3.connect(self._folder / "predictions.sqlite")
-        try:
-            query = "SELECT prediction_id, instance_index FROM predictions ORDER BY seq"
-            return connection.execute(query).fetchall()
-        finally:
-            connection.close()
+        return self._found("SELECT prediction_id, instance_index FROM predictions ORDER BY seq")
 
-    def waiting(self) -> int:
-        """Return how many rows BigQuery has not confirmed."""
+    def written(self) -> int:
+        """Return the place of the newest row on record."""
+        return int(self._found("SELECT coalesce(max(seq), 0) FROM predictions")[0][0])
+
+    def confirmed(self) -> int:
+        """Return the place up to which BigQuery has confirmed rows."""
+        query = "SELECT coalesce(max(position), 0) FROM shipping WHERE source = 'predictions'"
+        return int(self._found(query)[0][0])
+
+    def _found(self, query: str) -> list[Any]:
         connection = sqlite3.connect(self._folder / "predictions.sqlite")
         try:
-            query = (
-                "SELECT (SELECT coalesce(max(seq), 0) FROM predictions) - (SELECT "
-                "coalesce(max(position), 0) FROM shipping WHERE source = 'predictions')"
-            )
-            return int(connection.execute(query).fetchone()[0])
+            return connection.execute(query).fetchall()
         finally:
             connection.close()
 

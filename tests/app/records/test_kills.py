@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from pathlib import Path
 from random import Random
 
 import pytest
@@ -15,20 +14,6 @@ from tests.app.records.load import Load
 from tests.app.records.pod import PARTS, Pod, check
 
 pytestmark = pytest.mark.server
-
-
-@pytest.fixture
-def start_pod(tmp_path: Path, root: Path, bigquery: BigQueryDouble):
-    """Return a function that starts a server that ships to `bigquery`, or to a host before it."""
-    pods: list[Pod] = []
-
-    def start(host: str = "") -> Pod:
-        pods.append(Pod(tmp_path, root, bigquery, host))
-        return pods[-1]
-
-    yield start
-    for pod in pods:
-        pod.server.end()
 
 
 def test_whatever_is_killed_under_load_every_answer_is_on_record_once_and_in_bigquery_once(
