@@ -37,15 +37,15 @@ def main() -> None:
     chance = random.Random(arguments.seed)
     bigquery, killed, loads = BigQueryDouble(kept=_KEPT), Counter[str](), list[Watched]()
     with watched(loads), tempfile.TemporaryDirectory() as folder:
-        pod = Pod(Path(folder), ROOT, bigquery)
-        with Load(pod.port, arguments.clients) as load:
-            for number in range(1, arguments.kills + 1):
-                time.sleep(chance.uniform(0.05, 1))
-                part = chance.choice(PARTS)
-                pod.kill(part)
-                killed[part] += 1
-                print(f"{number} of {arguments.kills}: {part}", file=sys.stderr)
-        pod.server.end()
+        with Pod(Path(folder), ROOT, bigquery) as pod:
+            with Load(pod.port, arguments.clients) as load:
+                for number in range(1, arguments.kills + 1):
+                    time.sleep(chance.uniform(0.05, 1))
+                    part = chance.choice(PARTS)
+                    pod.kill(part)
+                    killed[part] += 1
+                    print(f"{number} of {arguments.kills}: {part}", file=sys.stderr)
+            pod.server.end()
         logged = pod.logged()
         check(load.answered, logged, bigquery)
     sent = len(bigquery.rows[bigquery.table])

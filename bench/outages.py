@@ -30,9 +30,9 @@ def main() -> None:
     bigquery, loads = BigQueryDouble(kept=_KEPT), list[Load]()
     proxy = Proxy(bigquery.port)
     with watched(loads), tempfile.TemporaryDirectory() as folder:
-        pod = Pod(Path(folder), ROOT, bigquery, proxy.host)
-        outcome = outage(pod, proxy, 60 * arguments.minutes, arguments.clients)
-        pod.server.end()
+        with Pod(Path(folder), ROOT, bigquery, proxy.host) as pod:
+            outcome = outage(pod, proxy, 60 * arguments.minutes, arguments.clients)
+            pod.server.end()
         logged = pod.logged()
         check(outcome.answered, logged, bigquery)
     proxy.close()

@@ -7,6 +7,7 @@ import signal
 import sqlite3
 from collections.abc import Mapping
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
 from tests.app.api.server import Server, free_port, is_running
@@ -40,13 +41,25 @@ class Pod:
         self.server = Server(self._folder, self._models, self._root, **self._variables)
         self.server.wait_until_ready(60)
 
+    def __enter__(self) -> Pod:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.server.end()
+
     def shipper(self) -> int:
         """Return the number of the newest shipper."""
         return int(self.server.events("shipper_started")[-1]["process"])
 
     def kill(self, part: str) -> None:
         """Kill a part, and wait until predictions are answered again."""
-        victim = self._process(part)
+        # One that was killed a moment ago may not be there again.
+        victim = int(wait_for(lambda: self._running(part), f"there is a {part}", 60))
         family = self.server.family()
         os.kill(victim, signal.SIGKILL)
         if part in _WHOLE:
@@ -57,6 +70,14 @@ class Pod:
         wait_for(lambda: not is_running(victim), "it is dead")
         self.server.wait_until_ready(60)
 
+    def _running(self, part: str) -> int:
+        """Return the number of a part's process; 0 where it is just not there."""
+        try:
+            process = self._process(part)
+        except (KeyError, IndexError, ValueError, OSError):
+            return 0
+        return process if is_running(process) else 0
+
     def _process(self, part: str) -> int:
         if part == "supervisor":
             return self.server.process.pid
@@ -66,7 +87,7 @@ class Pod:
             return self.shipper()
         found = Processes.of(self.server)
         return {
-            "worker": min(found.workers),
+            "worker": min(filter(is_running, found.workers)),
             "nginx's worker": found.front,
             "nginx": found.nginx,
             "uWSGI": found.uwsgi,
