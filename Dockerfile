@@ -6,13 +6,16 @@ ARG BASE=python:3.12-slim-bookworm
 
 FROM ${BASE} AS packages
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_ROOT_USER_ACTION=ignore
-COPY requirements.txt requirements-xgboost.txt /
+COPY requirements.txt requirements-xgboost.txt requirements-records.txt /
 # For models that are boosters of XGBoost: --build-arg XGBOOST=yes, some 150 MB more.
 ARG XGBOOST=
+# For predictions that are sent to BigQuery or to a bucket: --build-arg RECORDS=yes, some 260 MB more.
+ARG RECORDS=
 RUN python -m venv --without-pip /opt/venv \
     && python -m pip --python /opt/venv/bin/python install --quiet --no-compile \
         --no-deps --require-hashes --only-binary :all: \
-        -r /requirements.txt ${XGBOOST:+-r /requirements-xgboost.txt}
+        -r /requirements.txt ${XGBOOST:+-r /requirements-xgboost.txt} \
+        ${RECORDS:+-r /requirements-records.txt}
 # What is for compiling against TensorFlow, what is never imported and the symbols that only a debugger reads are
 # two fifths of it. numpy.testing, which others import, needs one of numpy's folders of tests.
 # hadolint ignore=DL3008

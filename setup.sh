@@ -1,8 +1,9 @@
 #!/bin/sh
-# Makes .venv with the locked packages and the `slipway` command: ./setup.sh [dev|fetch|xgboost]
+# Makes .venv with the locked packages and the `slipway` command: ./setup.sh [dev|fetch|xgboost|records]
 # Run again, it does nothing unless a lock, pyproject.toml or this file has changed.
 # With `fetch`, or where models are in a bucket or by reference, what asks the stores is installed too;
-# with `xgboost`, or where a model is a booster, what runs those.
+# with `xgboost`, or where a model is a booster, what runs those; with `records`, or where predictions are
+# sent to BigQuery or to a bucket, what sends them.
 set -eu
 cd "$(dirname "$0")"
 
@@ -122,4 +123,7 @@ if [ "${1:-}" = fetch ] || refers; then
 fi
 if [ "${1:-}" = xgboost ] || has_booster; then
     install_further requirements-xgboost.txt "boosters of XGBoost"
+fi
+if [ "${1:-}" = records ] || [ -n "${BIGQUERY_TABLE:-}${PREDICTION_SINK:-}" ]; then
+    install_further requirements-records.txt "sending predictions on"
 fi

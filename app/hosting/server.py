@@ -1,7 +1,8 @@
 """Process 1: runs nginx, uWSGI and inference side by side, and ends when one of the first two does.
 
 SIGTERM: what has come in is answered first. New clients are kept out, nginx answers what it has
-taken, and only then the others end.
+taken, and only then the others end; last the shipper, where there is one, which sends what they
+have left on record.
 """
 
 from __future__ import annotations
@@ -22,6 +23,9 @@ from app.hosting.errors import StartError
 from app.hosting.folder import Folder
 from app.hosting.nginx import Lines, Nginx
 from app.hosting.processes import Process, bury_orphans, wait
+from app.records.shipper import COMMAND as SHIPPER_COMMAND
+from app.records.shipper import LAST_S
+from app.records.shipper.sinks import missing_driver
 from app.serving.supervisor import HOST_COMMAND, Supervisor
 from app.serving.vacancy import check_repository
 from app.settings import Settings
@@ -94,6 +98,7 @@ class Server:
         self._supervisor = Supervisor(
             inference, environment=variables, kill_after_s=serving.inference_timeout_s + 15
         )
+        self._shipper = _shipper(settings, variables)
         self._signal: int | None = None
 
     def run(self) -> int:
@@ -105,11 +110,15 @@ class Server:
         front, workers = parts = [Process(program) for program in self._programs]
         front.read(Lines(self._folder.metrics))
         workers.read(uwsgi.log_line)
-        inference = self._supervisor.steps()
+        supervised = [self._supervisor, *([self._shipper] if self._shipper else [])]
+        inference, *shipping = [supervisor.steps() for supervisor in supervised]
 
         def step() -> None:
-            next(inference, None)
-            bury_orphans({front.number, workers.number, self._supervisor.process})
+            for steps in (inference, *shipping):
+                next(steps, None)
+            bury_orphans(
+                {front.number, workers.number, *(supervisor.process for supervisor in supervised)}
+            )
             time.sleep(_POLL_S)
 
         def is_over() -> bool:
@@ -125,6 +134,9 @@ class Server:
         front.end()
         self._supervisor.stop()
         self._end(parts, inference, step)
+        for steps in shipping:
+            supervised[-1].stop()
+            _exhaust(steps)
         self._stopping_mark.unlink(missing_ok=True)
         return status
 
@@ -170,8 +182,23 @@ class Server:
                 if not wait(part.has_ended, step, _END_S):
                     log.event("killed", "ERROR", program=part.name)
             part.bury()
-        for _ in inference:
-            time.sleep(_POLL_S)
+        _exhaust(inference)
+
+
+def _shipper(settings: Settings, variables: Mapping[str, str]) -> Supervisor | None:
+    """Return what keeps the shipper alive, where predictions are sent anywhere."""
+    if not settings.records.sinks:
+        return None
+    if missing := missing_driver(settings.records):
+        raise StartError(missing, 2)
+    return Supervisor(
+        SHIPPER_COMMAND, name="shipper", environment=variables, kill_after_s=LAST_S + _END_S
+    )
+
+
+def _exhaust(steps: Iterator[None]) -> None:
+    for _ in steps:
+        time.sleep(_POLL_S)
 
 
 def _failed(parts: list[Process]) -> int:

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from app.variables import NO_PATH, SettingsError, one_of, repository, variable, whole_number
+from app.variables import NO_PATH, SettingsError, one_of, repository, text, variable, whole_number
 
 _TABLE = re.compile(r"[a-z][a-z0-9:.-]{2,62}\.\w{1,1024}\.[\w-]{1,1024}", re.ASCII)
 _SHARE = re.compile(r"(\d{1,3}(?:\.\d{1,4})?)%")
@@ -76,6 +76,13 @@ class RecordSettings:
         "",
         table,
         "The table of BigQuery that predictions are sent to: `project.dataset.table`.",
+    )
+    bigquery_emulator: str | None = variable(
+        "BIGQUERY_STORAGE_EMULATOR_HOST",
+        "",
+        text,
+        "`host:port` of what stands in for BigQuery's Storage Write API, without TLS and "
+        "credentials.",
     )
     sink: Path | str | None = variable(
         "PREDICTION_SINK",

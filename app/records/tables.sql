@@ -45,3 +45,19 @@ CREATE TABLE gaps (
   rows INTEGER NOT NULL,
   reason TEXT NOT NULL
 ) STRICT;
+
+-- Which file this is: a new one counts from 1 again.
+CREATE TABLE log (id TEXT NOT NULL) STRICT;
+INSERT INTO log VALUES (lower(hex(randomblob(8))));
+
+-- Rows that a sink does not take, as they were sent.
+CREATE TABLE refused (
+  sink TEXT NOT NULL,
+  source TEXT NOT NULL,
+  seq INTEGER NOT NULL,
+  prediction_id TEXT NOT NULL,
+  at INTEGER NOT NULL,
+  reason TEXT NOT NULL,
+  row TEXT NOT NULL,
+  UNIQUE (sink, source, seq)
+) STRICT;

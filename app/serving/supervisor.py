@@ -1,4 +1,4 @@
-"""Keeps the inference process alive: starts it, starts it again when it dies, ends it when told.
+"""Keeps a process alive: starts it, starts it again when it dies, ends it when told.
 
 `python -m app.serving.supervisor [COMMAND…]`, by default `python -m app.serving.host`. The standard
 library alone, so that it needs next to no memory and cannot die of a framework.
@@ -48,18 +48,22 @@ class BackOff:
 
 
 class Supervisor:
-    """Runs `command` again and again until `stop`, or until its own parent is gone."""
+    """Runs `command` again and again until `stop`, or until its own parent is gone.
+
+    `name` is what the log's events begin with.
+    """
 
     def __init__(
         self,
         command: Sequence[str] = HOST_COMMAND,
         *,
+        name: str = "inference",
         environment: Mapping[str, str] = os.environ,
         back_off: BackOff = BackOff(),
         kill_after_s: float = 75,
         hung_after_s: float = 60,
     ) -> None:
-        self._command, self._environment = command, environment
+        self._command, self._name, self._environment = command, name, environment
         self._back_off = back_off
         self._kill_after_s = kill_after_s
         self._hung_after_s = hung_after_s
@@ -91,7 +95,7 @@ class Supervisor:
                     process_group=0,
                 )
                 self.process = process.pid
-                log.event("inference_started", process=process.pid)
+                log.event(f"{self._name}_started", process=process.pid)
                 status, is_hung = yield from self._wait(process, pulse)
             if self._should_end():
                 break
@@ -99,7 +103,7 @@ class Supervisor:
             lived_s = time.monotonic() - started_at
             wait_s = self._back_off.next_s(wait_s, lived_s)
             log.event(
-                "inference_died",
+                f"{self._name}_died",
                 "ERROR",
                 process=process.pid,
                 **_cause(status, why_killed),
@@ -124,7 +128,10 @@ class Supervisor:
             silent_s = pulse.silent_s()
             if silent_s > self._hung_after_s:
                 log.event(
-                    "inference_hangs", "ERROR", process=process.pid, silent_s=round(silent_s, 1)
+                    f"{self._name}_hangs",
+                    "ERROR",
+                    process=process.pid,
+                    silent_s=round(silent_s, 1),
                 )
                 process.kill()
                 return process.wait(), True
@@ -133,7 +140,7 @@ class Supervisor:
         give_up_at = time.monotonic() + self._kill_after_s
         while process.poll() is None:
             if time.monotonic() >= give_up_at:
-                log.event("inference_killed", "ERROR", process=process.pid)
+                log.event(f"{self._name}_killed", "ERROR", process=process.pid)
                 process.kill()
                 break
             yield

@@ -50,6 +50,48 @@ resource "google_bigquery_table" "prediction" {
   }
 }
 
+# What turned out to be true of them.
+resource "google_bigquery_table" "feedback" {
+  #checkov:skip=CKV_GCP_80:Google's own keys.
+  #checkov:skip=CKV_GCP_121:is_kept says so: on in prod, off where all is to be taken back.
+  project             = var.project
+  dataset_id          = google_bigquery_dataset.ml_model.dataset_id
+  table_id            = "${google_bigquery_table.prediction.table_id}_feedback"
+  description         = "What turned out to be true of a prediction."
+  deletion_protection = var.is_kept
+  schema              = file("${path.module}/../../../app/records/feedback.schema.json")
+
+  time_partitioning {
+    type          = "DAY"
+    field         = "created_at"
+    expiration_ms = var.rows_days == null ? null : var.rows_days * 24 * 3600 * 1000
+  }
+}
+
+# Rows are sent at least once; these have each once.
+resource "google_bigquery_table" "once" {
+  #checkov:skip=CKV_GCP_80:Google's own keys.
+  #checkov:skip=CKV_GCP_121:A view holds nothing.
+  for_each = {
+    (google_bigquery_table.prediction.table_id) = "prediction_id, instance_index"
+    (google_bigquery_table.feedback.table_id)   = "prediction_id, request_id"
+  }
+
+  project             = var.project
+  dataset_id          = google_bigquery_dataset.ml_model.dataset_id
+  table_id            = "${each.key}_once"
+  description         = "${each.key}, each row once."
+  deletion_protection = false
+
+  view {
+    query = templatefile("${path.module}/../../../app/records/once.sql", {
+      table = "${var.project}.${google_bigquery_dataset.ml_model.dataset_id}.${each.key}"
+      key   = each.value
+    })
+    use_legacy_sql = false
+  }
+}
+
 # Where tokens go. Their values are added by hand: one that Terraform knew would lie in its state.
 resource "google_secret_manager_secret" "token" {
   for_each = {

@@ -66,10 +66,37 @@ run "the_tables_columns_are_those_of_the_schema_file" {
   }
 }
 
+run "what_was_sent_twice_is_seen_once" {
+  assert {
+    condition = [for name, view in google_bigquery_table.once : view.table_id] == [
+      "prediction_once", "prediction_feedback_once",
+    ]
+    error_message = "a table has no view of each row once"
+  }
+  assert {
+    condition = strcontains(
+      one(google_bigquery_table.once["prediction"].view).query,
+      "FROM `some-project.ml_model.prediction`\nWHERE TRUE\nQUALIFY ROW_NUMBER() OVER (PARTITION BY prediction_id, instance_index, created_at) = 1",
+    )
+    error_message = "the view asks another table, or counts rows that are the same as different ones"
+  }
+}
+
+run "what_turned_out_to_be_true_has_a_table_beside_that_of_predictions" {
+  assert {
+    condition = (
+      google_bigquery_table.feedback.table_id == "prediction_feedback" &&
+      google_bigquery_table.feedback.schema == file("../../../app/records/feedback.schema.json")
+    )
+    error_message = "the server sends feedback to another table, or in other columns"
+  }
+}
+
 run "nothing_is_deleted_by_mistake" {
   assert {
     condition = (
       google_bigquery_table.prediction.deletion_protection &&
+      google_bigquery_table.feedback.deletion_protection &&
       !google_bigquery_dataset.ml_model.delete_contents_on_destroy &&
       !google_storage_bucket.models.force_destroy
     )

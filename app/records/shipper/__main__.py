@@ -1,0 +1,91 @@
+"""The shipper: `python -m app.records.shipper` sends the prediction log on until it is told to end.
+
+Of the lowest priority: predictions go first. It ends with whoever started it; told to end, it sends
+what is there for some seconds more, and says what stays.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+import time
+
+from app import log
+from app.records.errors import RecordsError
+from app.records.outbox import Outbox
+from app.records.shipper import LAST_S
+from app.records.shipper.lane import Lane
+from app.records.shipper.sinks import missing_driver, sinks_of
+from app.settings import Settings
+from app.variables import SettingsError
+
+_LOWEST = 19
+_POLL_S = 0.5
+
+
+def main() -> int:
+    """Ship until SIGTERM; return the exit status."""
+    parent = os.getppid()
+    try:
+        settings = Settings.from_environment()
+        records = settings.records
+        if missing := missing_driver(records):
+            raise SettingsError(missing)
+        if records.prediction_log is None or not records.sinks:
+            raise SettingsError("neither BIGQUERY_TABLE nor PREDICTION_SINK is set")
+    except SettingsError as error:
+        log.configure()
+        log.event("bad_setting", "ERROR", error=str(error))
+        return 2
+    log.configure(settings.log_level)
+    os.nice(_LOWEST)
+    stopping = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopping.set())
+    outbox = Outbox(records.prediction_log, records)
+    lanes = [Lane(outbox, sink, source) for sink, source in sinks_of(records)]
+    threads = [threading.Thread(target=_run, args=(lane,), daemon=True) for lane in lanes]
+    for thread in threads:
+        thread.start()
+    while not stopping.wait(_POLL_S):
+        # Who outlives its parent would ship beside its successor; a thread never ends by itself.
+        if os.getppid() != parent or not all(thread.is_alive() for thread in threads):
+            return 1
+    _finish(outbox, lanes, threads)
+    return 0
+
+
+def _run(lane: Lane) -> None:
+    try:
+        lane.run()
+    except Exception:
+        # The process ends of it, and is started again.
+        sink, source = lane.sink.name, lane.source.name
+        log.event("shipper_failed", "ERROR", exception=True, sink=sink, source=source)
+
+
+def _finish(outbox: Outbox, lanes: list[Lane], threads: list[threading.Thread]) -> None:
+    """Send what is there, for so long; say what is not sent."""
+    give_up_at = time.monotonic() + LAST_S
+    for lane in lanes:
+        lane.stop()
+    for thread in threads:
+        thread.join(max(0.0, give_up_at - time.monotonic()))
+    left = {}
+    try:
+        left = {name: sink.rows for name, sink in outbox.state().sinks.items()}
+    except RecordsError as error:
+        if outbox.path.exists():
+            log.event("prediction_log_failed", "ERROR", file=str(outbox.path), error=str(error))
+    rows = max(left.values(), default=0)
+    severity = "WARNING" if rows else "INFO"
+    log.event("predictions_left", severity, rows=rows, sinks=left, file=str(outbox.path))
+
+
+if __name__ == "__main__":
+    status = main()
+    sys.stdout.flush()
+    # Not by way of threads that may wait in a call.
+    os._exit(status)
