@@ -4,7 +4,7 @@
 # Without IMAGE the one that is live stays, whoever set it; where nothing is live, the overlay's own.
 # Only fields that the manifests name are touched; one that somebody else has set differently is a
 # conflict, and nothing of that object is changed. A ConfigMap that somebody made with `kubectl create`
-# is taken over, and where the overlay names no bucket and no dataset, what is there stays. Ends when
+# is taken over, and where the overlay names no bucket, no dataset and no table, what is there stays. Ends when
 # the new pods serve. Run again, it changes nothing.
 #
 #   NAMESPACE   where to; by default the overlay's, `slipway`
@@ -51,11 +51,11 @@ YAML
 fi
 named=$(kubectl kustomize "$here/overlays/$overlay") ||
     fail "kustomize cannot render it" "kubectl 1.27 or newer; kubectl version --client says which this is"
-for key in gcp_bucket_name bigquery_dataset; do
+for key in gcp_bucket_name bigquery_dataset BIGQUERY_TABLE; do
     there=$(kubectl -n "$namespace" get configmap ml-model-config --ignore-not-found -o "jsonpath={.data.$key}")
     grep -q "^  $key: \"\"$" <<<"$named" || there=
     case $there in
-        "" | *[!A-Za-z0-9._-]*) ;;
+        "" | *[!A-Za-z0-9._:-]*) ;;
         *)
             cat >>"$folder/kustomization.yaml" <<YAML
   - target: {kind: ConfigMap, name: ml-model-config}

@@ -20,6 +20,9 @@ from PIL import Image
 
 from app.application import create_app
 from app.kinds.mask_rcnn import MaskRcnn
+from app.log import JsonLines
+from app.records.outbox import Outbox
+from app.records.settings import RecordSettings
 from app.serving.local_client import LocalClient
 from app.serving.vacancy import no_model
 from app.settings import Settings
@@ -173,6 +176,15 @@ def test_a_port_in_use(root: Path, shown):
         other.listen()
         line = serve(root, PORT=str(other.getsockname()[1]))
     assert shown("The port is in use").fullmatch(line)
+
+
+def test_a_prediction_log_of_another_user(tmp_path: Path, caplog, shown):
+    (tmp_path / "volume").write_text("nobody can make a file in it")
+    log = Outbox(tmp_path / "volume" / "predictions.sqlite", RecordSettings())
+    assert not log.commit([], timeout_s=1)
+    line = JsonLines().format(caplog.records[0])
+    assert shown("Predictions are not on record").search(line)
+    assert str(log.path) in line
 
 
 @pytest.fixture

@@ -30,6 +30,7 @@ from app.api.counted import request_counter
 from app.api.log_metrics import LogMetrics
 from app.api.settings import METRICS_FOLDER_VARIABLE
 from app.api.split_metrics import split_metrics
+from app.records.errors import REASONS
 from app.records.outbox import Outbox
 from app.serving.client import InferenceClient
 from app.serving.errors import ServingError
@@ -78,6 +79,9 @@ class Telemetry:
             registry=self._registry,
         )
         self._lost = cache(lost.labels)
+        # What appears only with its first count has not risen, to who watches how much it does.
+        for reason in REASONS:
+            self._lost(reason)
         self._stages, self._instances = cache(stages.labels), cache(instances.labels)
         self._versions = cache(versions.labels)
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+#: Why rows can be lost, each in one word.
+REASONS = ("full", "disk_full", "damaged", "slow", "failed")
+
 
 class RecordsError(Exception):
     """The log cannot be read or written; its text is one line."""

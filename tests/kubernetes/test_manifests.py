@@ -15,6 +15,8 @@ from tests.kubernetes.manifests import KUBERNETES, NAME, Manifests, read
 
 #: What the server's own end may take, once nothing is in flight any more.
 MARGIN_S = 10
+#: In which the last predictions are sent on, where there is a sink.
+SHIPPING_S = 15
 #: What the ConfigMap has for users of this design, beside the server's settings.
 FOR_THE_PROJECT = {"bigquery_dataset"}
 #: A file is named for the kind of object in it, but for a kind's second one.
@@ -67,7 +69,7 @@ def test_a_pod_is_given_longer_to_stop_than_the_server_takes(manifests: Manifest
     longest_s = pause_s + settings.hosting.stop_delay_s + settings.hosting.stop_timeout_s
     assert pause_s >= 5
     grace_s = manifests.pod["spec"]["terminationGracePeriodSeconds"]
-    assert grace_s >= longest_s + MARGIN_S
+    assert grace_s >= longest_s + SHIPPING_S + MARGIN_S
     assert settings.hosting.stop_timeout_s >= settings.serving.inference_timeout_s
 
 
@@ -115,6 +117,26 @@ def test_temporary_files_have_a_folder_of_bounded_size_and_nothing_else_is_writt
     mounts = {one["mountPath"]: one["name"] for one in manifests.container["volumeMounts"]}
     volumes = {one["name"]: one for one in manifests.pod["spec"]["volumes"]}
     assert volumes[mounts[str(env["TMPDIR"])]]["emptyDir"]["sizeLimit"]
+
+
+def test_the_prediction_log_is_on_a_disk_with_room_for_it_and_for_a_damaged_one(
+    manifests: Manifests,
+):
+    records = Settings.from_environment(manifests.settings).records
+    mounts = {one["mountPath"]: one["name"] for one in manifests.container["volumeMounts"]}
+    volumes = {one["name"]: one for one in manifests.pod["spec"]["volumes"]}
+    assert records.prediction_log is not None
+    log_folder = str(records.prediction_log.parent)
+    # Without a size of its own: a pod that is over it would be evicted, and the log gone with it.
+    assert volumes[mounts[log_folder]]["emptyDir"] == {}
+    for kind in ("requests", "limits"):
+        disk_mib = _mebibytes(manifests.container["resources"][kind]["ephemeral-storage"])
+        assert disk_mib >= 3 * records.most_mib
+
+
+def _mebibytes(quantity: str) -> int:
+    assert quantity.endswith("Gi")
+    return int(quantity[:-2]) * 1024
 
 
 def test_policies_let_in_by_ports_that_the_container_has(manifests: Manifests):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Any, cast
 
@@ -63,6 +64,8 @@ def test_what_differs_from_project_to_project_is_taken_from_one_file(gke: Manife
     assert [user["name"] for user in users] == [project["rollout_service_account"]]
     for name in ("gcp_bucket_name", "bigquery_dataset"):
         assert gke.settings[name] == project[name] != ""
+    assert gke.settings["BIGQUERY_TABLE"] == project["bigquery_table"]
+    assert project["bigquery_table"].split(".")[1] == project["bigquery_dataset"]
     assert [one["metadata"]["name"] for one in gke.of("ConfigMap")] == ["ml-model-config"]
 
 
@@ -83,6 +86,38 @@ def test_a_pod_reaches_the_metadata_server_at_every_port_that_it_may_have(gke: M
     # "network-policy" in GKE's documentation: with Dataplane V2 the first two, without the others.
     first, second = "169.254.169.254/32", "169.254.169.252/32"
     assert {(first, 80), (first, 8080), (second, 987), (second, 988)} <= ports
+
+
+@pytest.mark.parametrize("component", ["workload-identity", "service-account-key"])
+def test_a_pod_that_has_a_way_to_be_believed_by_google_reaches_bigquery(
+    kubectl: str, component: str
+):
+    built = rendered_with(kubectl, "base", [component])
+    blocks = [
+        peer["ipBlock"]
+        for policy in built.of("NetworkPolicy")
+        for rule in policy["spec"].get("egress", [])
+        for peer in rule.get("to", [])
+        if "ipBlock" in peer and {"port": 443} in rule["ports"]
+    ]
+    # An address of googleapis.com, and those that a network without a way out has in its place:
+    # private.googleapis.com and restricted.googleapis.com.
+    for address in ("142.250.74.10", "199.36.153.8", "199.36.153.4"):
+        assert any(_holds(block, address) for block in blocks), address
+
+
+def _holds(block: dict[str, Any], address: str) -> bool:
+    given = ip_address(address)
+    excepted = [ip_network(cidr) for cidr in block.get("except", [])]
+    return given in ip_network(block["cidr"]) and not any(given in one for one in excepted)
+
+
+def test_people_are_told_while_half_of_the_prediction_log_has_room(gke: Manifests):
+    (group,) = gke.one("Rules")["spec"]["groups"]
+    (fills,) = [rule for rule in group["rules"] if rule["alert"] == "PredictionLogFills"]
+    records = Settings.from_environment(gke.settings).records
+    most = [int(told) for told in re.findall(r"> (\d{2,})", fills["expr"])]
+    assert most == [records.most_rows // 2, (records.most_mib << 20) // 2]
 
 
 def test_autopilot_has_no_limit_to_lower(gke: Manifests):

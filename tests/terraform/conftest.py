@@ -21,10 +21,10 @@ def terraform(tmp_path_factory: pytest.TempPathFactory) -> Terraform:
 
 @pytest.fixture(scope="session")
 def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a copy of `terraform/`, beside the function's code and the tables that it makes."""
+    """Return a copy of `terraform/`, beside what it reads of other rooms."""
     copied = tmp_path_factory.mktemp("checkout")
     left_behind = shutil.ignore_patterns(".terraform*", "*.tfstate*", "__pycache__")
-    for name in ("terraform", "cloud_function", "app/records"):
+    for name in ("terraform", "cloud_function", "app/records", "kubernetes/components/monitoring"):
         shutil.copytree(ROOT / name, copied / name, ignore=left_behind)
     return copied / "terraform"
 

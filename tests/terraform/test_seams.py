@@ -107,7 +107,7 @@ def test_the_service_waits_for_the_server_as_a_cluster_does():
     assert f'timeout = "{policy["spec"]["default"]["timeoutSec"]}s"' in main
     told = re.search(r'KEEPALIVE_S: "(\d+)"', (gateway / "settings.yaml").read_text())
     assert told is not None
-    assert f'KEEPALIVE_S    = "{told[1]}"' in main
+    assert re.search(rf'KEEPALIVE_S += "{told[1]}"', main)
     most = settings.Settings.variables()["QUEUE_LIMIT"][0]
     assert f"var.concurrency <= {most} " in _module("service/variables.tf")
 
@@ -134,7 +134,9 @@ def test_what_terraform_tells_to_apply_is_an_overlay():
 def test_alerts_are_on_metrics_and_events_that_there_are():
     monitoring = _module("monitoring/main.tf")
     promises = _module("monitoring/cluster.tf")
+    rules = (KUBERNETES / "components/monitoring/rules.yaml").read_text()
     metrics = set(re.findall(r"\b(slipway_\w+?)(?:_bucket)?\{", promises))
+    metrics |= set(re.findall(r"\bslipway_\w+", rules))
     page = (ROOT / "docs/http.md").read_text()
     assert metrics
     assert metrics <= set(re.findall(r"^\| `(slipway_\w+)`", page, re.MULTILINE))

@@ -8,6 +8,7 @@ output "project_yaml" {
     rollout_service_account = module.deployer.service_account
     gcp_bucket_name         = module.data.models_bucket
     bigquery_dataset        = module.data.dataset
+    bigquery_table          = module.data.table
   })
 }
 

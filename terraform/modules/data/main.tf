@@ -42,6 +42,8 @@ resource "google_bigquery_table" "prediction" {
   description         = "One row an instance that was found, or a prediction that found none."
   deletion_protection = var.is_kept
   schema              = file("${path.module}/../../../app/records/prediction.schema.json")
+  # Most questions are about one model: BigQuery reads the blocks of that one alone.
+  clustering = ["model_name", "model_version"]
 
   time_partitioning {
     type          = "DAY"

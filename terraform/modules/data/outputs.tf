@@ -9,7 +9,7 @@ output "dataset" {
 }
 
 output "table" {
-  description = "The table of predictions, by its whole name."
+  description = "The table of predictions, by its whole name: bigquery_table of the manifests."
   value       = "${var.project}.${google_bigquery_dataset.ml_model.dataset_id}.${google_bigquery_table.prediction.table_id}"
 }
 

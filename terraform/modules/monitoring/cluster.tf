@@ -6,8 +6,11 @@ locals {
     "annotation `slipway.dev/reason`.",
   ])]
 
+  # Of the prediction log: the manifests' own rules, for the server's namespace.
+  rules = yamldecode(file("${path.module}/../../../kubernetes/components/monitoring/rules.yaml")).spec.groups[0].rules
+
   # Of the server's own metrics, which Managed Prometheus collects.
-  promises_of_cluster = var.cluster == null ? {} : {
+  promises_of_cluster = var.cluster == null ? {} : merge(local.promises_of_log, {
     errors = {
       title = "ml-model answers with errors"
       query = <<-PROMQL
@@ -32,6 +35,14 @@ locals {
         5 of 100 pictures wait, or are worked on, for more than ${var.most_seconds} s. Waiting is for more pods:
         `kubectl -n ${var.cluster.namespace} describe hpa ml-model` says why there are no more.
       TEXT
+    }
+  })
+  promises_of_log = var.cluster == null ? {} : {
+    for rule in local.rules : rule.alert => {
+      title    = "ml-model: ${rule.annotations.summary}"
+      severity = upper(rule.labels.severity)
+      query    = replace(rule.expr, "/(slipway_[a-z_]+)/", "$1{namespace=\"${var.cluster.namespace}\"}")
+      help     = rule.annotations.description
     }
   }
 }

@@ -113,7 +113,7 @@ resource "google_monitoring_alert_policy" "promise" {
   project               = var.project
   display_name          = "${var.prefix}${each.value.title}"
   combiner              = "OR"
-  severity              = "WARNING"
+  severity              = try(each.value.severity, "WARNING")
   notification_channels = local.channels
 
   conditions {

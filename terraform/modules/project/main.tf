@@ -2,6 +2,8 @@ locals {
   always = [
     "artifactregistry",
     "bigquery",
+    # By which rows are written.
+    "bigquerystorage",
     "cloudbuild",
     "cloudfunctions",
     "cloudresourcemanager",

@@ -3,9 +3,10 @@
 locals {
   # docs/portability.md says why.
   environment = {
-    READY          = "all"
-    STOP_TIMEOUT_S = "7"
-    KEEPALIVE_S    = "620"
+    READY              = "all"
+    STOP_TIMEOUT_S     = "7"
+    KEEPALIVE_S        = "620"
+    PREDICTION_LOG_MIB = "64"
   }
 }
 

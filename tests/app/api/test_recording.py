@@ -13,6 +13,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from app.records.database import reading
+from app.records.errors import REASONS
 from app.records.outbox import Outbox
 from tests.app.api.server import Server
 from tests.app.serving.model_folder import Models
@@ -111,6 +112,9 @@ def test_a_log_that_cannot_be_written_costs_no_prediction_and_is_told_once_and_c
 ):
     (tmp_path / "file").write_text("no folder")
     client = start_app(PREDICTION_LOG=str(tmp_path / "file" / "predictions.sqlite")).test_client()
+    text = client.get("/metrics").text
+    for reason in REASONS:
+        assert f'slipway_prediction_log_rows_lost_total{{reason="{reason}"}} 0.0' in text
     for _ in range(5):
         assert client.post("/predict", data=photo).status_code == 200
     text = client.get("/metrics").text

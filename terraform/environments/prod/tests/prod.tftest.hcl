@@ -44,6 +44,7 @@ run "the_manifests_are_told_what_was_made" {
       rollout_service_account = "onnewimage@some-project.iam.gserviceaccount.com"
       gcp_bucket_name         = "some-project-models"
       bigquery_dataset        = "ml_model"
+      bigquery_table          = "some-project.ml_model.prediction"
     }
     error_message = "project.yaml would be ${output.project_yaml}"
   }

@@ -64,6 +64,10 @@ run "the_tables_columns_are_those_of_the_schema_file" {
     condition     = one(google_bigquery_table.prediction.time_partitioning).field == "created_at"
     error_message = "a question about one day would read, and pay for, all days"
   }
+  assert {
+    condition     = google_bigquery_table.prediction.clustering == tolist(["model_name", "model_version"])
+    error_message = "a question about one model would read, and pay for, all models"
+  }
 }
 
 run "what_was_sent_twice_is_seen_once" {

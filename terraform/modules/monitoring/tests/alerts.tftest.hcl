@@ -54,7 +54,9 @@ run "one_dead_letter_is_enough" {
 
 run "errors_and_slowness_are_those_of_the_servers_own_metrics" {
   assert {
-    condition     = keys(google_monitoring_alert_policy.promise) == ["errors", "latency"]
+    condition = keys(google_monitoring_alert_policy.promise) == [
+      "PredictionLogFills", "PredictionsNotRecorded", "PredictionsNotSent", "errors", "latency",
+    ]
     error_message = "a promise is not watched"
   }
   assert {
@@ -77,6 +79,29 @@ run "errors_and_slowness_are_those_of_the_servers_own_metrics" {
       one(one(policy.conditions).condition_prometheus_query_language).disable_metric_validation
     ])
     error_message = "before the first pod there are no such metrics, and the apply would fail"
+  }
+}
+
+run "the_prediction_logs_alerts_are_the_manifests_rules_in_the_servers_namespace" {
+  assert {
+    condition = (
+      one(one(google_monitoring_alert_policy.promise["PredictionsNotRecorded"].conditions).condition_prometheus_query_language).query ==
+      "sum by (reason) (increase(slipway_prediction_log_rows_lost_total{namespace=\"slipway\"}[15m])) > 0"
+    )
+    error_message = "rows that are lost in another namespace are told, or none"
+  }
+  assert {
+    condition = (
+      one(one(google_monitoring_alert_policy.promise["PredictionsNotSent"].conditions).condition_prometheus_query_language).query ==
+      "max by (sink) (slipway_prediction_log_oldest_waiting_seconds{namespace=\"slipway\"}) > 300"
+    )
+    error_message = "nobody is told that rows wait"
+  }
+  assert {
+    condition = length(regexall("slipway_\\w+\\{namespace=\"slipway\"\\}",
+      one(one(google_monitoring_alert_policy.promise["PredictionLogFills"].conditions).condition_prometheus_query_language).query
+    )) == 4
+    error_message = "the log of another namespace is watched too"
   }
 }
 
@@ -137,7 +162,9 @@ run "without_an_address_policies_are_there_all_the_same" {
   assert {
     condition = (
       length(google_monitoring_notification_channel.email) == 0 &&
-      keys(output.policies) == ["dead_letters", "errors", "latency", "rolled_back"]
+      keys(output.policies) == [
+        "PredictionLogFills", "PredictionsNotRecorded", "PredictionsNotSent", "dead_letters", "errors", "latency", "rolled_back",
+      ]
     )
     error_message = "the console would show nothing either"
   }

@@ -28,6 +28,15 @@ run "what_the_function_and_its_messages_need_is_on" {
   }
 }
 
+run "what_predictions_are_written_by_is_on" {
+  assert {
+    condition = alltrue([
+      for api in ["bigquery", "bigquerystorage"] : contains(keys(google_project_service.api), api)
+    ])
+    error_message = "the Storage Write API is one of its own"
+  }
+}
+
 run "an_api_is_left_on_when_all_is_destroyed" {
   assert {
     condition     = alltrue([for api in google_project_service.api : api.disable_on_destroy == false])

@@ -46,9 +46,10 @@ run "it_is_closed_scales_to_nothing_and_has_what_the_server_needs" {
   }
   assert {
     condition = { for env in one(one(google_cloud_run_v2_service.server.template).containers).env : env.name => env.value } == {
-      READY          = "all"
-      STOP_TIMEOUT_S = "7"
-      KEEPALIVE_S    = "620"
+      READY              = "all"
+      STOP_TIMEOUT_S     = "7"
+      KEEPALIVE_S        = "620"
+      PREDICTION_LOG_MIB = "64"
     }
     error_message = "the server is told something else"
   }
