@@ -61,16 +61,16 @@ def ask(request: pytest.FixtureRequest) -> Ask:
 
 def test_a_busy_server_is_asked_again_when_it_says_and_told_the_time_that_is_left(ask: Ask):
     with scripted([busy(Retry_After="1"), Does()]) as server:
-        answer = ask(server.url, "predict", ROW, timeout_s=9, token="secret")
+        answer = ask(server.url, "predict", ROW, timeout_s=30, token="secret")
     assert isinstance(answer, Values)
     assert answer.outputs == {"species": "versicolor"}
     assert [one.document for one in server.asked] == [{"instances": [ROW]}] * 2
     assert server.asked[0].headers["Authorization"] == "Bearer secret"
     (wait_s,) = server.waits_s()
-    assert 1 <= wait_s < 4
+    assert 1 <= wait_s < 10
     first_s, second_s = (float(one.headers["X-Request-Timeout"]) for one in server.asked)
-    assert 8.5 < first_s <= 9
-    assert first_s - second_s == pytest.approx(wait_s, abs=0.5)
+    assert 20 < first_s <= 30
+    assert first_s - second_s == pytest.approx(wait_s, abs=1)
 
 
 def test_what_ended_before_the_answer_began_is_tried_again_with_longer_waits(ask: Ask):
@@ -80,7 +80,7 @@ def test_what_ended_before_the_answer_began_is_tried_again_with_longer_waits(ask
     assert len(server.asked) == 5
     # By chance up to so much, and what a busy machine adds.
     for number, wait_s in enumerate(server.waits_s()):
-        assert wait_s < 0.1 * 2**number + 1.5
+        assert wait_s < 0.1 * 2**number + 3
 
 
 @pytest.mark.parametrize(
@@ -113,18 +113,18 @@ def test_tries_end_with_what_the_server_said(ask: Ask):
 
 
 @pytest.mark.parametrize(
-    "after",
+    "of",
     [
-        pytest.param("60", id="seconds"),
-        pytest.param(formatdate(time.time() + 300, usegmt=True), id="a date"),
+        pytest.param(lambda seconds: str(seconds), id="seconds"),
+        pytest.param(lambda seconds: formatdate(time.time() + seconds, usegmt=True), id="a date"),
     ],
 )
-def test_nobody_waits_for_a_try_that_would_come_too_late(ask: Ask, after: str):
-    with scripted([busy(503, Retry_After=after)]) as server:
+def test_nobody_waits_for_a_try_that_would_come_too_late(ask: Ask, of: Any):
+    with scripted([busy(503, Retry_After=of(300))]) as server:
         begun = time.monotonic()
         with pytest.raises(ProblemError, match="places are taken"):
             ask(server.url, "predict", ROW, timeout_s=20)
-        assert time.monotonic() - begun < 5
+        assert time.monotonic() - begun < 15
     assert len(server.asked) == 1
 
 
@@ -132,9 +132,9 @@ def test_nobody_waits_for_a_try_that_would_come_too_late(ask: Ask, after: str):
 def test_a_call_ends_when_its_time_is_over(ask: Ask, how: Any):
     with scripted([Does(how=how)]) as server:
         begun = time.monotonic()
-        with pytest.raises(TooLateError, match=r"no answer within 0\.5 s") as raised:
-            ask(server.url, "predict", ROW, timeout_s=0.5)
-        assert 0.4 < time.monotonic() - begun < 4
+        with pytest.raises(TooLateError, match=r"no answer within 1 s") as raised:
+            ask(server.url, "predict", ROW, timeout_s=1)
+        assert 0.9 < time.monotonic() - begun < 5
     assert isinstance(raised.value, TimeoutError)
     assert len(server.asked) == 1
 

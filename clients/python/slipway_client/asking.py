@@ -125,7 +125,8 @@ class Call:
 
     def unanswered(self, error: httpx.HTTPError, *, has_begun: bool) -> SlipwayError:
         """Return the error of a connection that failed; `has_begun`: within the answer."""
-        if isinstance(error, httpx.TimeoutException) and not isinstance(error, _NOT_SENT):
+        is_late = isinstance(error, httpx.TimeoutException) and not isinstance(error, _NOT_SENT)
+        if is_late or time.monotonic() >= self._deadline:
             return self.too_late()
         faults = _OF_CONNECTION if self._request.is_repeatable else _NOT_SENT
         may_repeat = not has_begun and isinstance(error, faults)
