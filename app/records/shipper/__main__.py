@@ -1,7 +1,8 @@
 """The shipper: `python -m app.records.shipper` sends the prediction log on until it is told to end.
 
-Of the lowest priority: predictions go first. It ends with whoever started it; told to end, it sends
-what is there for some seconds more, and says what stays.
+Predictions go first: it takes the processor time that they leave, and a twentieth of a busy core.
+It ends with whoever started it; told to end, it sends what is there for some seconds more, and says
+what stays.
 """
 
 from __future__ import annotations
@@ -21,7 +22,9 @@ from app.records.shipper.sinks import missing_driver, sinks_of
 from app.settings import Settings
 from app.variables import SettingsError
 
-_LOWEST = 19
+# At 19 it would have a hundredth of a core where all are busy: fewer rows than a quick model makes,
+# so that the log would fill, and lose rows, for as long as that goes on.
+_NICENESS = 10
 _POLL_S = 0.5
 
 
@@ -40,7 +43,7 @@ def main() -> int:
         log.event("bad_setting", "ERROR", error=str(error))
         return 2
     log.configure(settings.log_level)
-    os.nice(_LOWEST)
+    os.nice(_NICENESS)
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -14,8 +13,8 @@ from app.records.outbox import Outbox
 from app.records.row import FLOATS, SCHEMA
 from app.records.shipper.sink import Batch, Pace, Sent
 
-# What a row is counted as beside its texts and numbers in a row.
-_BYTES_A_ROW = 128
+# What a row is counted as beside its probabilities.
+_BYTES_A_ROW = 300
 
 
 @dataclass(frozen=True)
@@ -40,7 +39,9 @@ class Source:
     def batch(self, outbox: Outbox, sink: str, pace: Pace) -> Batch:
         """Return what a sink has not confirmed yet, as much as it takes; raises RecordsError."""
         columns = self.columns()
-        names = ", ".join(column["name"] for column in columns)
+        names = [column["name"] for column in columns]
+        blobs = [column["name"] for column in columns if column["mode"] == "REPEATED"]
+        facts = [column["name"] for column in columns if column["type"] == "BOOLEAN"]
         with outbox.read() as connection:
             (log,) = connection.execute("SELECT id FROM log").fetchone()
             (position,) = connection.execute(
@@ -48,13 +49,20 @@ class Source:
                 (sink, self.name),
             ).fetchone()
             found = connection.execute(
-                f"SELECT seq, {names} FROM main.{self.name} WHERE seq > ? ORDER BY seq LIMIT ?",
+                f"SELECT seq, {', '.join(names)} FROM main.{self.name} WHERE seq > ? "
+                "ORDER BY seq LIMIT ?",
                 (position, pace.rows),
             )
             rows, size = [], 0
             for seq, *values in found:
-                rows.append(Sent(seq, dict(_readable(columns, values))))
-                size += _BYTES_A_ROW + _bytes_of(values)
+                row = dict(zip(names, values, strict=True))
+                size += _BYTES_A_ROW
+                for name in blobs:
+                    size += len(row[name])
+                    row[name] = np.frombuffer(row[name], FLOATS).tolist()
+                for name in facts:
+                    row[name] = None if row[name] is None else bool(row[name])
+                rows.append(Sent(seq, row))
                 if size >= pace.bytes:
                     break
         return Batch(log, position, rows, len(rows) == pace.rows or size >= pace.bytes)
@@ -64,18 +72,3 @@ class Source:
 PREDICTIONS = Source("predictions", SCHEMA)
 FEEDBACK = Source("feedback", SCHEMA.with_name("feedback.schema.json"), "_feedback")
 SOURCES = (PREDICTIONS, FEEDBACK)
-
-
-def _readable(
-    columns: Sequence[Mapping[str, str]], values: Sequence[Any]
-) -> Iterator[tuple[str, Any]]:
-    for column, value in zip(columns, values, strict=True):
-        if column["mode"] == "REPEATED":
-            value = np.frombuffer(value, FLOATS).tolist()
-        elif column["type"] == "BOOLEAN" and value is not None:
-            value = bool(value)
-        yield column["name"], value
-
-
-def _bytes_of(values: Iterable[Any]) -> int:
-    return sum(len(value) for value in values if isinstance(value, str | bytes))

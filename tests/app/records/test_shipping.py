@@ -42,7 +42,7 @@ def test_what_is_committed_is_in_bigquery_within_seconds_field_for_field(
         "request_id": "request",
         "instance_index": 0,
     }
-    assert os.getpriority(os.PRIO_PROCESS, shipper.process.pid) == 19
+    assert os.getpriority(os.PRIO_PROCESS, shipper.process.pid) == 10
 
 
 def test_feedback_is_sent_to_a_table_of_its_own(
@@ -90,7 +90,7 @@ def test_a_shipper_that_is_killed_and_started_again_leaves_out_no_row(
 ):
     bigquery.delay_s = 0.5
     shipper = start_shipper(**to_bigquery)
-    rows = [row() for _ in range(1200)]
+    rows = [row() for _ in range(4500)]
     shipper.commit(*rows)
     wait_for(lambda: bigquery.appends, "it has begun")
     shipper.kill()
@@ -189,11 +189,11 @@ def test_a_shipper_that_is_told_to_end_sends_what_is_there_first(
 ):
     bigquery.delay_s = 0.3
     shipper = start_shipper(**to_bigquery)
-    shipper.commit(*[row() for _ in range(2000)])
+    shipper.commit(*[row() for _ in range(6000)])
     wait_for(lambda: bigquery.appends, "it has begun")
     shipper.commit(row())
     assert shipper.end() == 0
-    assert len(bigquery.once()) == 2001
+    assert len(bigquery.once()) == 6001
     (event,) = shipper.events("predictions_left")
     assert (event["rows"], event["severity"]) == (0, "INFO")
 
