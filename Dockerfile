@@ -6,16 +6,10 @@ ARG BASE=python:3.12-slim-bookworm
 
 FROM ${BASE} AS packages
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_ROOT_USER_ACTION=ignore
-COPY requirements.txt requirements-xgboost.txt requirements-records.txt /
-# For models that are boosters of XGBoost: --build-arg XGBOOST=yes, some 150 MB more.
-ARG XGBOOST=
-# For predictions that are sent to BigQuery or to a bucket: --build-arg RECORDS=yes, some 260 MB more.
-ARG RECORDS=
+COPY requirements.txt /
 RUN python -m venv --without-pip /opt/venv \
     && python -m pip --python /opt/venv/bin/python install --quiet --no-compile \
-        --no-deps --require-hashes --only-binary :all: \
-        -r /requirements.txt ${XGBOOST:+-r /requirements-xgboost.txt} \
-        ${RECORDS:+-r /requirements-records.txt}
+        --no-deps --require-hashes --only-binary :all: -r /requirements.txt
 # What is for compiling against TensorFlow, what is never imported and the symbols that only a debugger reads are
 # two fifths of it. numpy.testing, which others import, needs one of numpy's folders of tests.
 # hadolint ignore=DL3008
@@ -25,9 +19,17 @@ WORKDIR /opt/venv
 RUN rm -rf lib/python3.*/site-packages/tensorflow/include \
         lib/python3.*/site-packages/tensorflow/xla_aot_runtime_src \
         lib/python3.*/site-packages/clang lib/python3.*/site-packages/libclang-* \
-    && find . -type d -name tests -not -path '*/numpy/_core/tests' -prune -exec rm -rf {} + \
+    && strip --strip-all lib/python3.*/site-packages/tensorflow/libtensorflow*.so.2
+COPY requirements-xgboost.txt requirements-records.txt /
+# For models that are boosters of XGBoost: --build-arg XGBOOST=yes, some 150 MB more.
+ARG XGBOOST=
+# For predictions that are sent to BigQuery or to a bucket: --build-arg RECORDS=yes, some 260 MB more.
+ARG RECORDS=
+RUN [ -z "$XGBOOST$RECORDS" ] || python -m pip --python /opt/venv/bin/python install --quiet --no-compile \
+        --no-deps --require-hashes --only-binary :all: \
+        ${XGBOOST:+-r /requirements-xgboost.txt} ${RECORDS:+-r /requirements-records.txt}
+RUN find . -type d -name tests -not -path '*/numpy/_core/tests' -prune -exec rm -rf {} + \
     && find . \( -name '*.a' -o -name '*.pyi' -o -name '*.pyx' -o -name '*.pxd' -o -name '*.h' \) -delete \
-    && strip --strip-all lib/python3.*/site-packages/tensorflow/libtensorflow*.so.2 \
     && python -m compileall -q -j 0 --invalidation-mode unchecked-hash lib
 # Makes /app importable without installing it, so that a change of code leaves this stage as it is.
 RUN echo /app > "$(echo /opt/venv/lib/python3.*/site-packages)/slipway.pth" \
@@ -47,7 +49,11 @@ COPY --from=packages /opt/venv /opt/venv
 ENV PATH=/opt/venv/bin:/usr/local/bin:/usr/bin:/bin \
     PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1 \
-    HOME=/tmp
+    HOME=/tmp \
+    PREDICTION_LOG=/var/lib/slipway/predictions.sqlite
+# The prediction log, on a disk. As with /tmp anybody may write there, and nobody remove another's file.
+RUN install -d -m 1777 /var/lib/slipway
+VOLUME /var/lib/slipway
 # Where models are copied to and mounted for MODEL_NAME.
 WORKDIR /models
 WORKDIR /app
@@ -57,7 +63,7 @@ COPY nginx.conf uwsgi.ini LICENSE ./
 COPY mrcnn mrcnn
 COPY app app
 RUN python -m compileall -q --invalidation-mode unchecked-hash app mrcnn
-# Any other will do, root's and one without a name too: nothing is written outside of /tmp.
+# Any other will do, root's and one without a name too: nothing is written outside of /tmp and /var/lib/slipway.
 USER 10001:10001
 EXPOSE 8080 8501
 STOPSIGNAL SIGTERM

@@ -8,6 +8,7 @@
 #   BUILDER     docker, podman or a command that is used alike; by default the one there is
 #   PHOTO       the photo to send; by default a sample of the demo model
 #   OVERLAY     by default local
+#   RECORDS     yes: the image has what sends predictions on; by default in all overlays but local
 #   NAMESPACE, TAKE_OVER, TIMEOUT_S, GCP_KEY_FILE, ANY_CLUSTER: see apply.sh and setup_local_k8s.sh
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -40,7 +41,10 @@ build() {
     [ -n "$(find "$root/models" -name '*.h5')" ] || fail "models/ holds no model" "copy an .h5 into it"
     [ -r "$photo" ] || fail "PHOTO=$photo cannot be read" "name a photo that is there"
     say "2/5 build"
-    "$builder" build -t slipway/ml-model:built "$root" >&2 ||
+    local records=${RECORDS-} with=()
+    [ "${OVERLAY:-local}" = local ] || records=${RECORDS-yes}
+    [ -z "$records" ] || with=(--build-arg RECORDS=yes)
+    "$builder" build "${with[@]}" -t slipway/ml-model:built "$root" >&2 ||
         fail "the image does not build" "the lines above say where; docs/image.md says what it needs"
     # The tag is the image's own id: a second run finds it deployed already.
     local id

@@ -35,6 +35,7 @@ def build_context(root: Path, folder: Path) -> Path:
         ".dockerignore",
         "requirements.txt",
         "requirements-xgboost.txt",
+        "requirements-records.txt",
         "nginx.conf",
         "uwsgi.ini",
         "LICENSE",
@@ -174,6 +175,15 @@ class Container:
         """Run a command in the running container and return what it printed."""
         return self._tool.ask("podman", "exec", self.name, *command)
 
+    def on_record(self) -> dict[str, int]:
+        """Return how many rows the prediction log has of each prediction, in their order."""
+        script = (
+            "import json, os, sqlite3; log = sqlite3.connect(os.environ['PREDICTION_LOG']); "
+            "print(json.dumps(log.execute('SELECT prediction_id, count(*) FROM predictions "
+            "GROUP BY prediction_id ORDER BY min(seq)').fetchall()))"
+        )
+        return dict(json.loads(self.inside("python", "-c", script)))
+
     def is_healthy(self) -> bool:
         """Say what the image's HEALTHCHECK says, asked now."""
         return self._tool.status("podman", "healthcheck", "run", self.name) == 0
@@ -189,5 +199,10 @@ class Container:
     def stop(self, grace_s: int) -> None:
         self._tool.ask("podman", "stop", "-t", str(grace_s), self.name)
 
+    def restart(self, grace_s: int) -> None:
+        """Stop it and start it again, as what it was, and wait until it is ready."""
+        self._tool.ask("podman", "restart", "-t", str(grace_s), self.name)
+        self.wait_until_ready()
+
     def remove(self) -> None:
-        self._tool.status("podman", "rm", "-f", "-t", "0", self.name)
+        self._tool.status("podman", "rm", "-f", "-v", "-t", "0", self.name)

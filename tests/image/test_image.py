@@ -107,6 +107,29 @@ def test_root_may_run_it_by_the_word_serve_alone_as_sagemaker_does_and_sigterm_e
     assert "stopped" in {event["event"] for event in server.log()}
 
 
+def test_predictions_are_on_record_before_and_after_a_restart_of_the_container(
+    run: Run, root: Path
+):
+    server = run(*RESTRICTED, "--user", "54321:0", "-e", "STOP_DELAY_S=0")
+    photo = root / MODEL / "samples" / "scene-500.png"
+    before = server.predict(photo)
+    assert server.on_record() == {before["prediction_id"]: len(before["instances"])}
+    server.restart(GRACE_S)
+    after = server.predict(photo)
+    assert list(server.on_record()) == [one["prediction_id"] for one in (before, after)]
+
+
+def test_a_volume_that_nobody_may_write_costs_no_prediction(run: Run, root: Path, tmp_path: Path):
+    server = run(*RESTRICTED, "-v", f"{tmp_path}:/var/lib/slipway:ro")
+    assert server.predict(root / MODEL / "samples" / "scene-500.png")["instances"]
+    (failed,) = [event for event in server.log() if event["event"] == "prediction_log_failed"]
+    assert failed["file"] == "/var/lib/slipway/predictions.sqlite"
+    metrics = server.ask("/metrics").body.decode()
+    told = re.search(r'rows_lost_total{reason="failed"} (\d+)', metrics)
+    assert told is not None
+    assert int(told[1]) > 0
+
+
 def test_a_user_that_nobody_knows_may_run_it_and_sigterm_ends_it_well(run: Run, root: Path):
     server = run(*RESTRICTED, "--user", "54321:0", "-e", "STOP_DELAY_S=1")
     assert server.predict(root / MODEL / "samples" / "scene-500.png")["instances"]

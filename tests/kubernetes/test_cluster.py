@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import urllib.request
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -95,14 +96,35 @@ def test_the_plain_files_can_be_applied_as_they_are(deployed: Lab):
     assert f"deployment.apps/{NAME} created (server dry run)" in taken
 
 
-def test_the_pod_has_no_rights_and_writes_to_its_temporary_folder_only(deployed: Lab):
+def test_the_pod_has_no_rights_and_writes_to_its_own_folders_only(deployed: Lab):
     where = f"deployment/{NAME}"
     assert deployed.kubectl("exec", where, "--", "id", "-u").strip() == "10001"
     refused = deployed.try_kubectl("exec", where, "--", "touch", "/app/x")
     assert "Read-only file system" in refused.stderr
     token = deployed.try_kubectl("exec", where, "--", "ls", "/var/run/secrets/kubernetes.io")
     assert token.returncode != 0
-    deployed.kubectl("exec", where, "--", "sh", "-c", 'touch "$TMPDIR/x" && rm "$TMPDIR/x"')
+    for variable, folder in (("TMPDIR", "$TMPDIR"), ("PREDICTION_LOG", "${PREDICTION_LOG%/*}")):
+        script = f'test -n "${variable}" && touch "{folder}/x" && rm "{folder}/x"'
+        deployed.kubectl("exec", where, "--", "sh", "-c", script)
+
+
+def test_what_a_container_has_predicted_is_on_record_in_the_one_that_takes_its_place(deployed: Lab):
+    (pod,) = deployed.pods()
+    name, restarts = pod["metadata"]["name"], pod["status"]["containerStatuses"][0]["restartCount"]
+    url = f"http://127.0.0.1:{deployed.port()}/predict?masks=none"
+    photo = urllib.request.Request(url, PHOTO.read_bytes(), {"Content-Type": "image/png"})
+    with urllib.request.urlopen(photo, timeout=60) as answered:
+        prediction_id = json.load(answered)["prediction_id"]
+    deployed.kubectl("exec", name, "--", "sh", "-c", "kill -TERM 1")
+    status = "{.status.containerStatuses[0].restartCount}"
+    words = ("wait", f"pod/{name}", "--timeout=120s")
+    deployed.kubectl(*words, f"--for=jsonpath={status}={restarts + 1}")
+    deployed.kubectl(*words, "--for=condition=Ready")
+    script = (
+        "import os, sqlite3; log = sqlite3.connect(os.environ['PREDICTION_LOG']); "
+        "print(log.execute('SELECT DISTINCT prediction_id FROM predictions').fetchall())"
+    )
+    assert prediction_id in deployed.kubectl("exec", name, "--", "python", "-c", script)
 
 
 def test_the_namespace_refuses_pods_that_ask_for_more(deployed: Lab):

@@ -9,14 +9,13 @@ import pytest
 
 from app.application import create_app
 from app.cli import COMMANDS
+from app.records.shipper import LAST_S
 from app.serving.client import InferenceClient
 from app.settings import Settings
 from tests.kubernetes.manifests import KUBERNETES, NAME, Manifests, read
 
 #: What the server's own end may take, once nothing is in flight any more.
 MARGIN_S = 10
-#: In which the last predictions are sent on, where there is a sink.
-SHIPPING_S = 15
 #: What the ConfigMap has for users of this design, beside the server's settings.
 FOR_THE_PROJECT = {"bigquery_dataset"}
 #: A file is named for the kind of object in it, but for a kind's second one.
@@ -69,7 +68,7 @@ def test_a_pod_is_given_longer_to_stop_than_the_server_takes(manifests: Manifest
     longest_s = pause_s + settings.hosting.stop_delay_s + settings.hosting.stop_timeout_s
     assert pause_s >= 5
     grace_s = manifests.pod["spec"]["terminationGracePeriodSeconds"]
-    assert grace_s >= longest_s + SHIPPING_S + MARGIN_S
+    assert grace_s >= longest_s + LAST_S + MARGIN_S
     assert settings.hosting.stop_timeout_s >= settings.serving.inference_timeout_s
 
 
