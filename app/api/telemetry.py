@@ -11,7 +11,7 @@ import os
 import struct
 import time
 from collections.abc import Iterator, Mapping
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 from prometheus_client import (
@@ -27,9 +27,11 @@ from prometheus_client.multiprocess import MultiProcessCollector, mark_process_d
 from prometheus_client.registry import Collector
 
 from app.api.counted import request_counter
+from app.api.drift_metrics import DriftMetrics
 from app.api.log_metrics import LogMetrics
 from app.api.settings import METRICS_FOLDER_VARIABLE
 from app.api.split_metrics import split_metrics
+from app.records.drift.verdicts import noted
 from app.records.outbox import Outbox
 from app.serving.client import InferenceClient
 from app.serving.errors import ServingError
@@ -126,6 +128,7 @@ class Telemetry:
         registry.register(_Inference(client))
         if records is not None:
             registry.register(LogMetrics(records))
+            registry.register(DriftMetrics(partial(noted, records.path)))
         return generate_latest(registry)
 
 
