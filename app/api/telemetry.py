@@ -79,7 +79,13 @@ class Telemetry:
             ("reason",),
             registry=self._registry,
         )
-        self._lost = cache(lost.labels)
+        inputs = Counter(
+            "slipway_inputs_total",
+            "Inputs that were to be kept: kept, or dropped as full, large or failed.",
+            ("outcome",),
+            registry=self._registry,
+        )
+        self._lost, self._inputs = cache(lost.labels), cache(inputs.labels)
         self._stages, self._instances = cache(stages.labels), cache(instances.labels)
         self._versions = cache(versions.labels)
 
@@ -104,6 +110,10 @@ class Telemetry:
     def count_lost(self, rows: int, reason: str) -> None:
         """Count rows that the prediction log could not keep."""
         self._lost(reason).inc(rows)
+
+    def count_input(self, outcome: str) -> None:
+        """Count an input that was to be kept."""
+        self._inputs(outcome).inc()
 
     def scrape(self, client: InferenceClient, records: Outbox | None = None) -> bytes:
         """Return every metric, those of all worker processes added up."""

@@ -13,8 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from app.records.drift.window import Seen, Span, Window, is_taken, share_of, window_of
+from app.records.drift.window import Seen, Span, Window, share_of, window_of
 from app.records.errors import RecordsError
+from app.records.sampling import is_taken
 
 
 def from_parquet(place: Path | str, span: Span, most: int) -> Window:

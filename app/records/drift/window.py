@@ -7,7 +7,6 @@ predictions some are taken, by their ids alone: the same ones each time, and no 
 from __future__ import annotations
 
 import re
-import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from numpy.typing import NDArray
 
 from app.records import database
 from app.records.row import FLOATS
+from app.records.sampling import is_taken
 
 CLASS, INSTANCES = "predicted_class", "instances"
 
@@ -85,11 +85,6 @@ def from_log(log: Path, span: Span, most: int) -> Window:
 def share_of(most: int, there: int) -> float:
     """Return which part of the predictions is taken."""
     return min(1.0, most / there) if there else 1.0
-
-
-def is_taken(prediction_id: str, share: float) -> bool:
-    """Say whether a prediction is one of those that are taken."""
-    return zlib.crc32(prediction_id.encode()) < share * 2**32
 
 
 def window_of(rows: Iterable[Seen], span: Span, there: int) -> Window:
