@@ -124,7 +124,7 @@ fi
 if [ "${1:-}" = xgboost ] || has_booster; then
     install_further requirements-xgboost.txt "boosters of XGBoost"
 fi
-if [ "${1:-}" = records ] || [ -n "${BIGQUERY_TABLE:-}${PREDICTION_SINK:-}" ]; then
+if [ "${1:-}" = records ] || [ -n "${BIGQUERY_TABLE:-}${PREDICTION_SINK:-}${RECORD_INPUTS_TO:-}" ]; then
     install_further requirements-records.txt "sending predictions on"
 fi
 if [ "${1:-}" = drift ]; then

@@ -128,6 +128,11 @@ class RecordSettings:
             )
 
     @property
+    def has_shipper(self) -> bool:
+        """Whether anything is to be taken from this machine: rows, or inputs."""
+        return bool(self.sinks or self.inputs_share)
+
+    @property
     def sinks(self) -> tuple[str, ...]:
         """The names of where predictions are sent to."""
         return tuple(

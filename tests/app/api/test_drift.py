@@ -20,6 +20,9 @@ from flask import Flask
 from app.records.outbox import Outbox
 from app.records.row import Row
 from app.records.settings import RecordSettings
+from app.records.shipper.files import Files
+from app.records.shipper.sink import Pace
+from app.records.shipper.source import PREDICTIONS
 from app.serving.contents import sha256_of, stamp_of
 from tests.app.records.made import row
 from tests.app.serving.model_folder import Models
@@ -27,33 +30,6 @@ from tests.parts import absent
 
 HOUR_US = 3600 * 1_000_000
 Command = Callable[..., subprocess.CompletedProcess[str]]
-
-# Sends a log as a sink has it: a folder a day, and all of it twice, as after a cut.
-SINK = """
-import sys
-from pathlib import Path
-import pyarrow
-from pyarrow import parquet
-from app.records.database import moment
-from app.records.outbox import Outbox
-from app.records.row import schema
-from app.records.settings import RecordSettings
-
-log, sink = map(Path, sys.argv[1:])
-names = [column["name"] for column in schema()]
-days = {}
-for stored in Outbox(log, RecordSettings()).after(0, 10**6):
-    values = {name: getattr(stored.row, name) for name in names}
-    days.setdefault(moment(stored.row.created_at)[:10], []).append(values)
-for day, rows in days.items():
-    folder = sink / "predictions" / f"day={day}"
-    folder.mkdir(parents=True)
-    table = pyarrow.Table.from_pylist(rows)
-    at = pyarrow.array(table["created_at"].to_pylist(), pyarrow.timestamp("us", "UTC"))
-    table = table.set_column(names.index("created_at"), "created_at", at)
-    for number in (1, 2):
-        parquet.write_table(table, folder / f"{number:012}-pod.parquet")
-"""
 
 
 @pytest.fixture(scope="session")
@@ -201,16 +177,20 @@ def test_days_that_are_like_the_reference_are_no_drift(command: Command, package
     assert ran.stdout.count("as before") == 6
 
 
-@pytest.mark.slow
 def test_files_of_the_sink_make_the_reference_that_the_log_makes(
-    command: Command, packages: Path, root: Path, log: Path, tmp_path: Path
+    command: Command, log: Path, tmp_path: Path
 ):
     sink, kept = tmp_path / "sink", tmp_path / "of-the-sink.json"
-    environment = os.environ | {"PYTHONPATH": f"{packages}:{root}"}
-    subprocess.run([sys.executable, "-c", SINK, log, sink], env=environment, check=True)
+    files = Files(sink, PREDICTIONS.name, PREDICTIONS.columns())
+    outbox = Outbox(log, RecordSettings())
+    pace = Pace(1000, 1 << 30)
+    while (batch := PREDICTIONS.batch(outbox, files.name, pace)).rows:
+        files.send(batch)
+        outbox.confirm(files.name, batch.end)
+    outbox.close()
     span = ("--since", "15d", "--until", "7d")
     assert command("reference", "street", *span).returncode == 0
-    ran = command("reference", "street", *span, "--from", sink, "--out", kept, packages=packages)
+    ran = command("reference", "street", *span, "--from", sink, "--out", kept)
     assert (ran.returncode, ran.stderr) == (0, "")
     of_sink, of_log = (
         json.loads(path.read_text())["columns"]
