@@ -1,9 +1,9 @@
 #!/bin/sh
-# Makes .venv with the locked packages and the `slipway` command: ./setup.sh [dev|fetch|xgboost|records]
+# Makes .venv with the locked packages and the `slipway` command: ./setup.sh [dev|fetch|xgboost|records|drift]
 # Run again, it does nothing unless a lock, pyproject.toml or this file has changed.
 # With `fetch`, or where models are in a bucket or by reference, what asks the stores is installed too;
 # with `xgboost`, or where a model is a booster, what runs those; with `records`, or where predictions are
-# sent to BigQuery or to a bucket, what sends them.
+# sent to BigQuery or to a bucket, what sends them; with `drift`, what `slipway drift` needs.
 set -eu
 cd "$(dirname "$0")"
 
@@ -124,6 +124,9 @@ fi
 if [ "${1:-}" = xgboost ] || has_booster; then
     install_further requirements-xgboost.txt "boosters of XGBoost"
 fi
-if [ "${1:-}" = records ] || [ -n "${BIGQUERY_TABLE:-}${PREDICTION_SINK:-}" ]; then
+if [ "${1:-}" = records ] || [ -n "${BIGQUERY_TABLE:-}${PREDICTION_SINK:-}${RECORD_INPUTS_TO:-}" ]; then
     install_further requirements-records.txt "sending predictions on"
+fi
+if [ "${1:-}" = drift ]; then
+    install_further requirements-drift.txt "drift reports (600 MB on disk)"
 fi

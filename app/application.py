@@ -29,6 +29,8 @@ from app.api.services import Services, attach
 from app.api.telemetry import Telemetry
 from app.api.v2 import repository
 from app.records.outbox import Outbox
+from app.records.settings import RecordSettings
+from app.records.spool import Spool, spool_of
 from app.serving.client import InferenceClient
 from app.settings import Settings
 
@@ -46,6 +48,7 @@ def create_app(settings: Settings, client: InferenceClient) -> Flask:
         telemetry=telemetry,
         admission=Admission(settings.hosting.http_threads),
         records=Outbox(log_file, settings.records, telemetry.count_lost) if log_file else None,
+        spool=_spool(settings.records, telemetry),
     )
     attach(app, services)
     requests.register(app)
@@ -57,6 +60,12 @@ def create_app(settings: Settings, client: InferenceClient) -> Flask:
     door = Door(app.wsgi_app, services, _routes(app))
     app.wsgi_app = Grpc(door, settings.serving.inference_timeout_s)  # type: ignore[method-assign]
     return app
+
+
+def _spool(settings: RecordSettings, telemetry: Telemetry) -> Spool | None:
+    if not settings.inputs_share or settings.prediction_log is None:
+        return None
+    return Spool(spool_of(settings.prediction_log), settings.inputs_share, telemetry.count_input)
 
 
 def _routes(app: Flask) -> list[Route]:

@@ -125,6 +125,11 @@ class Exchange:
         media_type = headers.pop("Content-Type")
         return Answer(problem.body(self.request_id, dialect), media_type, headers, status)
 
+    @property
+    def is_refused(self) -> bool:
+        """Whether a problem is answered, so that nothing of it is on record."""
+        return self._problem is not None
+
     def _keep(self) -> None:
         """Put what was predicted on record, as long as it is of use to wait for that."""
         records = self.services.records

@@ -21,6 +21,7 @@ from app.ids import new_id
 from app.images import ImageError
 from app.kinds.face import Face, Limits, Outcome, Parsed
 from app.kinds.registry import faces
+from app.kinds.tensors import Tensors
 from app.serving.client import Ask, Chosen, IsGone, Prediction, Turn
 from app.serving.errors import InferenceOverloaded, InferenceTimeout, InputRefused, ModelChanged
 
@@ -103,6 +104,8 @@ class Found:
     outcome: Outcome
     prediction: Prediction
     decode_ms: float
+    sent: bytes | Tensors
+    """The picture's file, or what was made of other values."""
 
 
 def of_model(exchange: Exchange, wanted: Model, answer: Callable[[Chosen, Deadline], Made]) -> Made:
@@ -139,7 +142,7 @@ def _found_alone(work: Work, given: Any, field: str) -> Found:
             ready = parsed(work.chosen, given, work.exchange.services.limits)
         work.exchange.services.admission.rest()
         prediction = turn.predict(ready.parsed.inputs, work.told)
-    return _of(work, ready, prediction)
+    return _of(work, ready, prediction, given)
 
 
 def _found_together(work: Work) -> Iterator[Found]:
@@ -149,15 +152,16 @@ def _found_together(work: Work) -> Iterator[Found]:
         work.exchange.services.admission.rest()
         predictions = turn.predict_all([one.parsed.inputs for one in ready], work.told)
     for one, prediction in zip(ready, predictions, strict=True):
-        yield _of(work, one, prediction)
+        yield _of(work, one, prediction, one)
 
 
-def _of(work: Work, ready: Ready, prediction: Prediction) -> Found:
+def _of(work: Work, ready: Ready, prediction: Prediction, given: Any) -> Found:
     if prediction.ticket is not None:
         exchange = work.exchange
         exchange.when_sent.append(partial(exchange.services.client.answered, prediction.ticket))
     outcome = Outcome(prediction.result, work.chosen.facts, ready.parsed.picture)
-    return Found(outcome, prediction, ready.decode_ms)
+    sent = given if isinstance(given, bytes) else ready.parsed.inputs
+    return Found(outcome, prediction, ready.decode_ms, sent)
 
 
 @contextlib.contextmanager
@@ -226,6 +230,26 @@ def recorded(work: Work, one: Found, make: Callable[[], Made]) -> tuple[Made, st
     return made, _record(work, one, timing_ms), timing_ms
 
 
+def _input_kept(exchange: Exchange, sent: bytes | Tensors) -> str | None:
+    """Have an input kept once the answer is sent, where it is to be; return its digest."""
+    spool = exchange.services.spool
+    if spool is None or not spool.wants(exchange.request_id):
+        return None
+    content = recording.content_of(sent)
+    if content is None:
+        exchange.services.telemetry.count_input("large")
+        return None
+    digest = spool.admit(content)
+    if digest is not None:
+
+        def put() -> None:
+            if not exchange.is_refused:
+                spool.put(digest, content)
+
+        exchange.when_sent.append(put)
+    return digest
+
+
 def _ms_since(start: float) -> float:
     return (time.perf_counter() - start) * 1000
 
@@ -236,7 +260,7 @@ def _record(work: Work, one: Found, timing_ms: Mapping[str, float]) -> str:
     exchange.prediction_ids.append(prediction_id)
     telemetry, request_id = exchange.services.telemetry, exchange.request_id
     if exchange.services.records is not None:
-        answered = recording.Answered(prediction_id, request_id)
+        answered = recording.Answered(prediction_id, request_id, _input_kept(exchange, one.sent))
         exchange.rows += recording.rows_of(
             answered, one.prediction, work.face, one.outcome, timing_ms
         )

@@ -8,12 +8,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from app.api.problems import RETRY_AFTER_S, ProblemError
+from app.kinds.arrays import json_of
 from app.kinds.face import Face, Outcome
 from app.kinds.pictures import brightness
+from app.kinds.tensors import Tensors
 from app.records.errors import LogFullError
 from app.records.outbox import Outbox
 from app.records.row import Row
 from app.serving.client import Prediction
+
+# Of an input that is no picture, so many numbers are kept at most.
+_MOST_NUMBERS = 100_000
 
 
 @dataclass(frozen=True)
@@ -22,6 +27,8 @@ class Answered:
 
     prediction_id: str
     request_id: str
+    input: str | None = None
+    """The digest of its input, where that is kept."""
 
 
 def rows_of(
@@ -34,6 +41,7 @@ def rows_of(
     """Return the rows that the log gets of a prediction."""
     now, light = time.time_ns() // 1000, brightness(outcome.picture)
     shape, took_ms = face.input_shape(outcome), sum(timing_ms.values())
+    kept = {} if answered.input is None else {"input": answered.input}
     return [
         Row(
             prediction_id=answered.prediction_id,
@@ -47,10 +55,25 @@ def rows_of(
             created_at=now,
             processing_time_ms=took_ms,
             brightness=light,
-            detail=json.dumps(finding.detail, separators=(",", ":"), ensure_ascii=False),
+            detail=json.dumps(
+                {**finding.detail, **kept}, separators=(",", ":"), ensure_ascii=False
+            ),
         )
         for index, finding in enumerate(face.rows(outcome))
     ]
+
+
+def content_of(sent: bytes | Tensors) -> bytes | None:
+    """Return an input as it is kept: the picture's file, or a JSON object with arrays by name.
+
+    None where those are so large that nobody would wait for their JSON.
+    """
+    if isinstance(sent, bytes):
+        return sent
+    if sum(array.size for array in sent.values()) > _MOST_NUMBERS:
+        return None
+    document = {name: json_of(array) for name, array in sent.items()}
+    return json.dumps(document, separators=(",", ":"), ensure_ascii=False).encode()
 
 
 def keep(records: Outbox, rows: list[Row], timeout_s: float) -> None:

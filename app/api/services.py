@@ -15,6 +15,7 @@ from app.api.settings import ApiSettings
 from app.api.telemetry import Telemetry
 from app.kinds.limits import Limits
 from app.records.outbox import Outbox
+from app.records.spool import Spool
 from app.serving.client import InferenceClient
 from app.serving.settings import ServingSettings
 
@@ -42,6 +43,8 @@ class Services:
     admission: Admission
     records: Outbox | None = None
     """The prediction log; None where predictions are not recorded."""
+    spool: Spool | None = None
+    """Where inputs go that are to be kept; None where none is."""
     _looked: _Looked = field(default_factory=lambda: _Looked())
     last_answers: dict[str, object] = field(default_factory=dict)
     """What each health path answered last."""

@@ -11,7 +11,7 @@ import os
 import struct
 import time
 from collections.abc import Iterator, Mapping
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 from prometheus_client import (
@@ -27,9 +27,11 @@ from prometheus_client.multiprocess import MultiProcessCollector, mark_process_d
 from prometheus_client.registry import Collector
 
 from app.api.counted import request_counter
+from app.api.drift_metrics import DriftMetrics
 from app.api.log_metrics import LogMetrics
 from app.api.settings import METRICS_FOLDER_VARIABLE
 from app.api.split_metrics import split_metrics
+from app.records.drift.verdicts import noted
 from app.records.errors import REASONS
 from app.records.outbox import Outbox
 from app.serving.client import InferenceClient
@@ -78,7 +80,13 @@ class Telemetry:
             ("reason",),
             registry=self._registry,
         )
-        self._lost = cache(lost.labels)
+        inputs = Counter(
+            "slipway_inputs_total",
+            "Inputs that were to be kept: kept, or dropped as full, large or failed.",
+            ("outcome",),
+            registry=self._registry,
+        )
+        self._lost, self._inputs = cache(lost.labels), cache(inputs.labels)
         # What appears only with its first count has not risen, to who watches how much it does.
         for reason in REASONS:
             self._lost(reason)
@@ -107,6 +115,10 @@ class Telemetry:
         """Count rows that the prediction log could not keep."""
         self._lost(reason).inc(rows)
 
+    def count_input(self, outcome: str) -> None:
+        """Count an input that was to be kept."""
+        self._inputs(outcome).inc()
+
     def scrape(self, client: InferenceClient, records: Outbox | None = None) -> bytes:
         """Return every metric, those of all worker processes added up."""
         for left in reversed(range(_READS)):
@@ -130,6 +142,7 @@ class Telemetry:
         registry.register(_Inference(client))
         if records is not None:
             registry.register(LogMetrics(records))
+            registry.register(DriftMetrics(partial(noted, records.path)))
         return generate_latest(registry)
 
 

@@ -1,4 +1,4 @@
-"""The command `slipway`: serve, predict, models, check, push-model, fetch, inspect, ready, rollout.
+"""The command `slipway`: serve, predict, models, check, … (`COMMANDS` has them all).
 
 What goes wrong is told in one line on stderr. Exit statuses: 1 it did not work, 2 it was asked for
 in a wrong way (arguments, settings).
@@ -27,6 +27,8 @@ COMMANDS = {
     "inspect": "app.cli.inspection",
     "ready": "app.cli.ready",
     "rollout": "app.cli.rollout",
+    "reference": "app.cli.reference",
+    "drift": "app.cli.drift",
 }
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 _DESCRIPTION = "Puts a trained model live behind HTTP. Settings come from the environment."

@@ -186,8 +186,8 @@ class Server:
 
 
 def _shipper(settings: Settings, variables: Mapping[str, str]) -> Supervisor | None:
-    """Return what keeps the shipper alive, where predictions are sent anywhere."""
-    if not settings.records.sinks:
+    """Return what keeps the shipper alive, where predictions or their inputs are sent anywhere."""
+    if not settings.records.has_shipper:
         return None
     if missing := missing_driver(settings.records):
         raise StartError(missing, 2)

@@ -28,7 +28,7 @@ def table(value: str) -> str | None:
     return value or None
 
 
-def sink(value: str) -> Path | str | None:
+def place(value: str) -> Path | str | None:
     return repository(value) if value else None
 
 
@@ -87,7 +87,7 @@ class RecordSettings:
     sink: Path | str | None = variable(
         "PREDICTION_SINK",
         "",
-        sink,
+        place,
         "A bucket or a folder that predictions are sent to as Parquet: `gs://…`, `s3://…`, "
         "`az://…`.",
     )
@@ -98,12 +98,39 @@ class RecordSettings:
         "Whether whoever reaches the port may read the prediction log and send feedback.",
     )
 
+    inputs_share: float = variable(
+        "RECORD_INPUTS",
+        OFF,
+        share,
+        "Which requests' inputs are kept beside the log: `off`, `all`, or a share such as `1%`.",
+    )
+    inputs_to: Path | str | None = variable(
+        "RECORD_INPUTS_TO",
+        "",
+        place,
+        "The bucket or the folder that they are kept in: `gs://…`, `s3://…`, `az://…`.",
+    )
+    inputs_days: int = variable(
+        "RECORD_INPUTS_DAYS",
+        "30",
+        whole_number(1, 3650),
+        "For how many days a folder keeps them; a bucket needs a rule of its own.",
+    )
+
     def __post_init__(self) -> None:
+        if self.inputs_share and (self.inputs_to is None or self.prediction_log is None):
+            wanted = "PREDICTION_LOG is off" if self.inputs_to else "RECORD_INPUTS_TO is not set"
+            raise SettingsError(f"RECORD_INPUTS={100 * self.inputs_share:g}%: {wanted}")
         if self.prediction_log is None and (self.bigquery_table or self.sink):
             raise SettingsError(
                 "PREDICTION_LOG='off': predictions are sent on from it, and BIGQUERY_TABLE or "
                 "PREDICTION_SINK is set"
             )
+
+    @property
+    def has_shipper(self) -> bool:
+        """Whether anything is to be taken from this machine: rows, or inputs."""
+        return bool(self.sinks or self.inputs_share)
 
     @property
     def sinks(self) -> tuple[str, ...]:

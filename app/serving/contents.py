@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from app.kinds.registry import markers
+from app.names import REFERENCE
 from app.serving import strays
 
 
@@ -42,7 +43,8 @@ def size_of(path: Path) -> int:
 def sha256_of(path: Path) -> str:
     """Return the digest of a model's file; of a folder that of what `sha256sum` prints of it.
 
-    That is a line a file, sorted by their paths in the folder, hidden ones aside. Raises OSError.
+    That is a line a file, sorted by their paths in the folder, hidden ones and the reference for
+    drift aside. Raises OSError.
     """
     if not path.is_dir():
         return _digest(path)
@@ -67,6 +69,9 @@ def _files(path: Path) -> Iterator[Path]:
         yield path
         return
     for file in sorted(path.rglob("*")):
+        if file == path / REFERENCE:
+            # It lies in the folder, and is no part of the model.
+            continue
         is_hidden = any(part.startswith(".") for part in file.relative_to(path).parts)
         if file.is_file() and not is_hidden:
             yield file

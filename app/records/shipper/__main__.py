@@ -15,7 +15,9 @@ import time
 
 from app import log
 from app.records.errors import RecordsError
+from app.records.inputs import keep_moving
 from app.records.outbox import Outbox
+from app.records.settings import RecordSettings
 from app.records.shipper import LAST_S
 from app.records.shipper.lane import Lane
 from app.records.shipper.sinks import missing_driver, sinks_of
@@ -36,8 +38,8 @@ def main() -> int:
         records = settings.records
         if missing := missing_driver(records):
             raise SettingsError(missing)
-        if records.prediction_log is None or not records.sinks:
-            raise SettingsError("neither BIGQUERY_TABLE nor PREDICTION_SINK is set")
+        if records.prediction_log is None or not records.has_shipper:
+            raise SettingsError("BIGQUERY_TABLE, PREDICTION_SINK and RECORD_INPUTS are not set")
     except SettingsError as error:
         log.configure()
         log.event("bad_setting", "ERROR", error=str(error))
@@ -50,6 +52,8 @@ def main() -> int:
     outbox = Outbox(records.prediction_log, records)
     lanes = [Lane(outbox, sink, source) for sink, source in sinks_of(records)]
     threads = [threading.Thread(target=_run, args=(lane,), daemon=True) for lane in lanes]
+    if records.inputs_share:
+        threads.append(threading.Thread(target=_move, args=(records, stopping), daemon=True))
     for thread in threads:
         thread.start()
     while not stopping.wait(_POLL_S):
@@ -67,6 +71,13 @@ def _run(lane: Lane) -> None:
         # The process ends of it, and is started again.
         sink, source = lane.sink.name, lane.source.name
         log.event("shipper_failed", "ERROR", exception=True, sink=sink, source=source)
+
+
+def _move(records: RecordSettings, stopping: threading.Event) -> None:
+    try:
+        keep_moving(records, stopping)
+    except Exception:
+        log.event("shipper_failed", "ERROR", exception=True, source="inputs")
 
 
 def _finish(outbox: Outbox, lanes: list[Lane], threads: list[threading.Thread]) -> None:

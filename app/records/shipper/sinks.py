@@ -44,6 +44,8 @@ def _needed(settings: RecordSettings) -> Iterator[tuple[str, str]]:
         yield "PREDICTION_SINK", "pyarrow"
     if isinstance(settings.sink, str):
         yield "PREDICTION_SINK", _DRIVERS[settings.sink.partition(":")[0]]
+    if settings.inputs_share and isinstance(settings.inputs_to, str):
+        yield "RECORD_INPUTS_TO", _DRIVERS[settings.inputs_to.partition(":")[0]]
 
 
 def _is_installed(module: str) -> bool:
