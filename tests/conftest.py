@@ -7,8 +7,12 @@ A test that needs one asks for its fixture. Where it is absent the test skips an
 from __future__ import annotations
 
 import atexit
+import fcntl
+import hashlib
 import os
 import shutil
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -71,6 +75,28 @@ def goldens() -> Path:
 def data() -> Path:
     """Return the folder of photographs with annotations (`coco-tiny/`)."""
     return _folder("SLIPWAY_DATA", "the folder of photographs")
+
+
+@pytest.fixture(scope="session")
+def drift_packages() -> Path:
+    """Return a folder with what `requirements-drift.txt` says, installed once a lock."""
+    lock = ROOT / "requirements-drift.txt"
+    folder = ROOT / "build" / f"drift-{hashlib.sha256(lock.read_bytes()).hexdigest()[:12]}"
+    folder.parent.mkdir(exist_ok=True)
+    # Tests of two files may want it at once.
+    with folder.with_suffix(".lock").open("w") as mark:
+        fcntl.flock(mark, fcntl.LOCK_EX)
+        if not folder.exists():
+            part = folder.with_suffix(".part")
+            shutil.rmtree(part, ignore_errors=True)
+            uv = Path(sys.executable).with_name("uv")
+            options = ["--quiet", "--no-deps", "--require-hashes", "--only-binary", ":all:"]
+            command = [uv, "pip", "install", *options, "--target", part, "-r", lock]
+            ran = subprocess.run(command, capture_output=True, text=True, check=False)
+            if ran.returncode:
+                absent(f"Evidently cannot be installed: {ran.stderr.strip()[-300:]}")
+            part.replace(folder)
+    return folder
 
 
 @pytest.fixture(scope="session")

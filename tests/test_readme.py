@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -87,18 +89,31 @@ def test_readme_names_only_commands_that_exist(command: str):
 @pytest.fixture
 def served_port() -> Iterator[int]:
     """Run `make serve` as a person does, on a free port, and stop it with Ctrl-C."""
+    port = _free_port()
+    with _running(["make", "serve", f"PORT={port}"], port, os.environ):
+        yield port
+
+
+def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+        return int(probe.getsockname()[1])
+
+
+@contextlib.contextmanager
+def _running(
+    command: Sequence[str | Path], port: int, environment: Mapping[str, str]
+) -> Iterator[None]:
     server = subprocess.Popen(
-        ["make", "serve", f"PORT={port}"],
+        command,
         cwd=ROOT,
+        env=environment,
         stdin=subprocess.DEVNULL,
         start_new_session=True,
     )
     try:
         _wait_until_ready(server, port)
-        yield port
+        yield
     finally:
         os.killpg(server.pid, signal.SIGINT)
         server.wait(timeout=30)
@@ -136,6 +151,46 @@ def test_curl_commands_of_readme_and_protocols_get_answers_from_make_serve(
             assert answer.get("instances") or answer["predictions"]
         elif ":predict" in command or "/infer" in command:
             assert '"versicolor"' in asked.stdout.decode()
+
+
+@pytest.mark.server
+def test_what_was_predicted_is_told_corrected_compared_and_exported_as_readme_says(
+    tmp_path: Path, drift_packages: Path
+):
+    checkout = tmp_path / "checkout"
+    checkout.mkdir()
+    shutil.copytree(ROOT / "models", checkout / "models")
+    (checkout / ".venv").symlink_to(sys.prefix)
+    # What it would install is there already, beside the environment.
+    (checkout / "setup.sh").write_text("#!/bin/sh\n")
+    (checkout / "setup.sh").chmod(0o755)
+    (block,) = _blocks("bash")
+    port = _free_port()
+    story = block.replace("localhost:8080", f"127.0.0.1:{port}")
+    variables = os.environ | {
+        "PORT": str(port),
+        "PREDICTIONS": "open",
+        "PREDICTION_LOG": str(tmp_path / "predictions.sqlite"),
+        "PYTHONPATH": f"{ROOT}:{drift_packages}",
+    }
+    serve = ["make", "-C", ROOT, "serve", f"PORT={port}", "PREDICTIONS=open"]
+    with _running(serve, port, variables):
+        ran = subprocess.run(
+            ["bash", "-euo", "pipefail", "-c", story],
+            cwd=checkout,
+            env=variables,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    assert ran.returncode == 0, ran.stdout[-2000:] + ran.stderr
+    assert ran.stdout.count('"prediction_id"') == 10
+    assert ran.stdout.count('"joined"') == 3
+    assert re.search(r"^iris +1 +10$", ran.stdout, re.MULTILINE), ran.stdout
+    assert re.search(r"^1 +3$", ran.stdout, re.MULTILINE), ran.stdout
+    assert "versicolor" in ran.stdout
+    assert (checkout / "models/iris/1/reference.json").is_file()
+    assert "<html" in (checkout / "report.html").read_text().lower()
 
 
 def test_readme_script_has_the_settings_of_the_demo_model():

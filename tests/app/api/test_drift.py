@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import subprocess
@@ -26,31 +25,9 @@ from app.records.shipper.source import PREDICTIONS
 from app.serving.contents import sha256_of, stamp_of
 from tests.app.records.made import row
 from tests.app.serving.model_folder import Models
-from tests.parts import absent
 
 HOUR_US = 3600 * 1_000_000
 Command = Callable[..., subprocess.CompletedProcess[str]]
-
-
-@pytest.fixture(scope="session")
-def packages(root: Path) -> Path:
-    """Return a folder with what `requirements-drift.txt` says, installed once a lock."""
-    lock = root / "requirements-drift.txt"
-    folder = root / "build" / f"drift-{hashlib.sha256(lock.read_bytes()).hexdigest()[:12]}"
-    if not folder.exists():
-        part = folder.with_name(f"{folder.name}.{os.getpid()}.part")
-        options = ["--quiet", "--no-deps", "--require-hashes", "--only-binary", ":all:"]
-        uv = Path(sys.executable).with_name("uv")
-        ran = subprocess.run(
-            [uv, "pip", "install", *options, "--target", part, "-r", lock],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if ran.returncode:
-            absent(f"Evidently cannot be installed: {ran.stderr.strip()[-300:]}")
-        part.replace(folder)
-    return folder
 
 
 @pytest.fixture
@@ -141,13 +118,17 @@ class Page(HTMLParser):
 
 @pytest.mark.slow
 def test_pictures_that_became_darker_are_told_as_drift_and_alarmed(
-    command: Command, packages: Path, start_app: Callable[..., Flask], log: Path, tmp_path: Path
+    command: Command,
+    drift_packages: Path,
+    start_app: Callable[..., Flask],
+    log: Path,
+    tmp_path: Path,
 ):
     made = command("reference", "street", "--until", "7d")
     assert (made.returncode, made.stderr) == (0, "")
     page, metrics = tmp_path / "report.html", tmp_path / "drift.prom"
     options = ["--json", "--out", page, "--metrics", metrics]
-    ran = command("drift", "street", *options, packages=packages)
+    ran = command("drift", "street", *options, packages=drift_packages)
     assert (ran.returncode, ran.stderr) == (3, "")
     told = json.loads(ran.stdout)
     drifted = {name for name, column in told["columns"].items() if column["detected"]}
@@ -169,10 +150,12 @@ def test_pictures_that_became_darker_are_told_as_drift_and_alarmed(
 
 
 @pytest.mark.slow
-def test_days_that_are_like_the_reference_are_no_drift(command: Command, packages: Path, log: Path):
+def test_days_that_are_like_the_reference_are_no_drift(
+    command: Command, drift_packages: Path, log: Path
+):
     write(log, predictions(1300, hours_ago=60))
     assert command("reference", "street", "--until", "7d").returncode == 0
-    ran = command("drift", "street", "--since", "3d", "--until", "1d", packages=packages)
+    ran = command("drift", "street", "--since", "3d", "--until", "1d", packages=drift_packages)
     assert (ran.returncode, ran.stderr) == (0, "")
     assert ran.stdout.count("as before") == 6
 
