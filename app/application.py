@@ -14,6 +14,7 @@ from app.api import (
     pages,
     platform,
     predict,
+    predictions,
     problems,
     requests,
     uploads,
@@ -47,6 +48,7 @@ def create_app(settings: Settings, client: InferenceClient) -> Flask:
         client=client,
         telemetry=telemetry,
         admission=Admission(settings.hosting.http_threads),
+        record_settings=settings.records,
         records=Outbox(log_file, settings.records, telemetry.count_lost) if log_file else None,
         spool=_spool(settings.records, telemetry),
     )
@@ -55,7 +57,7 @@ def create_app(settings: Settings, client: InferenceClient) -> Flask:
     uploads.register(app)
     problems.register(app)
     platform.register(app, settings.api)
-    for room in (predict, v1, v2, models, health, metrics, pages, docs):
+    for room in (predict, predictions, v1, v2, models, health, metrics, pages, docs):
         app.register_blueprint(room.blueprint)
     door = Door(app.wsgi_app, services, _routes(app))
     app.wsgi_app = Grpc(door, settings.serving.inference_timeout_s)  # type: ignore[method-assign]
@@ -73,12 +75,13 @@ def _routes(app: Flask) -> list[Route]:
 
     Flask knows these routes for what it says of them; their handlers are not for it to call.
     """
+    others = repository.ENDPOINTS | predictions.ENDPOINTS
     return [
         Route(
             rule.rule,
             cast(Any, app.view_functions[rule.endpoint]),
             of_blueprint(rule.endpoint.partition(".")[0]),
-            is_of_predictions=rule.endpoint not in repository.ENDPOINTS,
+            is_of_predictions=rule.endpoint not in others,
         )
         for rule in app.url_map.iter_rules()
         if "POST" in (rule.methods or ())

@@ -17,6 +17,8 @@ from app.serving.errors import InferenceOverloaded
 _AT_WORK = 4
 # So many are let in in any case: they may be in other stages than those that take a place.
 _LEAST_INSIDE = 8
+# Those that wait for news, or send a whole log, hold a thread for long: of all threads a part.
+_MOST_LINGERING = 4
 _RETRY_AFTER_S = 1.0
 # How long no request may have been refused until there is room for all again.
 _CALM_AFTER_S = 10.0
@@ -80,8 +82,9 @@ class Admission:
 
     def __init__(self, threads: int) -> None:
         self._most = threads - threads // 8
+        self._most_lingering = min(_MOST_LINGERING, threads // 2)
         self._lock = threading.Lock()
-        self._inside = 0
+        self._inside = self._lingering = 0
         self._at_work = Turns(_AT_WORK)
         self._thread = threading.local()
         # By what was refused, until when that holds; a model that is not there is none of them.
@@ -129,6 +132,25 @@ class Admission:
         self.rest()
         with self._lock:
             self._inside -= 1
+
+    def linger(self) -> InferenceOverloaded | None:
+        """Let in a request that will hold its thread for long without work, or return why not."""
+        with self._lock:
+            if self._lingering >= self._most_lingering:
+                reason = f"{self._lingering} requests of this process follow the log already"
+                return InferenceOverloaded(reason, _RETRY_AFTER_S)
+            if self._inside >= self._most:
+                reason = f"{self._inside} requests are in work or wait already"
+                return InferenceOverloaded(reason, _RETRY_AFTER_S)
+            self._inside += 1
+            self._lingering += 1
+        return None
+
+    def part(self) -> None:
+        """Count a request out that lingered."""
+        with self._lock:
+            self._inside -= 1
+            self._lingering -= 1
 
     def work(self) -> None:
         """Wait for this thread's turn to use a core, unless it has one."""

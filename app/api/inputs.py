@@ -52,7 +52,7 @@ def read(request: Request) -> Sent:
     if request.mimetype == "application/json":
         return _read_json(request)
     if request.mimetype in _RAW_TYPES or request.mimetype.startswith("image/"):
-        return Sent((_body(request),), [*_query(request)])
+        return Sent((_body(request),), [*query(request)])
     raise ProblemError(
         "unsupported-media-type", f"Content-Type {request.mimetype!r} is not understood; {_BODIES}"
     )
@@ -96,7 +96,8 @@ def unpacked(request: Request) -> bytes:
     return whole
 
 
-def _query(request: Request) -> Iterator[tuple[str, object]]:
+def query(request: Request) -> Iterator[tuple[str, object]]:
+    """Yield the parameters of the query; raises ProblemError (400)."""
     try:
         given = request.args
     except UnicodeDecodeError as error:
@@ -137,7 +138,7 @@ def _read_form(request: Request) -> Sent:
         if name != "image":
             detail = f"the field {str(name)!r} is a file: `image` alone is one, others are text"
             raise ProblemError("invalid-parameter", detail, field=str(name))
-    fields = [*_query(request), *request.form.items(multi=True)]
+    fields = [*query(request), *request.form.items(multi=True)]
     return Sent((files[0].read(),), fields)
 
 
@@ -149,11 +150,11 @@ def _read_json(request: Request) -> Sent:
         )
     if "image" in document:
         image = document.pop("image")
-        return Sent((image,), [*_query(request), *document.items()])
+        return Sent((image,), [*query(request), *document.items()])
     entries = document.pop("instances")
     if not isinstance(entries, list) or not entries:
         raise _no_list(entries)
-    parameters = [*_query(request), *_beside(document).items()]
+    parameters = [*query(request), *_beside(document).items()]
     return Sent(tuple(entries), parameters, is_list=True)
 
 

@@ -22,7 +22,8 @@ def answer_form(face: Face, asked: Parameters, accept: str, *, is_list: bool) ->
     A parameter counts more than `accept`, the header. Raises GivenError for parameters that
     contradict each other, ProblemError (406) where nothing that is offered is accepted.
     """
-    chosen = asked.named_form() or _accepted(accept, _offered(face, is_list=is_list))
+    offered = _offered(face, is_list=is_list)
+    chosen = asked.named_form() or ("json" if asks_for_page(accept) else accepted(accept, offered))
     asked.check_form(chosen, is_list=is_list)
     return chosen
 
@@ -41,11 +42,19 @@ def _offered(face: Face, *, is_list: bool) -> dict[str, str]:
     }
 
 
-def _accepted(accept: str, offered: Mapping[str, str]) -> str:
+def asks_for_page(accept: str) -> bool:
+    """Say whether it is a browser that goes to a page: it asks for HTML first."""
+    return ("text/html", 1) in _ranges(accept)
+
+
+def accepted(accept: str, offered: Mapping[str, str]) -> str:
+    """Return which of the forms that are offered, by name, the header asks for.
+
+    The first where it asks for none. Raises ProblemError (406) where it takes none of them.
+    """
     ranges = _ranges(accept)
-    # A browser that goes to a page asks for HTML first, and by the way for pictures.
-    if not ranges or ("text/html", 1) in ranges:
-        return "json"
+    if not ranges:
+        return next(iter(offered))
     best = max(offered, key=lambda name: _quality(offered[name], ranges))
     if _quality(offered[best], ranges) > 0:
         return best

@@ -41,6 +41,11 @@ def page() -> Response:
     """Return the page; it knows how large a photo may be, and so need not upload a larger one."""
     limits = services().limits.picture
     text = render_template("page.html", max_bytes=limits.max_bytes, max_pixels=limits.max_pixels)
+    return guarded(text)
+
+
+def guarded(text: str) -> Response:
+    """Return a page that the browser lets nothing but this server's files into."""
     response = make_response(text)
     response.headers["Content-Security-Policy"] = _POLICY
     response.headers["Cache-Control"] = "no-cache"

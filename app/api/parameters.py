@@ -48,18 +48,18 @@ def parse(model: type[Asked], given: Given) -> Asked:
     for name, value in given:
         if name not in model.model_fields:
             names = ", ".join(model.model_fields)
-            raise _invalid(name, value, f"there is no such parameter; there are {names}")
+            raise invalid(name, value, f"there is no such parameter; there are {names}")
         if name in values:
-            raise _invalid(name, value, "it is given more than once")
+            raise invalid(name, value, "it is given more than once")
         values[name] = value
     for name, value in values.items():
         if value is None:
-            raise _invalid(name, value, _expected(model, name))
+            raise invalid(name, value, _expected(model, name))
     try:
         return model.model_validate(values)
     except ValidationError as error:
         name = str(error.errors(include_url=False, include_context=False)[0]["loc"][0])
-        raise _invalid(name, values[name], _expected(model, name)) from None
+        raise invalid(name, values[name], _expected(model, name)) from None
 
 
 def wanted_model(given: Given) -> Parameters:
@@ -83,7 +83,8 @@ def _expected(model: type[Parameters], name: str) -> str:
     return allowed(model, name)
 
 
-def _invalid(name: str, value: object, expected: str) -> ProblemError:
+def invalid(name: str, value: object, expected: str) -> ProblemError:
+    """Return the problem of a parameter that does not fit, in the words that all share."""
     shown = value if isinstance(value, str | int | float | bool | None) else type(value).__name__
     text = repr(shown) if len(repr(shown)) <= 80 else repr(shown)[:80] + "…"
     return ProblemError(

@@ -15,6 +15,7 @@ from app.api.settings import ApiSettings
 from app.api.telemetry import Telemetry
 from app.kinds.limits import Limits
 from app.records.outbox import Outbox
+from app.records.settings import RecordSettings
 from app.records.spool import Spool
 from app.serving.client import InferenceClient
 from app.serving.settings import ServingSettings
@@ -41,6 +42,7 @@ class Services:
     client: InferenceClient
     telemetry: Telemetry
     admission: Admission
+    record_settings: RecordSettings = field(default_factory=RecordSettings)
     records: Outbox | None = None
     """The prediction log; None where predictions are not recorded."""
     spool: Spool | None = None

@@ -74,6 +74,12 @@ class Telemetry:
             ("model", "label"),
             registry=self._registry,
         )
+        self._stages, self._instances = cache(stages.labels), cache(instances.labels)
+        self._versions = cache(versions.labels)
+        self._declare_records()
+
+    def _declare_records(self) -> None:
+        """Declare what is counted of the prediction log."""
         lost = Counter(
             "slipway_prediction_log_rows_lost_total",
             "Rows that could not be put on record: full, disk_full, damaged, slow or failed.",
@@ -90,8 +96,13 @@ class Telemetry:
         # What appears only with its first count has not risen, to who watches how much it does.
         for reason in REASONS:
             self._lost(reason)
-        self._stages, self._instances = cache(stages.labels), cache(instances.labels)
-        self._versions = cache(versions.labels)
+        feedback = Counter(
+            "slipway_feedback_total",
+            "Truths that were told of predictions: yes, no or unknown, whether these agree.",
+            ("model", "version", "agrees"),
+            registry=self._registry,
+        )
+        self._feedback = cache(feedback.labels)
 
     def count_request(self, method: str, route: str, status: int) -> None:
         """Count a request that is answered."""
@@ -118,6 +129,11 @@ class Telemetry:
     def count_input(self, outcome: str) -> None:
         """Count an input that was to be kept."""
         self._inputs(outcome).inc()
+
+    def count_feedback(self, model: str, version: str, agrees: bool | None) -> None:
+        """Count a truth of a prediction; the model is "" where this log has not the prediction."""
+        told = {True: "yes", False: "no", None: "unknown"}[agrees]
+        self._feedback(model, version, told).inc()
 
     def scrape(self, client: InferenceClient, records: Outbox | None = None) -> bytes:
         """Return every metric, those of all worker processes added up."""

@@ -31,7 +31,7 @@ from app.kinds.fields import ContractSchema, schema_of
 
 OPENAPI = "3.1.1"
 #: Of the contract: it rises with every change that a client can see.
-VERSION = "3.1.0"
+VERSION = "3.2.0"
 
 _DESCRIPTION = (
     "Slipway answers for the models that it serves, whatever their kind. An error is a "
@@ -176,11 +176,12 @@ def _contents(contents: tuple[Content, ...], schemas: dict[int, Json]) -> Json:
 
 def _responses(operation: Operation, schemas: dict[int, Json]) -> Json:
     responses: Json = {
-        "200": {
-            "description": operation.answer,
+        str(status): {
+            "description": answer,
             "headers": _headers("X-Request-ID", *operation.answer_headers),
             "content": _contents(operation.contents, schemas),
         }
+        for status, answer in ({operation.status: operation.answer} | {**operation.also}).items()
     }
     if operation.dialect:
         return responses | _errors(operation)

@@ -35,5 +35,8 @@ class Operation:
     headers: type[BaseModel] | None = None
     bodies: tuple[Content, ...] = ()
     answer_headers: tuple[str, ...] = ()
+    also: Mapping[int, str] = field(default_factory=dict)
+    """Further answers of the same form where all is well, and what they mean."""
+    status: int = 200
     dialect: Dialect | None = None
     """Of its errors; None where they are problem documents."""

@@ -15,7 +15,7 @@ from typing_extensions import TypedDict
 
 from app.api import answers
 from app.api.bodies import Instances, InstancesBeside, OnePicture, PictureForm
-from app.api.contract import examples, protocols
+from app.api.contract import examples, protocols, records
 from app.api.contract.operation import Content, Operation
 from app.api.headers import PredictHeaders
 from app.api.negotiation import JSON
@@ -35,6 +35,7 @@ HEADERS = {
         {"type": "string"},
     ),
     "Vary": ("The answer depends on `Accept`.", {"type": "string", "const": "Accept"}),
+    "Link": ("The address of the next page, where there is one (RFC 8288).", {"type": "string"}),
     "Retry-After": ("Seconds after which to ask again.", {"type": "integer", "minimum": 1}),
 }
 
@@ -42,6 +43,7 @@ HEADERS = {
 TAGS = {
     "Predictions": "An input in, what a model says of it out.",
     "Models": "What is served, and what is there to try it with.",
+    **records.TAGS,
     **protocols.TAGS,
     "Health": "For probes and for Prometheus.",
     "Pages": "For people, and this contract.",
@@ -67,6 +69,7 @@ _OF_OTHER_ROUTES = frozenset(
         "not-ready",
         "problem-not-found",
         "sample-not-found",
+        *records.PROBLEMS,
     }
 )
 
@@ -124,78 +127,84 @@ _PREDICT = Operation(
 )
 
 #: endpoint: what it takes and answers.
-OPERATIONS = protocols.OPERATIONS | {
-    "predict.predict": _PREDICT,
-    "models.list_models": Operation(
-        tag="Models",
-        answer="Every model.",
-        contents=(Content(JSON, answers.Models, {"models": examples.models}),),
-        problems=("inference-unavailable", "internal-error"),
-    ),
-    "models.show_model": Operation(
-        tag="Models",
-        path={"name": ("The model's name.", "street")},
-        answer="Its versions.",
-        contents=(Content(JSON, answers.ModelVersions, {"model": examples.model_versions}),),
-        problems=("model-not-found", "inference-unavailable", "internal-error"),
-    ),
-    "pages.list_samples": Operation(
-        tag="Models",
-        answer="Their names and addresses.",
-        contents=(Content(JSON, answers.Samples, {"samples": examples.samples}),),
-        problems=("inference-unavailable", "internal-error"),
-    ),
-    "pages.show_sample": Operation(
-        tag="Models",
-        path={
-            "model": ("The model's name.", "street"),
-            "name": ("The file's name.", "crossing.jpg"),
-        },
-        answer="The picture's file.",
-        contents=tuple(Content(kind, bytes) for kind in ("image/png", "image/jpeg", "image/webp")),
-        problems=("sample-not-found", "inference-unavailable", "internal-error"),
-    ),
-    "health.healthz": Operation(
-        tag="Health",
-        answer="The HTTP side works.",
-        contents=(Content(JSON, answers.Alive, {"alive": lambda: {"status": "ok"}}),),
-        problems=("internal-error",),
-    ),
-    "health.readyz": Operation(
-        tag="Health",
-        answer="Predictions can be made.",
-        contents=(Content(JSON, answers.Ready, {"ready": lambda: {"status": "ready"}}),),
-        problems=("not-ready", "internal-error"),
-    ),
-    "metrics.metrics": Operation(
-        tag="Health",
-        answer="All metrics, in Prometheus' text format.",
-        contents=(Content(CONTENT_TYPE_LATEST.partition(";")[0], str),),
-        problems=("internal-error",),
-    ),
-    "pages.page": Operation(
-        tag="Pages",
-        answer="The page.",
-        contents=(Content("text/html", str),),
-        problems=("internal-error",),
-    ),
-    "docs.openapi": Operation(
-        tag="Pages",
-        answer="The contract.",
-        contents=(Content(JSON, dict[str, Any]),),
-        problems=("internal-error",),
-    ),
-    "docs.docs": Operation(
-        tag="Pages",
-        answer="The contract, to be read.",
-        contents=(Content("text/html", str),),
-        problems=("internal-error",),
-    ),
-    "docs.show_problem": Operation(
-        tag="Pages",
-        path={"slug": ("The last part of its `type`.", "invalid-parameter")},
-        answer="Its status and an example.",
-        contents=(Content("text/html", str),),
-        problems=("problem-not-found", "internal-error"),
-    ),
-}
+OPERATIONS = (
+    protocols.OPERATIONS
+    | records.OPERATIONS
+    | {
+        "predict.predict": _PREDICT,
+        "models.list_models": Operation(
+            tag="Models",
+            answer="Every model.",
+            contents=(Content(JSON, answers.Models, {"models": examples.models}),),
+            problems=("inference-unavailable", "internal-error"),
+        ),
+        "models.show_model": Operation(
+            tag="Models",
+            path={"name": ("The model's name.", "street")},
+            answer="Its versions.",
+            contents=(Content(JSON, answers.ModelVersions, {"model": examples.model_versions}),),
+            problems=("model-not-found", "inference-unavailable", "internal-error"),
+        ),
+        "pages.list_samples": Operation(
+            tag="Models",
+            answer="Their names and addresses.",
+            contents=(Content(JSON, answers.Samples, {"samples": examples.samples}),),
+            problems=("inference-unavailable", "internal-error"),
+        ),
+        "pages.show_sample": Operation(
+            tag="Models",
+            path={
+                "model": ("The model's name.", "street"),
+                "name": ("The file's name.", "crossing.jpg"),
+            },
+            answer="The picture's file.",
+            contents=tuple(
+                Content(kind, bytes) for kind in ("image/png", "image/jpeg", "image/webp")
+            ),
+            problems=("sample-not-found", "inference-unavailable", "internal-error"),
+        ),
+        "health.healthz": Operation(
+            tag="Health",
+            answer="The HTTP side works.",
+            contents=(Content(JSON, answers.Alive, {"alive": lambda: {"status": "ok"}}),),
+            problems=("internal-error",),
+        ),
+        "health.readyz": Operation(
+            tag="Health",
+            answer="Predictions can be made.",
+            contents=(Content(JSON, answers.Ready, {"ready": lambda: {"status": "ready"}}),),
+            problems=("not-ready", "internal-error"),
+        ),
+        "metrics.metrics": Operation(
+            tag="Health",
+            answer="All metrics, in Prometheus' text format.",
+            contents=(Content(CONTENT_TYPE_LATEST.partition(";")[0], str),),
+            problems=("internal-error",),
+        ),
+        "pages.page": Operation(
+            tag="Pages",
+            answer="The page.",
+            contents=(Content("text/html", str),),
+            problems=("internal-error",),
+        ),
+        "docs.openapi": Operation(
+            tag="Pages",
+            answer="The contract.",
+            contents=(Content(JSON, dict[str, Any]),),
+            problems=("internal-error",),
+        ),
+        "docs.docs": Operation(
+            tag="Pages",
+            answer="The contract, to be read.",
+            contents=(Content("text/html", str),),
+            problems=("internal-error",),
+        ),
+        "docs.show_problem": Operation(
+            tag="Pages",
+            path={"slug": ("The last part of its `type`.", "invalid-parameter")},
+            answer="Its status and an example.",
+            contents=(Content("text/html", str),),
+            problems=("problem-not-found", "internal-error"),
+        ),
+    }
+)

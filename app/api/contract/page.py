@@ -147,7 +147,8 @@ def pretty(value: object, indent: str = "") -> str:
 
 def _operation(document: Json, method: str, path: str, one: Json) -> Operation:
     answered = {status: body for status, body in one["responses"].items() if status < "400"}
-    (answer,) = answered.values()
+    # Further ones say the same of another outcome.
+    answer = next(iter(answered.values()))
     return Operation(
         anchor=one["operationId"],
         method=method.upper(),
@@ -156,7 +157,7 @@ def _operation(document: Json, method: str, path: str, one: Json) -> Operation:
         description=one.get("description", ""),
         fields=tuple(_parameter(parameter) for parameter in one.get("parameters", [])),
         bodies=_contents(one.get("requestBody", {})),
-        answer=answer["description"],
+        answer=" ".join(one["description"] for one in answered.values()),
         contents=_contents(answer),
         headers=tuple(_header(document, name) for name in answer["headers"]),
         problems=tuple(

@@ -13,7 +13,7 @@ from typing import Annotated, Any, NotRequired
 from pydantic import Field
 from typing_extensions import TypedDict
 
-from app.api.contract import examples
+from app.api.contract import examples, records
 from app.api.contract.operation import Content, Operation
 from app.api.dialects import V1, V2
 from app.api.headers import PredictHeaders
@@ -45,7 +45,13 @@ _OF_BODIES = (
     "unsupported-media-type",
     "internal-error",
 )
-_OF_OTHER_ROUTES = {"sample-not-found", "problem-not-found", "client-gone", *_OF_CONTROL}
+_OF_OTHER_ROUTES = {
+    "sample-not-found",
+    "problem-not-found",
+    "client-gone",
+    *_OF_CONTROL,
+    *records.PROBLEMS,
+}
 _OF_PREDICTIONS = (*(slug for slug in PROBLEMS if slug not in _OF_OTHER_ROUTES), "bad-request")
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from app.api.answers import Problem
 from app.api.negotiation import answer_form
 from app.api.parameters import parse
+from app.api.predictions.access import closed, not_found
 from app.api.problems import RETRY_AFTER_S, ProblemError, of_dead_worker, of_image, of_serving
 from app.api.recording import log_full
 from app.images import (
@@ -95,6 +96,10 @@ REFUSALS: dict[str, Callable[[], ProblemError]] = {
         errors.LoadFailed("street version 4 failed: street.h5 is empty: it has 0 bytes")
     ),
     "model-ambiguous": lambda: of_serving(errors.ModelAmbiguous(["harbour", "street"])),
+    "predictions-closed": lambda: closed(
+        "PREDICTIONS", "closed", "with 'open' whoever reaches the port may read the log"
+    ),
+    "prediction-not-found": lambda: not_found("01JD6Z8M1T7C4N9E5H3YVQ0KSB"),
     "model-not-found": lambda: of_serving(errors.ModelNotFound("strete", ["street"])),
     "version-not-found": lambda: of_serving(errors.VersionNotFound("street", 7, [3])),
     "sample-not-found": lambda: ProblemError(
@@ -149,6 +154,11 @@ REFUSALS: dict[str, Callable[[], ProblemError]] = {
     "model-not-ready": lambda: of_serving(errors.ModelNotReady("street version 3 is loading")),
     "not-ready": _not_ready,
     "log-full": log_full,
+    "log-unavailable": lambda: ProblemError(
+        "log-unavailable",
+        "predictions.sqlite: database is locked",
+        retry_after_s=RETRY_AFTER_S,
+    ),
     "inference-timeout": lambda: of_serving(errors.InferenceTimeout(60)),
     "answer-timeout": lambda: ProblemError(
         "answer-timeout", "there was no answer within 180 s", retry_after_s=RETRY_AFTER_S

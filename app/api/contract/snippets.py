@@ -69,11 +69,32 @@ _V2 = (
         f'"data": ["\'; {_PICTURE}; printf \'"]}}]}}\') {_SENT}',
     ),
 )
+_LOG = (
+    ("From a shell", "Shell", f"curl '{ORIGIN}/predictions?limit=10&min_score=0.5'"),
+    (
+        "All of it as a table",
+        "Shell",
+        f"curl -o predictions.csv '{ORIGIN}/predictions?format=csv'",
+    ),
+)
+_FEEDBACK = (
+    (
+        "From a shell",
+        "Shell",
+        f"curl -H 'Content-Type: application/json' {ORIGIN}/feedback \\\n"
+        '  -d \'{"prediction_id": "01JD6Z8M1T7C4N9E5H3YVQ0KSB", "truth": {"class_id": 1}}\'',
+    ),
+)
 _CONTROL = f"curl -X POST {ORIGIN}/predict"
 _BY_VIEW = {
     "predict.predict": _PREDICT,
     **dict.fromkeys(("v1.predict", "v1.predict_version"), _V1),
     **dict.fromkeys(("v2.infer", "v2.infer_version"), _V2),
+    "predictions.list_predictions": _LOG,
+    "predictions.erase_prediction": (
+        ("From a shell", "Shell", f"curl -X DELETE {ORIGIN}/predict"),
+    ),
+    "predictions.feedback": _FEEDBACK,
     "v2.repository_index": (("From a shell", "Shell", _CONTROL),),
     **dict.fromkeys(
         ("v2.load_model", "v2.unload_model"),
@@ -92,7 +113,7 @@ def snippets(endpoint: str, path: str) -> list[dict[str, str]]:
         {
             "label": label,
             "lang": language,
-            "source": source.replace(f"{ORIGIN}/predict", f"{ORIGIN}{path}"),
+            "source": re.sub(rf"{ORIGIN}/predict\b(?!ions)", f"{ORIGIN}{path}", source),
         }
         for label, language, source in given
     ]

@@ -192,18 +192,27 @@ function typeOf({ type }) {
   return type.startsWith("image/") ? type : "application/octet-stream";
 }
 
-/** @param {string} url */
-async function json(url) {
+/**
+ * What the server says as JSON; an error of its own comes out where the request was called off.
+ * @param {string} url
+ * @param {RequestInit} options
+ * @param {number} patienceMs
+ * @returns {Promise<any>}
+ */
+export async function json(url, options = {}, patienceMs = LONGEST_SILENCE_MS) {
   const waiting = new AbortController();
-  const timer = setTimeout(() => waiting.abort(), LONGEST_SILENCE_MS);
+  const stop = () => waiting.abort();
+  const timer = setTimeout(stop, patienceMs);
+  options.signal?.addEventListener("abort", stop);
   try {
-    const read = parsed(await (await answer(url, { signal: waiting.signal })).text());
+    const read = parsed(await (await answer(url, { ...options, signal: waiting.signal })).text());
     if (read === null) throw unreadable();
     return read;
   } catch (error) {
     throw error instanceof Problem ? error : await silence();
   } finally {
     clearTimeout(timer);
+    options.signal?.removeEventListener("abort", stop);
   }
 }
 

@@ -7,6 +7,7 @@ file that CONTRACT_SEEN names.
 from __future__ import annotations
 
 import base64
+import copy
 import json
 import os
 import zlib
@@ -27,6 +28,8 @@ _PICTURE = base64.b64decode(_B64)
 @schemathesis.hook
 def before_call(context: schemathesis.HookContext, case: schemathesis.Case, kwargs: Any) -> None:
     """Give three requests of four a picture and time; take out what fits the schema, not sense."""
+    if case.path == "/feedback" and _is_positive(case):
+        case.body = _with_sense(copy.deepcopy(case.body))
     if case.path != "/predict":
         return
     is_plain = zlib.crc32(repr(case.body).encode(errors="replace")) % 4 > 0
@@ -34,8 +37,13 @@ def before_call(context: schemathesis.HookContext, case: schemathesis.Case, kwar
         case.body = _with_pictures(case.body)
         if case.headers.get("X-Request-Timeout") == "0.001":
             del case.headers["X-Request-Timeout"]
-    if case.meta is None or case.meta.generation.mode.is_positive:
+    # Asked anew: what takes the place of a body changes what it is to be.
+    if _is_positive(case):
         _make_sense(case, is_any_model=is_plain)
+
+
+def _is_positive(case: schemathesis.Case) -> bool:
+    return case.meta is None or case.meta.generation.mode.is_positive
 
 
 def _with_pictures(body: Any) -> Any:
@@ -56,6 +64,26 @@ def _with_picture(entry: Any) -> Any:
     if isinstance(entry, dict) and isinstance(entry.get("b64"), str):
         return {**entry, "b64": _B64}
     return _PICTURE if isinstance(entry, bytes) else entry
+
+
+def _with_sense(body: Any) -> Any:
+    """Return feedback whose classes the model has, and whose boxes are on the picture."""
+    truth = body["truth"] if isinstance(body, dict) else {}
+    instances = truth.get("instances", [])
+    for one in (truth, *instances):
+        if "class_id" in one:
+            one["class_id"] %= 3
+        if "label" in one:
+            one["label"] = "red"
+    for one in instances:
+        one.pop("mask", None)
+        if "class_id" in one:
+            one.pop("label", None)
+        else:
+            one.setdefault("label", "red")
+        if "box" in one:
+            one["box"] = {"x_min": 0, "y_min": 0.5, "x_max": 1, "y_max": 1}
+    return body
 
 
 def _is_picture(entry: Any) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,8 +14,11 @@ import pytest
 from PIL import Image
 
 from app.api.contract.snippets import ORIGIN
+from app.records.outbox import Outbox
+from app.records.settings import RecordSettings
 from tests.app.api.contract import contract
 from tests.app.api.server import Server
+from tests.app.records.made import row
 from tests.app.serving.model_folder import Models
 
 pytestmark = pytest.mark.server
@@ -29,12 +33,15 @@ SNIPPETS = [
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory, root: Path) -> Iterator[Server]:
-    """Return a server with the model and the sample that the lines name."""
+    """Return a server with what the lines name: a model, a sample, a prediction."""
     folder = tmp_path_factory.mktemp("server")
     models = Models(folder / "models")
     models.add("street/1/street.h5")
     models.write("street/1/samples/crossing.jpg", b"jpeg")
-    server = Server(folder, models.folder, root, MODEL_CONTROL="on")
+    records = Outbox(folder / "predictions.sqlite", RecordSettings())
+    assert records.commit([row(prediction_id="01JD6Z8M1T7C4N9E5H3YVQ0KSB")], 5)
+    records.close()
+    server = Server(folder, models.folder, root, MODEL_CONTROL="on", PREDICTIONS="open")
     server.wait_until_ready()
     yield server
     server.end()
@@ -65,7 +72,9 @@ def test_lines_to_copy_work(sample: dict[str, str], server: Server, folder: Path
     elif "coco+json" in source:
         (result,) = json.loads(ran.stdout)
         assert (result["image_id"], result["category_id"]) == (42, 1)
-    elif "/predict" in source:
+    elif "predictions.csv" in source:
+        assert (folder / "predictions.csv").read_text().startswith("prediction_id,")
+    elif re.search(r"/predict\b(?!ions)", source):
         (instance,) = json.loads(ran.stdout)["instances"]
         assert instance["label"] == "red"
     elif "/load" in source or "/unload" in source:
