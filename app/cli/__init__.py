@@ -26,6 +26,7 @@ COMMANDS = {
     "fetch": "app.cli.fetch",
     "inspect": "app.cli.inspection",
     "ready": "app.cli.ready",
+    "predictions": "app.cli.predictions",
     "rollout": "app.cli.rollout",
     "reference": "app.cli.reference",
     "drift": "app.cli.drift",
