@@ -43,7 +43,10 @@ def complaints(root: Path, tmp_path: Path) -> Callable[..., str]:
     compiler = command(str(COMPILER), HOW)
 
     def complaints(scripts: Path, schemas: dict[str, Any]) -> str:
-        markup = (root / "app" / "api" / "templates" / "page.html").read_text()
+        templates = root / "app" / "api" / "templates"
+        markup = "".join(
+            (templates / name).read_text() for name in ("page.html", "predictions.html")
+        )
         (tmp_path / "declared.d.ts").write_text(declarations(schemas, markup))
         project = tmp_path / "tsconfig.json"
         include = ["declared.d.ts", f"{scripts}/**/*.js"]

@@ -1,7 +1,7 @@
 // The parts of a page. What is not there, or is something else, is an error that says so.
 
 /**
- * The element of `page.html` with an id.
+ * The element of the page with an id.
  * @template {keyof Elements} Id
  * @param {Id} id
  * @returns {Elements[Id]}

@@ -1,7 +1,7 @@
 """Declares to the compiler what the page's scripts rely on and do not say themselves.
 
 `contract` has the server's answers as `/openapi.json` tells them, under the names that they have in
-`app/api/answers.py`. `Elements` has the elements of `page.html` by their ids.
+`app/api/answers.py`. `Elements` has the elements of the pages by their ids.
 """
 
 from __future__ import annotations
