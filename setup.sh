@@ -124,7 +124,12 @@ fi
 if [ "${1:-}" = xgboost ] || has_booster; then
     install_further requirements-xgboost.txt "boosters of XGBoost"
 fi
-if [ "${1:-}" = records ] || [ -n "${BIGQUERY_TABLE:-}${PREDICTION_SINK:-}${RECORD_INPUTS_TO:-}" ]; then
+sends_on() {
+    case ${RECORD_INPUTS_TO:-} in *://*) return 0 ;; esac
+    [ -n "${BIGQUERY_TABLE:-}${PREDICTION_SINK:-}" ]
+}
+
+if [ "${1:-}" = records ] || sends_on; then
     install_further requirements-records.txt "sending predictions on"
 fi
 if [ "${1:-}" = drift ]; then

@@ -10,6 +10,7 @@ import contextlib
 import os
 import re
 import shutil
+import sqlite3
 import threading
 import time
 from pathlib import Path
@@ -90,6 +91,16 @@ def expire(to: Path | str, days: int, now: float) -> int:
     except OSError as error:
         raise RecordsError(f"{to}: {error}") from error
     return expired
+
+
+def inputs_of(connection: sqlite3.Connection, prediction_id: str) -> list[str]:
+    """Return the digests that a prediction's rows in the log name: one, or none."""
+    found = connection.execute(
+        "SELECT DISTINCT json_extract(detail, '$.input') FROM main.predictions "
+        "WHERE prediction_id = ?",
+        (prediction_id,),
+    )
+    return [digest for (digest,) in found if digest is not None]
 
 
 def erase_input(settings: RecordSettings, digest: str) -> bool:

@@ -14,9 +14,10 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from app.records.inputs import erase_input, expire, keep_moving
+from app.records.inputs import erase_input, expire, inputs_of, keep_moving
 from app.records.outbox import Outbox
 from app.records.settings import RecordSettings
+from app.records.spool import spool_of
 from app.settings import Settings, SettingsError
 from tests.app.serving.model_folder import Models
 
@@ -142,13 +143,25 @@ def test_inputs_end_with_their_days(client: FlaskClient, settings: RecordSetting
 def test_an_input_is_erased_wherever_it_is(
     client: FlaskClient, settings: RecordSettings, photo: bytes, *, is_moved: bool
 ):
-    client.post("/predict?model=street", data=photo)
+    answer = client.post("/predict?model=street", data=photo).get_json()
     if is_moved:
         move(settings)
-    digest = hashlib.sha256(photo).hexdigest()
+    assert settings.prediction_log is not None
+    with Outbox(settings.prediction_log, settings).read() as connection:
+        (digest,) = inputs_of(connection, answer["prediction_id"])
+        assert inputs_of(connection, "another") == []
     assert erase_input(settings, digest)
     assert move(settings) == []
     assert not erase_input(settings, digest)
+
+
+def test_no_input_is_kept_and_none_named_unless_a_setting_says_so(
+    start_app: Callable[..., Flask], settings: RecordSettings, photo: bytes
+):
+    assert start_app().test_client().post("/predict?model=street", data=photo).status_code == 200
+    assert {*named(settings)} == {None}
+    assert settings.prediction_log is not None
+    assert not spool_of(settings.prediction_log).exists()
 
 
 def test_inputs_are_kept_only_where_it_is_said_where():
