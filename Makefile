@@ -1,6 +1,6 @@
 # Plain verbs. A variable given here, as in `make serve PORT=9000`, is in the command's environment.
 bin = .venv/bin
-slow = slow or goldens or server or browser or image or kubectl or cluster or gcs or machine or terraform
+slow = bigquery or slow or goldens or server or browser or image or kubectl or cluster or gcs or machine or terraform
 # Files at once: those of processor time two, those that mostly wait four.
 # In the order of collection: rooms' conftests put what takes longest first.
 two = -n 2 --dist loadfile --no-loadscope-reorder

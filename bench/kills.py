@@ -45,9 +45,9 @@ def main() -> None:
                     pod.kill(part)
                     killed[part] += 1
                     print(f"{number} of {arguments.kills}: {part}", file=sys.stderr)
-            pod.server.end()
+            pod.end()
         logged = pod.logged()
-        check(load.answered, logged, bigquery)
+        check(pod, load.answered)
     sent = len(bigquery.rows[bigquery.table])
     bigquery.stop()
     row = {

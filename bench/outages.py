@@ -32,9 +32,9 @@ def main() -> None:
     with watched(loads), tempfile.TemporaryDirectory() as folder:
         with Pod(Path(folder), ROOT, bigquery, proxy.host) as pod:
             outcome = outage(pod, proxy, 60 * arguments.minutes, arguments.clients)
-            pod.server.end()
+            pod.end()
         logged = pod.logged()
-        check(outcome.answered, logged, bigquery)
+        check(pod, outcome.answered)
     proxy.close()
     bigquery.stop()
     before, most, after = outcome.rss_mib

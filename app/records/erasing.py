@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from app.records.inputs import erase_input
+from app.records.inputs import erase_input, inputs_of
 from app.records.outbox import Outbox
 from app.records.settings import RecordSettings
 
@@ -34,7 +34,9 @@ def erase(records: Outbox, settings: RecordSettings, prediction_id: str) -> Eras
     if not records.path.is_file():
         return Erased(0, 0, 0, elsewhere)
     here = replace(settings, prediction_log=records.path)
-    inputs = sum(erase_input(here, digest) for digest in _inputs(records, prediction_id))
+    with records.read() as connection:
+        digests = inputs_of(connection, prediction_id)
+    inputs = sum(erase_input(here, digest) for digest in digests)
     with records.transaction() as connection:
         connection.execute("PRAGMA secure_delete=ON")
         rows, feedback = (
@@ -44,17 +46,6 @@ def erase(records: Outbox, settings: RecordSettings, prediction_id: str) -> Eras
             for source in _SOURCES
         )
     return Erased(rows, feedback, inputs, elsewhere)
-
-
-def _inputs(records: Outbox, prediction_id: str) -> list[str]:
-    """Return the digests of the inputs that were kept of a prediction."""
-    with records.read() as connection:
-        found = connection.execute(
-            "SELECT DISTINCT json_extract(detail, '$.input') FROM main.predictions "
-            "WHERE prediction_id = ?",
-            (prediction_id,),
-        )
-        return [digest for (digest,) in found if isinstance(digest, str)]
 
 
 def _elsewhere(settings: RecordSettings, prediction_id: str) -> list[str]:

@@ -52,4 +52,4 @@ def start_pod(tmp_path: Path, root: Path, bigquery: BigQueryDouble) -> Iterator[
 
     yield start
     for pod in pods:
-        pod.server.end()
+        pod.end()

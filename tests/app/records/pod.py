@@ -35,6 +35,8 @@ class Pod:
             "BIGQUERY_TABLE": bigquery.table,
             "BIGQUERY_STORAGE_EMULATOR_HOST": host or bigquery.host,
         }
+        #: Why rows were not put on record, as the logs of all starts tell it.
+        self.lost: list[str] = []
         self.start()
 
     def start(self) -> None:
@@ -52,6 +54,16 @@ class Pod:
     ) -> None:
         self.server.end()
 
+    def end(self) -> int:
+        """End the server, and return its exit status."""
+        status = self.server.end()
+        self._note_losses()
+        return status
+
+    def _note_losses(self) -> None:
+        for name in ("predictions_not_recorded", "prediction_log_failed", "prediction_log_damaged"):
+            self.lost += [f"{name}: {event}" for event in self.server.events(name)]
+
     def shipper(self) -> int:
         """Return the number of the newest shipper."""
         return int(self.server.events("shipper_started")[-1]["process"])
@@ -64,6 +76,7 @@ class Pod:
         os.kill(victim, signal.SIGKILL)
         if part in _WHOLE:
             self.server.process.wait(60)
+            self._note_losses()
             wait_for(lambda: not any(map(is_running, family)), "all of it has ended", 60)
             self.start()
             return
@@ -114,17 +127,17 @@ class Pod:
             connection.close()
 
 
-def check(
-    answered: Mapping[str, int], logged: list[tuple[str, int]], bigquery: BigQueryDouble
-) -> None:
+def check(pod: Pod, answered: Mapping[str, int]) -> None:
     """Every answer is on record once, and all that is on record is in BigQuery once, in order."""
+    logged, bigquery = pod.logged(), pod.bigquery
     assert len(logged) == len(set(logged)), "a row is on record twice"
     on_record: dict[str, list[int]] = {}
     for prediction, index in logged:
         on_record.setdefault(prediction, []).append(index)
     wanted = {prediction: list(range(rows)) for prediction, rows in answered.items()}
-    missing = {one for one, rows in wanted.items() if on_record.get(one) != rows}
-    assert not missing, f"{len(missing)} of {len(wanted)} answers are not on record"
+    missing = [one for one, rows in wanted.items() if on_record.get(one) != rows]
+    told = f"{len(missing)} of {len(wanted)} answers are not on record: {missing[:20]} {pod.lost}"
+    assert not missing, told
     sent = [
         (row["prediction_id"], row["instance_index"] or 0) for row in bigquery.rows[bigquery.table]
     ]

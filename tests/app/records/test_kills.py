@@ -29,7 +29,7 @@ def test_whatever_is_killed_under_load_every_answer_is_on_record_once_and_in_big
             pod.kill(part)
         time.sleep(0.5)
     assert len(load.answered) > 100
-    assert pod.server.end() == 0
-    check(load.answered, pod.logged(), bigquery)
+    assert pod.end() == 0
+    check(pod, load.answered)
     (left,) = pod.server.events("predictions_left")
     assert left["rows"] == 0

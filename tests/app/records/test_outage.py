@@ -33,7 +33,7 @@ def test_bigquery_being_away_costs_no_prediction_and_no_row_and_little_memory(
     assert outcome.caught_up_s < 60
     before, most, _ = outcome.rss_mib
     assert most - before < 40
-    assert pod.server.end() == 0
-    check(outcome.answered, pod.logged(), bigquery)
+    assert pod.end() == 0
+    check(pod, outcome.answered)
     assert pod.server.events("shipping_failed")
     assert pod.server.events("shipping_recovered")
