@@ -31,8 +31,9 @@ if TYPE_CHECKING:
 PREDICTION_ID = "X-Prediction-ID"
 # As many as a request may have pictures; a thousand would be longer than proxies read of a head.
 _MOST_IDS = 64
-# A disk that does not answer is not waited for longer.
-_LONGEST_KEEPING_S = 1.0
+# A disk that does not answer is not waited for longer. One that is only busy has answered by then:
+# what is answered and not on record is worse than an answer that is late.
+_LONGEST_KEEPING_S = 5.0
 _STATUS_LINES = {status.value: f"{status.value} {status.phrase}" for status in HTTPStatus}
 
 

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from app.cli.terminal import CommandError, table
-from app.cli.window import Asked, add_options, asked_of
+from app.cli.window import Asked, add_least, add_options, asked_of
 from app.records.database import moment
 from app.records.drift import reference
-from app.records.drift.comparing import LEAST, Comparable, comparable
+from app.records.drift.comparing import Comparable, comparable
 from app.records.drift.report import CLASS_THRESHOLD, NUMBER_THRESHOLD, Report, report
 from app.records.drift.verdicts import Verdict, note
 from app.records.drift.window import Window
@@ -43,13 +43,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser.add_argument(
         "--metrics", type=Path, metavar="FILE", help="the result as Prometheus' text format"
     )
-    parser.add_argument(
-        "--least",
-        type=_least,
-        default=LEAST,
-        metavar="N",
-        help=f"predictions that both sides need, by default {LEAST}",
-    )
+    add_least(parser, "both sides need")
     parser.add_argument(
         "--threshold",
         type=_threshold,
@@ -168,12 +162,6 @@ def _print(about: str, compared: Comparable, result: Report) -> None:
     print(table([("column", "distance", "threshold", "", "measured as"), *rows], right=" >>"))
     for name, reason in compared.left_out.items():
         print(f"{name} is left out: {reason}")
-
-
-def _least(text: str) -> int:
-    if not (text.isdecimal() and 30 <= int(text) <= 10**6):
-        raise argparse.ArgumentTypeError(f"{text!r}: must be a whole number from 30 to 1000000")
-    return int(text)
 
 
 def _threshold(text: str) -> float:

@@ -6,9 +6,8 @@ import argparse
 from pathlib import Path
 
 from app.cli.terminal import CommandError, counted
-from app.cli.window import add_options, asked_of
+from app.cli.window import add_least, add_options, asked_of
 from app.records.drift import reference
-from app.records.drift.comparing import LEAST
 from app.records.errors import RecordsError
 
 # So many are enough for any threshold, and a file of them can be looked at.
@@ -27,6 +26,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser.add_argument(
         "--out", type=Path, metavar="FILE", help="in place of reference.json beside the model"
     )
+    add_least(parser, "a reference needs")
     parser.set_defaults(run=run)
 
 
@@ -41,10 +41,10 @@ def run(arguments: argparse.Namespace) -> int:
             f"file there as {path.relative_to(asked.settings.serving.model_repository)}"
         )
     window = asked.window(_MOST)
-    if window.predictions < LEAST:
+    if window.predictions < arguments.least:
         raise CommandError(
             f"there are {window.predictions} predictions of {window.span.model} "
-            f"{window.span.version} in that time; a reference needs {LEAST}"
+            f"{window.span.version} in that time; a reference needs {arguments.least}"
         )
     try:
         reference.write(window, path)

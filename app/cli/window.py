@@ -12,6 +12,7 @@ from pathlib import Path
 from app.cli.folder import add_option, settings_with
 from app.cli.terminal import CommandError
 from app.names import REFERENCE
+from app.records.drift.comparing import LEAST
 from app.records.drift.parquet import from_parquet
 from app.records.drift.window import Span, Window, from_log
 from app.records.errors import RecordsError
@@ -20,6 +21,8 @@ from app.serving.vacancy import check_here
 from app.settings import Settings
 from app.variables import repository
 
+# Fewer make no distribution.
+_FEWEST = 10
 _AGO = re.compile(r"(\d{1,6})([mhdw])")
 _SECONDS = {"m": 60, "h": 3600, "d": 86400, "w": 604800}
 _MOMENTS = "30m, 24h, 7d, 4w ago, or a time such as 2026-03-01 or 2026-03-01T08:00:00Z"
@@ -56,6 +59,25 @@ def add_options(parser: argparse.ArgumentParser, since: str) -> None:
         "--log", type=Path, metavar="FILE", help="the prediction log, in place of $PREDICTION_LOG"
     )
     add_option(parser)
+
+
+def add_least(parser: argparse.ArgumentParser, who: str) -> None:
+    """Add how many predictions are enough, and for whom."""
+    parser.add_argument(
+        "--least",
+        type=_least,
+        default=LEAST,
+        metavar="N",
+        help=f"predictions that {who}, by default {LEAST}; chance alone moves fewer",
+    )
+
+
+def _least(text: str) -> int:
+    if not (text.isdecimal() and _FEWEST <= int(text) <= 10**6):
+        raise argparse.ArgumentTypeError(
+            f"{text!r}: must be a whole number from {_FEWEST} to 1000000"
+        )
+    return int(text)
 
 
 @dataclass(frozen=True)

@@ -189,7 +189,7 @@ def _connected(path: Path) -> sqlite3.Connection:
         connection.execute("PRAGMA synchronous=NORMAL")
         # A commit that brings the log of writes into the file waits for the disk: `Keeper` does it.
         connection.execute("PRAGMA wal_autocheckpoint=0")
-        connection.execute(f"PRAGMA journal_size_limit={64 << 20}")
+        connection.execute(f"PRAGMA journal_size_limit={16 << 20}")
         (layout,) = connection.execute("PRAGMA user_version").fetchone()
         if layout > _LAYOUT:
             raise RecordsError(

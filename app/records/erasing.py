@@ -45,6 +45,7 @@ def erase(records: Outbox, settings: RecordSettings, prediction_id: str) -> Eras
             ).rowcount
             for source in _SOURCES
         )
+        connection.execute("DELETE FROM main.refused WHERE prediction_id = ?", (prediction_id,))
     return Erased(rows, feedback, inputs, elsewhere)
 
 

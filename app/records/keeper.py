@@ -23,7 +23,7 @@ _EACH_S = 0.5
 _LOCK_S = 5.0
 # From so much on the log of writes is brought into the file, and from so much on nobody may write
 # while that is done: as long as somebody always does it never begins anew.
-_WAL_BYTES, _LONGEST_WAL_BYTES = 4 << 20, 64 << 20
+_WAL_BYTES, _LONGEST_WAL_BYTES = 4 << 20, 128 << 20
 _ROWS_AT_ONCE = 500
 # Dropped at once, of what may be there: so that not every look has to.
 _SLACK = 0.02
@@ -62,7 +62,10 @@ class Keeper:
             file = Database(self._path, lock)
             try:
                 self._keep_bounds(file)
-                self._shorten_wal(file)
+                # Of several processes one does it: each waits for the disk.
+                mark = self._path.with_name(f"{self._path.name}.keeper")
+                with FileLock(mark) as alone, alone.held(0):
+                    self._shorten_wal(file)
             finally:
                 file.close()
         finally:
@@ -77,6 +80,8 @@ class Keeper:
             return
         file.checkpoint()
         if size > _LONGEST_WAL_BYTES:
+            # What came meanwhile, so that least is left for when nobody may write.
+            file.checkpoint()
             with file.lock.held(_LOCK_S):
                 file.checkpoint()
 

@@ -43,6 +43,12 @@ class FileLock:
         finally:
             fcntl.flock(self._descriptor, fcntl.LOCK_UN)
 
+    def __enter__(self) -> FileLock:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
     def close(self) -> None:
         """Let go of the file."""
         os.close(self._descriptor)
