@@ -90,6 +90,8 @@ class Server:
     def __init__(
         self, folder: Path, models: Path, root: Path, *command: str, **variables: str
     ) -> None:
+        self.is_killed = False
+        """Whether a process of it was killed, which may have been writing a line of the log."""
         self.port = int(variables.get("PORT") or variables.get("AIP_HTTP_PORT") or free_port())
         self.url = f"http://127.0.0.1:{self.port}"
         self._out, self._err = folder / "out.jsonl", folder / "err.txt"
@@ -152,8 +154,18 @@ class Server:
     def events(self, name: str) -> list[dict[str, Any]]:
         """Return the log's events of one name; every line has to be JSON."""
         lines = self._out.read_text().splitlines(keepends=True)
-        events = [json.loads(line) for line in lines if line.endswith("\n")]
-        return [event for event in events if event["event"] == name]
+        events = [self._event(line) for line in lines if line.endswith("\n")]
+        return [event for event in events if event.get("event") == name]
+
+    def _event(self, line: str) -> dict[str, Any]:
+        try:
+            event: dict[str, Any] = json.loads(line)
+        except ValueError:
+            # SIGKILL may end the write of a line between two pages of the file.
+            if not self.is_killed:
+                raise
+            return {}
+        return event
 
     def spoken(self) -> str:
         """Return what it said to the person at the terminal."""

@@ -73,6 +73,7 @@ class Pod:
         # One that was killed a moment ago may not be there again.
         victim = int(wait_for(lambda: self._running(part), f"there is a {part}", 60))
         family = self.server.family()
+        self.server.is_killed = True
         os.kill(victim, signal.SIGKILL)
         if part in _WHOLE:
             self.server.process.wait(60)
