@@ -35,7 +35,7 @@ class Keeper:
     def __init__(self, path: Path, settings: RecordSettings) -> None:
         self.is_full = False
         self._path, self._settings = path, settings
-        self._stop = threading.Event()
+        self._stop, self._written = threading.Event(), 0
         self._thread = threading.Thread(target=self._run, name="prediction-log", daemon=True)
 
     def start(self) -> None:
@@ -54,7 +54,10 @@ class Keeper:
     def _look_safely(self) -> None:
         # Whoever writes finds out what is wrong with the file, and tells it.
         with contextlib.suppress(sqlite3.Error, OSError, RecordsError, BusyError):
-            self._look()
+            written = os.stat(f"{self._path}-wal").st_mtime_ns
+            if written != self._written:
+                self._look()
+                self._written = written
 
     def _look(self) -> None:
         lock = FileLock(self._path.with_name(f"{self._path.name}.lock"))

@@ -11,6 +11,7 @@ import os
 import sqlite3
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
@@ -242,6 +243,8 @@ class Outbox:
         self._held = held = _Held(os.getpid(), lock, file)
         held.keeper = Keeper(self.path, self._settings)
         held.keeper.start()
+        # The thread knows nothing of this object, which may be thrown away without being closed.
+        weakref.finalize(self, held.keeper.stop)
         return held
 
     def _current(self, held: _Held) -> Database:

@@ -44,6 +44,7 @@ def arithmetic(models: Models) -> Models:
 def start_app(models: Models, tmp_path: Path) -> Iterator[Callable[..., Flask]]:
     """Return a function that makes the application once its models have loaded."""
     clients: list[LocalClient] = []
+    apps: list[Flask] = []
 
     def start(*, wait: bool = True, **variables: str) -> Flask:
         environment = {
@@ -59,9 +60,13 @@ def start_app(models: Models, tmp_path: Path) -> Iterator[Callable[..., Flask]]:
             assert clients[-1].wait_until_loaded(20)
         app = create_app(settings, clients[-1])
         app.test_client_class = ContractClient
+        apps.append(app)
         return app
 
     yield start
+    for app in apps:
+        if records := app.extensions["slipway"].records:
+            records.close()
     for client in clients:
         client.close()
 

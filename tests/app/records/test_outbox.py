@@ -214,11 +214,12 @@ def test_rows_that_no_sink_has_yet_are_not_dropped_for_newer_ones(opened, lost, 
 
 def test_the_log_of_writes_does_not_grow_with_what_is_written(path: Path, opened):
     outbox = opened()
-    for _ in range(16):
-        assert outbox.commit([row(class_probabilities=np.zeros(1000)) for _ in range(625)], 5)
-        time.sleep(0.15)
+    for _ in range(4):
+        for _ in range(4):
+            assert outbox.commit([row(class_probabilities=np.zeros(1000)) for _ in range(625)], 5)
+        time.sleep(1.2)
     assert outbox.state().bytes > 75 << 20
-    assert path.with_name(f"{path.name}-wal").stat().st_size <= 40 << 20
+    assert path.with_name(f"{path.name}-wal").stat().st_size <= 50 << 20
 
 
 def test_the_file_of_a_newer_server_is_left_as_it_is(path: Path, opened, lost):
