@@ -25,7 +25,7 @@ from app.hosting.nginx import Lines, Nginx
 from app.hosting.processes import Process, bury_orphans, wait
 from app.records.shipper import COMMAND as SHIPPER_COMMAND
 from app.records.shipper import LAST_S
-from app.records.shipper.sinks import missing_driver
+from app.records.shipper.drivers import missing_driver
 from app.serving.supervisor import HOST_COMMAND, Supervisor
 from app.serving.vacancy import check_repository
 from app.settings import Settings

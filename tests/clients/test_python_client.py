@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import pty
@@ -30,6 +29,7 @@ from slipway_client import (
 )
 from tests.app.api.server import Server
 from tests.app.kinds.onnx.test_onnx_segmenters import CLASSES, PIXELS
+from tests.clients.scripted import in_a_loop
 
 pytestmark = pytest.mark.server
 
@@ -176,7 +176,7 @@ def test_many_are_answered_in_their_order_by_a_server_that_has_room_for_two(
             return [*client.predict_many(items, **options)]
 
     refused = 'slipway_http_requests_total{method="POST",route="/predict",status="429"}'
-    outcomes = blocking() if form == "blocking" else asyncio.run(awaited())
+    outcomes = blocking() if form == "blocking" else in_a_loop(awaited())
     with Client(server.url) as client:
         alone = [client.predict(one, expect=Detections) for one in samples]
     counts = [len(one.instances) for one in alone]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import time
 from collections.abc import Callable
@@ -21,7 +20,7 @@ from slipway_client import (
     UnreachableError,
     Values,
 )
-from tests.clients.scripted import Does, nobody, scripted
+from tests.clients.scripted import Does, in_a_loop, nobody, scripted
 
 ROW = {"sepal_length": 5.0}
 BUSY = {
@@ -50,7 +49,7 @@ def _awaited(url: str, call: str, *given: object, asked: Any = None, **options: 
         async with AsyncClient(url, **options) as client:
             return await getattr(client, call)(*given, **(asked or {}))
 
-    return asyncio.run(run())
+    return in_a_loop(run())
 
 
 @pytest.fixture(params=[_blocking, _awaited], ids=["blocking", "awaited"])

@@ -19,8 +19,9 @@ from app.records.inputs import keep_moving
 from app.records.outbox import Outbox
 from app.records.settings import RecordSettings
 from app.records.shipper import LAST_S
+from app.records.shipper.drivers import missing_driver
 from app.records.shipper.lane import Lane
-from app.records.shipper.sinks import missing_driver, sinks_of
+from app.records.shipper.sinks import sinks_of
 from app.settings import Settings
 from app.variables import SettingsError
 

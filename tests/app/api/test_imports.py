@@ -51,3 +51,13 @@ def test_a_worker_serves_predictions_without_importing_a_framework(
         host.terminate()
         host.wait(20)
     assert (worker.returncode, worker.stderr.strip()) == (0, "")
+
+
+def test_process_1_imports_nothing_that_takes_long_so_that_it_hears_signals_from_the_start():
+    program = (
+        "import sys, app.hosting.server; print(*{'flask', 'numpy', 'sqlite3'} & {*sys.modules})"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert ran.stdout.split() == []
