@@ -26,8 +26,8 @@ OVERLAYS = sorted(
 COMPONENTS = sorted(path.name for path in (KUBERNETES / "components").iterdir())
 #: A patch of what another component brings.
 NEEDS = {name: ["gateway"] for name in ("gateway-https", "gateway-allow", "gateway-iap")}
-#: For the cluster's own eyes: nothing from outside may ask for them. Who may read what was predicted
-#: is not told apart yet.
+#: For the cluster's own eyes: nothing from outside may ask for them. Nobody is told apart yet who
+#: would read what was predicted.
 INTERNAL = {"/metrics", "/healthz"} | {
     "/feedback",
     "/predictions",
