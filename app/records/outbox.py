@@ -243,8 +243,8 @@ class Outbox:
         self._held = held = _Held(os.getpid(), lock, file)
         held.keeper = Keeper(self.path, self._settings)
         held.keeper.start()
-        # The thread knows nothing of this object, which may be thrown away without being closed.
-        weakref.finalize(self, held.keeper.stop)
+        # This object may be thrown away without being closed; the thread knows nothing of it.
+        self._drop = weakref.finalize(self, _drop, held)
         return held
 
     def _current(self, held: _Held) -> Database:
@@ -256,10 +256,16 @@ class Outbox:
 
     def _let_go(self) -> None:
         held, self._held = self._held, None
-        if held is not None and held.process == os.getpid():
-            held.keeper.stop()
-            held.file.close()
-            held.lock.close()
+        if held is not None:
+            self._drop()
+
+
+def _drop(held: _Held) -> None:
+    """Close what a process holds; a fork has nothing to close."""
+    if held.process == os.getpid():
+        held.keeper.stop()
+        held.file.close()
+        held.lock.close()
 
 
 def _reason(error: Exception) -> str:
