@@ -170,7 +170,6 @@ def test_a_whole_log_is_handed_out_as_lines_or_as_a_table(
     assert json.loads(cells[0]["class_probabilities"]) == [0.1, 0.7, 0.2]
 
 
-@pytest.mark.skipif(not importlib.util.find_spec("pyarrow"), reason="pyarrow is not installed")
 def test_a_whole_log_is_handed_out_as_parquet(client: FlaskClient, fill: Callable[..., None]):
     from pyarrow import parquet
 

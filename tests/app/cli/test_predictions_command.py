@@ -95,7 +95,8 @@ def test_an_export_has_every_row_that_is_meant(
 def test_an_export_as_parquet_is_read_by_others(
     told: Callable[..., tuple[int, str, str]], tmp_path: Path
 ):
-    parquet = pytest.importorskip("pyarrow.parquet")
+    from pyarrow import parquet
+
     assert told("export", "--out", str(tmp_path / "rows.parquet"))[0] == 0
     assert parquet.read_table(tmp_path / "rows.parquet")["label"].to_pylist() == ["a", "b", "a"]
 
