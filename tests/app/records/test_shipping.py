@@ -216,7 +216,7 @@ def test_a_shipper_that_ends_while_bigquery_is_away_says_how_many_rows_stay(
 
 def test_a_sink_that_needs_what_is_not_installed_is_named_at_the_start(tmp_path: Path):
     from app.records.settings import RecordSettings
-    from app.records.shipper.sinks import missing_driver
+    from app.records.shipper.drivers import missing_driver
 
     settings = RecordSettings(prediction_log=tmp_path / "log", sink="az://bucket/folder")
     assert missing_driver(settings) == (
