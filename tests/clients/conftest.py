@@ -35,6 +35,7 @@ def server(served: Path) -> Iterator[Server]:
     """Run `slipway serve`: of each model two predictions may be there at once, for 20 s."""
     command = (sys.executable, "-m", "app.cli", "serve")
     settings = {"DEFAULT_MODEL": "shapes", "QUEUE_LIMIT": "2", "INFERENCE_TIMEOUT_S": "20"}
+    settings["PREDICTIONS"] = "open"
     server = Server(served.parent, served, ROOT, *command, READY="all", **settings)
     try:
         server.wait_until_ready(180)

@@ -8,6 +8,7 @@ import pty
 import re
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from slipway_client import (
     Classes,
     Client,
     Detections,
+    LoggedRow,
     Outcome,
     ProblemError,
     Segments,
@@ -222,6 +224,39 @@ def test_many_show_a_bar_on_a_terminal(server: Server, scene: Path):
     assert ran.returncode == 0
     assert "2/2" in (plain := re.sub(r"\x1b\[[\d;?]*[a-zA-Z]", "", shown.decode()))
     assert "1 failed" in plain
+
+
+@pytest.mark.parametrize("form", ["blocking", "awaited"])
+def test_what_was_predicted_is_asked_for_page_after_page_and_corrected(
+    form: str, client: Client, server: Server
+):
+    asked_at = datetime.now(UTC)
+    wanted = {"model": "iris", "since": asked_at, "min_score": 0.1}
+    outcomes = [*client.predict_many([FLOWER] * 101, concurrency=2, model="iris")]
+    ids = [outcome.answer.prediction_id for outcome in outcomes if outcome.answer]
+    assert len(set(ids)) == 101
+
+    def blocking() -> list[LoggedRow]:
+        told = client.feedback(ids[0], label="setosa")
+        assert (told["joined"], told["agrees"]) == (True, False)
+        return [*client.predictions(**wanted)]
+
+    async def awaited() -> list[LoggedRow]:
+        async with AsyncClient(server.url, timeout_s=15) as asking:
+            told = await asking.feedback(ids[0], label="setosa")
+            assert (told["joined"], told["agrees"]) == (True, False)
+            return [row async for row in asking.predictions(**wanted)]
+
+    rows = blocking() if form == "blocking" else in_a_loop(awaited())
+    assert {row.prediction_id for row in rows} == set(ids)
+    assert len(rows) == 101
+    assert asked_at <= rows[-1].created_at < rows[0].created_at <= datetime.now(UTC)
+    assert {row.label for row in rows} == {"versicolor"}
+    assert [row.prediction_id for row in rows if row.agrees is False] == [ids[0]]
+    assert rows[0].class_probabilities[rows[0].predicted_class] == rows[0].score
+    with pytest.raises(ProblemError) as raised:
+        [*client.predictions(max_score=2.0)]
+    assert raised.value.field == "max_score"
 
 
 def run_script(script: str, folder: Path, server: Server) -> str:

@@ -15,6 +15,8 @@ from mrcnn.weights import WeightFile, WeightFileError
 from tests.mrcnn.test_detector import photo
 from tests.mrcnn.tiny import GREEN_BLUE, GREY, RED_LAST, SETTINGS, with_channels
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -16,6 +16,8 @@ from mrcnn.weights import WeightFileError
 from tests.mrcnn.tiny import Groups, changed, read_groups
 from tests.mrcnn.tiny_script import TinyConfig, photo
 
+pytestmark = pytest.mark.slow
+
 IMAGE = photo(100, 120)
 
 
@@ -208,7 +210,6 @@ def test_layers_that_have_weights_are_unwrapped(model):
     assert model.find_trainable_layer(wrapper) is layers["mrcnn_mask"]
 
 
-@pytest.mark.slow
 def test_layers_are_laid_out_once_for_any_number_of_threads():
     model = modellib.MaskRCNN("inference", TinyConfig(), "logs")
     model.keras_model  # noqa: B018

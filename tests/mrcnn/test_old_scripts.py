@@ -24,6 +24,8 @@ from tests.app.api.server import free_port
 from tests.mrcnn.tiny import read_groups
 from tests.mrcnn.tiny_script import TinyConfig, photo
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPTS = ROOT / "tests" / "mrcnn"
 PHOTO = photo(90, 120)
@@ -65,7 +67,6 @@ def ask(address: str) -> dict[str, Any]:
             time.sleep(0.2)
 
 
-@pytest.mark.slow
 def test_flask_server_with_graph_and_session_answers_from_its_threads(server: str, found):
     ask(server)
     with concurrent.futures.ThreadPoolExecutor(4) as pool:
@@ -77,7 +78,6 @@ def test_flask_server_with_graph_and_session_answers_from_its_threads(server: st
         assert answer["areas"] == found["masks"].sum(axis=(0, 1)).tolist()
 
 
-@pytest.mark.slow
 def test_script_without_the_behaviour_of_tensorflow_2_runs(tiny_file: Path, tmp_path: Path, found):
     (tmp_path / "photo.png").write_bytes(png())
     script = SCRIPTS / "old_tensorflow1_script.py"

@@ -17,6 +17,8 @@ import mrcnn.model as modellib
 from mrcnn.eager import eagerly
 from tests.mrcnn.tiny_script import TinyConfig, photo
 
+pytestmark = pytest.mark.slow
+
 IMAGE = photo(100, 120)
 
 
@@ -94,7 +96,6 @@ def test_detection_is_the_same_within_anything(model, found, around):
     assert all(np.array_equal(result[key], found[key]) for key in found)
 
 
-@pytest.mark.slow
 def test_model_that_was_built_within_a_graph_detects_outside_of_it(tiny_file: Path, found):
     def build() -> modellib.MaskRCNN:
         model = modellib.MaskRCNN("inference", TinyConfig(), "logs")

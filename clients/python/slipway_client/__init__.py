@@ -16,6 +16,7 @@ from slipway_client.errors import (
     UnreachableError,
 )
 from slipway_client.inputs import Given
+from slipway_client.log import LoggedRow
 from slipway_client.many import Outcome
 from slipway_client.results import (
     Answer,
@@ -46,6 +47,7 @@ __all__ = [
     "Detections",
     "Given",
     "Instance",
+    "LoggedRow",
     "Model",
     "Outcome",
     "Prediction",

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 import httpx
 
+from slipway_client import log
 from slipway_client.errors import (
     AnswerError,
     Problem,
@@ -198,3 +199,9 @@ def feedback(
     document = {"prediction_id": prediction_id, "truth": told or truth}
     # Twice would be two truths.
     return Request("POST", "/feedback", body=json_body(document), is_repeatable=False)
+
+
+def log_page(filters: log.Filters, cursor: str | None) -> Request:
+    """Return the request of a page of the prediction log."""
+    place = {} if cursor is None else {"cursor": cursor}
+    return Request("GET", "/predictions", log.query_of(filters) | place)

@@ -14,6 +14,7 @@ from slipway_client import asking
 from slipway_client.asking import Call, Reply, Request, Terms
 from slipway_client.errors import SlipwayError
 from slipway_client.inputs import Asked, Given, body_of
+from slipway_client.log import Filters, LoggedRow, read_page
 from slipway_client.many import Outcome, outcomes_awaited
 from slipway_client.results import Answer, Model, read_models
 
@@ -103,6 +104,17 @@ class AsyncClient:
         """Tell the server what would have been right, by one of the three; return its answer."""
         reply = await self._send(asking.feedback(prediction_id, class_id, label, truth))
         return dict(reply.json())
+
+    async def predictions(self, **filters: Unpack[Filters]) -> AsyncIterator[LoggedRow]:
+        """Yield the rows of the prediction log that are meant, the newest first."""
+        cursor: str | None = None
+        while True:
+            reply = await self._send(asking.log_page(filters, cursor))
+            rows, cursor = read_page(reply.json())
+            for row in rows:
+                yield row
+            if cursor is None:
+                return
 
     async def aclose(self) -> None:
         """Close the connections."""

@@ -14,6 +14,7 @@ from slipway_client import asking
 from slipway_client.asking import Call, Reply, Request, Terms
 from slipway_client.errors import SlipwayError
 from slipway_client.inputs import Asked, Given, body_of
+from slipway_client.log import Filters, LoggedRow, read_page
 from slipway_client.many import Outcome, outcomes
 from slipway_client.results import Answer, Model, read_models
 
@@ -115,6 +116,18 @@ class Client:
         """Tell the server what would have been right, by one of the three; return its answer."""
         reply = self._send(asking.feedback(prediction_id, class_id, label, truth))
         return dict(reply.json())
+
+    def predictions(self, **filters: Unpack[Filters]) -> Iterator[LoggedRow]:
+        """Yield the rows of the prediction log that are meant, the newest first; a page at a time.
+
+        The log is open to whom the server allows it. Raises SlipwayError.
+        """
+        cursor: str | None = None
+        while True:
+            rows, cursor = read_page(self._send(asking.log_page(filters, cursor)).json())
+            yield from rows
+            if cursor is None:
+                return
 
     def close(self) -> None:
         """Close the connections."""

@@ -32,6 +32,8 @@ from tests.mrcnn.tiny import (
     with_channels,
 )
 
+pytestmark = pytest.mark.slow
+
 COLOURS = photo(96, 120)
 RED_BEHIND = np.dstack([np.zeros((96, 120), np.uint8), COLOURS[:, :, 1:], COLOURS[:, :, 0]])
 EQUAL_MEANS = {"MEAN_PIXEL": [120, 120, 120]}

@@ -20,6 +20,8 @@ from app.settings import Settings
 from tests.app.api.contract import ContractClient
 from tests.mrcnn.tiny import SETTINGS
 
+pytestmark = pytest.mark.slow
+
 
 def png(width: int, height: int) -> bytes:
     pixels = np.random.default_rng(3).integers(0, 256, (height, width, 3), np.uint8)

@@ -14,6 +14,8 @@ from tests.mrcnn.saving import nested
 from tests.mrcnn.test_detector import photo
 from tests.mrcnn.tiny import GREY, RED_LAST, SETTINGS, changed, with_channels
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize(
     ("mix", "row"),

@@ -6,12 +6,15 @@ from collections.abc import Iterator
 
 import keras
 import numpy as np
+import pytest
 
 from mrcnn.demo.pretraining import CROPS, CropTrainer, crop_batches
 from mrcnn.demo.recipe import ARCHITECTURE, training_config
 from mrcnn.loading import weighted_layers
 from mrcnn.network import MaskRCNNNetwork
 from mrcnn.training.trainer import Progress
+
+pytestmark = pytest.mark.slow
 
 
 def test_crops_come_in_turn_of_three_sizes_and_are_the_same_for_a_seed() -> None:

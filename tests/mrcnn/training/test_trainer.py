@@ -17,6 +17,8 @@ from mrcnn.training.examples import Example, batch_of, batches, boxes_of
 from mrcnn.training.trainer import Progress, Trainer
 from mrcnn.weights import WeightFile
 
+pytestmark = pytest.mark.slow
+
 SIDE = 64
 
 
@@ -55,7 +57,6 @@ def trainer_of(config: Config) -> Trainer:
     return Trainer(network, keras.optimizers.AdamW(2e-3), batch_size=2)
 
 
-@pytest.mark.slow
 def test_the_loss_falls_and_the_run_can_be_taken_up_again(config: Config, tmp_path: Path) -> None:
     reports: list[Progress] = []
     trainer = trainer_of(config)
