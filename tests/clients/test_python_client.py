@@ -251,7 +251,7 @@ def test_what_was_predicted_is_asked_for_page_after_page_and_corrected(
     assert {row.prediction_id for row in rows} == set(ids)
     assert len(rows) == 101
     assert asked_at <= rows[-1].created_at < rows[0].created_at <= datetime.now(UTC)
-    assert {row.label for row in rows} == {"versicolor"}
+    assert {row.predicted_class for row in rows} == {1}
     assert [row.prediction_id for row in rows if row.agrees is False] == [ids[0]]
     assert rows[0].class_probabilities[rows[0].predicted_class] == rows[0].score
     with pytest.raises(ProblemError) as raised:
