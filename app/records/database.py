@@ -27,6 +27,7 @@ from app.records.row import COLUMNS, FLOATS, Row, values_of
 _TABLES = Path(__file__).with_name("tables.sql")
 _LAYOUT = 1
 _BUSY_S = 2.0
+_LOOK_S = 1.0
 # Parameters of one statement: SQLite takes 32,766.
 _ROWS_A_STATEMENT = 500
 _DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
@@ -50,10 +51,20 @@ class Database:
     def __init__(self, path: Path, lock: FileLock) -> None:
         self._path, self.lock = path, lock
         self._connection = _connected(path)
-        self._inode = os.stat(path).st_ino
+        self._inode, self._generation = os.stat(path).st_ino, lock.generation
+        self._look_at = time.monotonic() + _LOOK_S
 
-    def is_current(self) -> bool:
-        """Say whether the file is still the one at its path, and not set aside by another."""
+    def is_current(self, *, look: bool = False) -> bool:
+        """Say whether the file is still the one at its path, and not set aside by another.
+
+        That somebody took it away by hand is found out within a second, or now with `look`.
+        """
+        if self.lock.generation != self._generation:
+            return False
+        now = time.monotonic()
+        if now < self._look_at and not look:
+            return True
+        self._look_at = now + _LOOK_S
         try:
             return os.stat(self._path).st_ino == self._inode
         except FileNotFoundError:
@@ -114,7 +125,7 @@ def opened(path: Path) -> tuple[Database, FileLock]:
             except sqlite3.DatabaseError as error:
                 if not is_damage(error):
                     raise
-                set_aside(path, error)
+                set_aside(path, lock, error)
                 return Database(path, lock), lock
     except BaseException:
         lock.close()
@@ -127,8 +138,9 @@ def is_damage(error: sqlite3.Error) -> bool:
     return code is not None and code & 0xFF in _DAMAGED
 
 
-def set_aside(path: Path, error: Exception) -> None:
+def set_aside(path: Path, lock: FileLock, error: Exception) -> None:
     """Give a damaged file another name, with what belongs to it; the caller holds the lock."""
+    lock.begin_anew()
     name = f"{path.name}.damaged-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}"
     for suffix in ("-wal", "-shm", ""):
         with contextlib.suppress(FileNotFoundError):

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import mmap
 import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
+_BYTES = 8
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.00005, 0.001
 
 
@@ -20,10 +22,28 @@ class BusyError(Exception):
 
 
 class FileLock:
-    """A file that one process at a time holds. Not for several threads of one process."""
+    """A file that one process at a time holds. Not for several threads of one process.
+
+    It holds a number too, which all see at once: how often what is locked was begun anew.
+    """
 
     def __init__(self, path: Path) -> None:
         self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            os.ftruncate(self._descriptor, _BYTES)
+            self._number = mmap.mmap(self._descriptor, _BYTES)
+        except BaseException:
+            os.close(self._descriptor)
+            raise
+
+    @property
+    def generation(self) -> bytes:
+        """The number, to be compared."""
+        return self._number[:]
+
+    def begin_anew(self) -> None:
+        """Raise the number; the caller holds the lock."""
+        self._number[:] = (int.from_bytes(self._number[:], "big") + 1).to_bytes(_BYTES, "big")
 
     @contextlib.contextmanager
     def held(self, timeout_s: float) -> Iterator[None]:
@@ -51,4 +71,5 @@ class FileLock:
 
     def close(self) -> None:
         """Let go of the file."""
+        self._number.close()
         os.close(self._descriptor)

@@ -228,8 +228,8 @@ class Outbox:
         """Set a damaged file aside, unless another process has done so."""
         held = self._open()
         with held.lock.held(_SMALL_WRITE_S):
-            if held.file.is_current():
-                database.set_aside(self.path, error)
+            if held.file.is_current(look=True):
+                database.set_aside(self.path, held.lock, error)
         self._let_go()
 
     def _is_full(self) -> bool:
