@@ -30,8 +30,9 @@ class FileLock:
     def __init__(self, path: Path) -> None:
         self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            os.ftruncate(self._descriptor, _BYTES)
-            self._number = mmap.mmap(self._descriptor, _BYTES)
+            # A place of its own on the disk: to write a hole where the disk is full kills (SIGBUS).
+            os.posix_fallocate(self._descriptor, 0, _BYTES)
+            self._number = mmap.mmap(self._descriptor, _BYTES, prot=mmap.PROT_READ)
         except BaseException:
             os.close(self._descriptor)
             raise
@@ -42,8 +43,9 @@ class FileLock:
         return self._number[:]
 
     def begin_anew(self) -> None:
-        """Raise the number; the caller holds the lock."""
-        self._number[:] = (int.from_bytes(self._number[:], "big") + 1).to_bytes(_BYTES, "big")
+        """Raise the number; the caller holds the lock. Raises OSError."""
+        number = int.from_bytes(self.generation, "big") + 1
+        os.pwrite(self._descriptor, number.to_bytes(_BYTES, "big"), 0)
 
     @contextlib.contextmanager
     def held(self, timeout_s: float) -> Iterator[None]:

@@ -189,8 +189,7 @@ class Outbox:
                 return "slow"
             except (sqlite3.Error, OSError, RecordsError) as error:
                 is_damaged = isinstance(error, sqlite3.Error) and database.is_damage(error)
-                if is_damaged and attempt + 1 < _TRIES:
-                    self._set_aside(error)
+                if is_damaged and attempt + 1 < _TRIES and self._is_set_aside(error):
                     continue
                 self._tell(error)
                 self._let_go()
@@ -224,13 +223,17 @@ class Outbox:
         if not self._gap.rows:
             log.event("prediction_log_failed", "ERROR", file=str(self.path), error=str(error))
 
-    def _set_aside(self, error: Exception) -> None:
-        """Set a damaged file aside, unless another process has done so."""
-        held = self._open()
-        with held.lock.held(_SMALL_WRITE_S):
-            if held.file.is_current(look=True):
-                database.set_aside(self.path, held.lock, error)
+    def _is_set_aside(self, error: Exception) -> bool:
+        """Set a damaged file aside, unless another process has; False: that cannot be done."""
+        try:
+            held = self._open()
+            with held.lock.held(_SMALL_WRITE_S):
+                if held.file.is_current(look=True):
+                    database.set_aside(self.path, held.lock, error)
+        except (sqlite3.Error, OSError, BusyError, RecordsError):
+            return False
         self._let_go()
+        return True
 
     def _is_full(self) -> bool:
         return self._held is not None and self._held.keeper.is_full

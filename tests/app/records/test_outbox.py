@@ -152,6 +152,42 @@ def test_a_file_that_is_damaged_while_it_is_written_loses_at_most_what_it_held(
     assert counted(outbox) == before + 1
 
 
+def test_a_damaged_file_that_cannot_be_set_aside_costs_rows_and_no_prediction(
+    path: Path, opened, lost
+):
+    outbox = opened()
+    assert outbox.commit([row() for _ in range(2000)], 1)
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    now = int(time.time())
+    taken = [
+        path.with_name(f"{path.name}.damaged-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime(at))}")
+        for at in range(now - 1, now + 120)
+    ]
+    for folder in taken:
+        folder.mkdir()
+    with path.open("r+b") as file:
+        file.seek(4096)
+        file.write(b"\xff" * 500_000)
+    wait_for(lambda: not outbox.commit([row()], 1))
+    assert {why for _, why in lost} == {"damaged"}
+    for folder in taken:
+        folder.rmdir()
+    wait_for(lambda: outbox.commit([row()], 1))
+
+
+def test_a_file_that_is_taken_away_by_hand_is_begun_anew_within_seconds(path: Path, opened, lost):
+    outbox = opened()
+    assert outbox.commit([row() for _ in range(3)], 1)
+    for suffix in ("", "-wal", "-shm"):
+        path.with_name(f"{path.name}{suffix}").unlink(missing_ok=True)
+    wait_for(lambda: outbox.commit([row()], 1) and path.is_file())
+    before = counted(outbox)
+    assert outbox.commit([row()], 1)
+    assert counted(outbox) == before + 1
+    assert lost == []
+
+
 def test_a_disk_that_is_full_costs_rows_that_are_counted_and_noted_and_no_prediction(
     opened, lost, caplog: pytest.LogCaptureFixture
 ):
