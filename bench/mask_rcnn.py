@@ -18,6 +18,7 @@ from bench.machine import Load, difference, stated, watched
 from bench.report import save
 
 OURS, PEAK = "Detector R101", "matrix product"
+OPENVINO = "Detector R101, OpenVINO"
 
 
 def main() -> None:
@@ -64,6 +65,7 @@ def contenders_of(threads: int, with_torchvision: bool) -> list[Contender]:
     files = [str(weight_file()), str(photo())]
     contenders = [
         contender(OURS, sys.executable, "run_detector", *files),
+        contender(OPENVINO, sys.executable, "run_detector", *files, "--program", "openvino"),
         contender(PEAK, sys.executable, "run_gemm"),
     ]
     if with_torchvision:

@@ -16,8 +16,11 @@ def main() -> None:
     parser.add_argument("weights", type=Path)
     parser.add_argument("photo", type=Path)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--program", choices=["tensorflow", "openvino"], default="tensorflow")
     arguments = parser.parse_args()
-    detector = Detector.load(arguments.weights, threads=arguments.threads)
+    detector = Detector.load(
+        arguments.weights, threads=arguments.threads, program=arguments.program
+    )
     photo = load(arguments.photo)
     side = detector.config.IMAGE_MAX_DIM
     regions = detector.config.POST_NMS_ROIS_INFERENCE

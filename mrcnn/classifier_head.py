@@ -7,7 +7,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from mrcnn.conv_norm import EPSILON
+from mrcnn.weights import EPSILON
 
 
 class PooledDense(keras.layers.Layer):

@@ -7,8 +7,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-#: Added to the variance. Keras' default, which Matterport's networks were trained with.
-EPSILON = 1e-3
+from mrcnn.weights import EPSILON
 
 
 class ConvNorm(keras.layers.Layer):

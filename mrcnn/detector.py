@@ -6,44 +6,28 @@ photos go through it at once, and how often a graph is built; what is computed i
 
 from __future__ import annotations
 
-import functools
-import logging
-import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mrcnn.quiet import importing_quietly
-
-with importing_quietly():
-    import tensorflow as tf
-
 from mrcnn.architecture import Architecture
 from mrcnn.config import SIZE_MULTIPLE, Config
 from mrcnn.instances import Instances
-from mrcnn.loading import load_weights
 from mrcnn.molding import Molded, PhotoError, check_channels, mold_image, molded_size
-from mrcnn.network import MaskRCNNNetwork
+from mrcnn.programs.program import Program
 from mrcnn.settings import check_settings as check_settings
 from mrcnn.settings import settings_for
-from mrcnn.threads import use_threads
 from mrcnn.unmolding import unmold_detections
 from mrcnn.weights import WeightFile, WeightFileError
 
-logger = logging.getLogger(__name__)
-
-#: Shapes whose graphs are kept. In mode "pad64" photos come in endless shapes.
-KEPT_GRAPHS = 16
 #: Pixels that may go through a GPU at once: an image of 1024 x 1024 takes 1 GB of feature maps.
 PIXELS_AT_ONCE = 8 * 1024 * 1024
 
 Images = Sequence[NDArray[np.uint8]]
-#: (pixels [n, h, w, channels], windows [n, 4], least score) -> (detections, their probabilities,
-#: image indices, masks).
-Graph = Callable[[tf.Tensor, tf.Tensor, tf.Tensor], tuple[tf.Tensor, ...]]
+ProgramName = Literal["tensorflow", "openvino"]
 
 
 class Detector:
@@ -52,17 +36,16 @@ class Detector:
     Attributes:
         architecture: the network that the weight file holds.
         config: the settings in use; what the file fixes is in them too.
-        images_at_once: photos of one shape that share a pass. On a CPU it is 1: more save no time
-            there, take more memory, and change an answer in its last digits.
+        program: what the network runs on.
+        images_at_once: photos of one shape that share a pass.
     """
 
-    def __init__(self, network: MaskRCNNNetwork, config: Config) -> None:
-        self.architecture: Architecture = network.architecture
+    def __init__(self, program: Program, config: Config) -> None:
+        self.architecture: Architecture = program.architecture
         self.config = config
-        self.images_at_once = 16 if tf.config.list_physical_devices("GPU") else 1
-        self._network = network
-        self._tracing = threading.Lock()
-        self._graphs = functools.lru_cache(maxsize=KEPT_GRAPHS)(self._trace)
+        self.program = program.name
+        self.images_at_once = program.most_at_once
+        self._program = program
 
     @classmethod
     def load(
@@ -72,37 +55,37 @@ class Detector:
         *,
         allow_partial: bool = False,
         threads: int | None = None,
+        program: ProgramName = "tensorflow",
     ) -> Detector:
         """Build the network that a Matterport weight file needs, and fill it.
 
         Args:
             path: the `.h5`.
             config: Matterport's setting names with values, where they differ from its defaults.
-            allow_partial: load the layers that fit and log the others, instead of refusing.
-            threads: for all networks of the process; has an effect only before the first one.
+            allow_partial: load the layers that fit and log the others, instead of refusing; with
+                TensorFlow alone, whose layers start from random numbers.
+            threads: how many compute. TensorFlow has one number for all networks of a process, and
+                takes it before the first one only.
+            program: what the network runs on.
 
         Raises:
             WeightFileError: the file cannot be read, or does not fit; every such layer is listed.
                 Or its numbers are none that give an answer.
             ConfigError: a setting is unknown, impossible, or contradicts the file.
         """
-        if threads:
-            use_threads(threads)
         file = WeightFile.open(path)
         settings = settings_for(file.architecture, config or {}, file.path.name)
-        network = MaskRCNNNetwork(file.architecture, settings, folded=True)
-        load_weights(network, file, allow_partial=allow_partial)
-        if not network.gives_numbers():
+        loaded = _program(program, file, settings, allow_partial=allow_partial, threads=threads)
+        if not loaded.gives_numbers():
             raise WeightFileError(
                 f"{file.path.name}: its numbers are so large that no picture gives an answer: "
                 "training had diverged when it was saved"
             )
-        return cls(network, settings)
+        return cls(loaded, settings)
 
     def describe(self) -> dict[str, Any]:
         """Return the network's sizes and its number of parameters, as plain values."""
-        parameters = sum(int(np.prod(v.shape)) for v in self._network.variables)
-        return {**self.architecture.describe(), "parameters": parameters}
+        return {**self.architecture.describe(), "parameters": self._program.parameters}
 
     def warm_up(self) -> None:
         """Run the shape that most photos will have, so that the first one need not wait."""
@@ -199,10 +182,7 @@ class Detector:
         """Run photos of one molded shape."""
         pixels = np.stack([m.pixels for m in molded])
         windows = np.array([m.window for m in molded], np.float32)
-        with self._tracing:  # two threads must not build the same graph
-            graph = self._graphs(pixels.shape[1:3], pixels.dtype)
-        tensors = graph(tf.constant(pixels), tf.constant(windows), tf.constant(least, tf.float32))
-        detections, probabilities, image_indices, masks = (tensor.numpy() for tensor in tensors)
+        detections, probabilities, image_indices, masks = self._program.run(pixels, windows, least)
         for index, photo in enumerate(molded):
             yield unmold_detections(
                 detections[index],
@@ -213,19 +193,22 @@ class Detector:
                 photo_shape=photo.original_shape,
             )
 
-    def _trace(self, shape: tuple[int, int], dtype: np.dtype[Any]) -> Graph:
-        def run(pixels: tf.Tensor, windows: tf.Tensor, least: tf.Tensor) -> tuple[tf.Tensor, ...]:
-            stages = self._network.stages(pixels, windows, least)
-            return stages.detections, stages.probabilities, stages.image_indices, stages.masks
 
-        signature = (
-            tf.TensorSpec([None, *shape, self.architecture.input_channels], dtype),
-            tf.TensorSpec([None, 4], tf.float32),
-            tf.TensorSpec([], tf.float32),
-        )
-        logger.debug("building the graph for %d x %d pixels", shape[1], shape[0])
-        function = tf.function(run, input_signature=signature, autograph=False)
-        return function.get_concrete_function()
+def _program(
+    name: ProgramName,
+    file: WeightFile,
+    config: Config,
+    *,
+    allow_partial: bool,
+    threads: int | None,
+) -> Program:
+    if name == "openvino":
+        from mrcnn.programs.openvino.program import OpenVinoProgram
+
+        return OpenVinoProgram.load(file, config, threads=threads)
+    from mrcnn.programs.tensorflow import TensorFlowProgram
+
+    return TensorFlowProgram.load(file, config, allow_partial=allow_partial, threads=threads)
 
 
 def _chunks(molded: Sequence[Molded], most: int) -> Iterator[list[int]]:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from mrcnn.conv_norm import EPSILON
 from mrcnn.keras_model import KerasModel
 from mrcnn.loading import weighted_layers
 from mrcnn.network import MaskRCNNNetwork
-from mrcnn.weights import fold, norm_of
+from mrcnn.weights import EPSILON, fold, norm_of
 
 
 class FoldedCopy:

@@ -16,8 +16,8 @@ import keras
 import tensorflow as tf
 
 from mrcnn.architecture import BACKBONES
-from mrcnn.conv_norm import EPSILON
 from mrcnn.graph_layers import BatchNorm, PyramidROIAlign, TimeDistributed
+from mrcnn.weights import EPSILON
 
 Tensor = Any  # symbolic, of Keras
 

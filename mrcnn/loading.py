@@ -9,11 +9,9 @@ from pathlib import Path
 import h5py
 import keras
 import numpy as np
-from numpy.typing import NDArray
 
-from mrcnn.conv_norm import EPSILON
 from mrcnn.network import MaskRCNNNetwork
-from mrcnn.weights import RPN_LAYERS, WeightFile, WeightFileError, fold, mismatches, norm_of
+from mrcnn.weights import RPN_LAYERS, WeightFile, WeightFileError, folded, mismatches, norm_of
 
 logger = logging.getLogger(__name__)
 
@@ -71,22 +69,9 @@ def load_weights(
             norm = norm_of(name) if network.folded else None
             if name in left_out or norm in left_out:
                 continue
-            layer.set_weights(_folded(read, name, norm=norm, file=file) if norm else read(name))
+            layer.set_weights(folded(read, name, norm=norm, file=file) if norm else read(name))
             loaded.append(name)
     return loaded
-
-
-def _folded(
-    read: Callable[[str], list[NDArray[np.float32]]], conv: str, *, norm: str, file: WeightFile
-) -> list[NDArray[np.float32]]:
-    try:
-        with np.errstate(over="raise"):
-            return fold(read(conv), read(norm), EPSILON)
-    except FloatingPointError as error:
-        raise WeightFileError(
-            f"{file.path.name}: layers {conv} and {norm}: their product is beyond float32: "
-            f"training had diverged when they were saved"
-        ) from error
 
 
 def _wanted_shapes(layers: Mapping[str, keras.layers.Layer]) -> dict[str, list[tuple[int, ...]]]:

@@ -43,6 +43,7 @@ from mrcnn.inputs import (
 from mrcnn.keras_model import KerasModel
 from mrcnn.loading import load_weights, weighted_layers
 from mrcnn.molding import Molded, check_channels, fit_image
+from mrcnn.programs.tensorflow import TensorFlowProgram
 from mrcnn.results import result_of
 from mrcnn.runs import last_checkpoint, run_of
 from mrcnn.unmolding import unmold_detections
@@ -337,7 +338,7 @@ class MaskRCNN:
             network = self._built()
             if self._detector is None:
                 self._copy = FoldedCopy(network)
-                self._detector = Detector(self._copy.network, self.config)
+                self._detector = Detector(TensorFlowProgram(self._copy.network), self.config)
             self._copy.follow()
             return self._detector
 

@@ -21,6 +21,7 @@ from mrcnn.hdf5 import ContentError, WeightFileError, damage_told, member, names
 from mrcnn.weight_layout import RPN_LAYERS, Array, Layout, layers_named, layout_of, root_of
 
 __all__ = [
+    "EPSILON",
     "RPN_LAYERS",
     "Array",
     "Mismatch",
@@ -28,11 +29,14 @@ __all__ = [
     "WeightFileError",
     "architecture_of",
     "fold",
+    "folded",
     "looks_like_mask_rcnn",
     "mismatches",
     "norm_of",
 ]
 
+#: Added to the variance. Keras' default, which Matterport's networks were trained with.
+EPSILON = 1e-3
 #: Layers that only a Mask R-CNN of this family has.
 SIGNATURE = ("conv1", "rpn_conv_shared", "mrcnn_class_logits", "mrcnn_mask")
 # A variance of nothing, computed in float32, may come out this far below 0.
@@ -249,3 +253,17 @@ def fold(
     gamma, beta, mean, variance = (np.asarray(a, np.float64) for a in norm)
     scale = gamma / np.sqrt(variance + epsilon)
     return [(kernel * scale).astype(np.float32), (beta + (bias - mean) * scale).astype(np.float32)]
+
+
+def folded(
+    read: Callable[[str], list[NDArray[np.float32]]], conv: str, *, norm: str, file: WeightFile
+) -> list[NDArray[np.float32]]:
+    """Read a convolution and its normalization as one; raises WeightFileError beyond float32."""
+    try:
+        with np.errstate(over="raise"):
+            return fold(read(conv), read(norm), EPSILON)
+    except FloatingPointError as error:
+        raise WeightFileError(
+            f"{file.path.name}: layers {conv} and {norm}: their product is beyond float32: "
+            f"training had diverged when they were saved"
+        ) from error

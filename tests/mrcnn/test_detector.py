@@ -12,11 +12,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mrcnn import detector as detector_module
 from mrcnn.config import ConfigError
-from mrcnn.detector import Detector, use_threads
+from mrcnn.detector import Detector, ProgramName
 from mrcnn.instances import Instances
 from mrcnn.loading import save_weights
+from mrcnn.programs import tensorflow as tensorflow_module
+from mrcnn.threads import use_threads
 from mrcnn.weights import WeightFileError
 from tests.mrcnn.tiny import ARCHITECTURE, SETTINGS, Groups, changed, tiny_network
 
@@ -30,9 +31,14 @@ def photo(height: int, width: int, seed: int = 0) -> np.ndarray:
 PHOTOS = [photo(100, 128), photo(60, 40, 1), photo(128, 128, 2), photo(300, 70, 3), photo(64, 64)]
 
 
+@pytest.fixture(scope="module", params=["tensorflow", "openvino"])
+def program(request: pytest.FixtureRequest) -> ProgramName:
+    return request.param
+
+
 @pytest.fixture(scope="module")
-def detector(tiny_file: Path) -> Detector:
-    return Detector.load(tiny_file, SETTINGS)
+def detector(tiny_file: Path, program: ProgramName) -> Detector:
+    return Detector.load(tiny_file, SETTINGS, program=program)
 
 
 def same(one: Instances, other: Instances) -> bool:
@@ -80,8 +86,9 @@ def test_several_photos_give_what_each_gives_alone(detector: Detector):
 
 
 def test_photos_that_share_a_pass_give_the_same_but_for_the_last_digits(
-    detector: Detector, monkeypatch: pytest.MonkeyPatch
+    tiny_file: Path, monkeypatch: pytest.MonkeyPatch
 ):
+    detector = Detector.load(tiny_file, SETTINGS)
     alone = detector.detect(PHOTOS)
     monkeypatch.setattr(detector, "images_at_once", 3)
     for one, other in zip(alone, detector.detect(PHOTOS), strict=True):
@@ -131,15 +138,15 @@ def test_warm_up_builds_the_usual_graph(tiny_file: Path):
     detector = Detector.load(tiny_file, SETTINGS)
     detector.warm_up()
     detector.detect([PHOTOS[0]])
-    assert detector._graphs.cache_info().misses == 1
+    assert detector._program._graphs.cache_info().misses == 1
 
 
 def test_shapes_without_end_do_not_pile_up(tiny_file: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(detector_module, "KEPT_GRAPHS", 2)
+    monkeypatch.setattr(tensorflow_module, "KEPT_GRAPHS", 2)
     detector = Detector.load(tiny_file, {**SETTINGS, "IMAGE_RESIZE_MODE": "pad64"})
     detector.warm_up()
     detector.detect([photo(64, 64 * n) for n in (1, 2, 3)])
-    assert detector._graphs.cache_info().currsize == 2
+    assert detector._program._graphs.cache_info().currsize == 2
 
 
 def test_unresized_photo_must_fit_the_pyramid(tiny_file: Path):

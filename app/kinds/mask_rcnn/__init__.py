@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -22,6 +22,9 @@ class MaskRcnnOptions(Options):
 
     min_score: float = Field(0.0, ge=0, le=1, description="a number from 0 to 1")
     allow_partial: bool = Field(False, description="true or false")
+    program: Literal["tensorflow", "openvino"] = Field(
+        "tensorflow", description="one of tensorflow, openvino"
+    )
     config: dict[Text, Any] = Field({}, description="a mapping of setting names to values")
 
 

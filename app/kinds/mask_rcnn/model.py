@@ -1,4 +1,4 @@
-"""A Matterport Mask R-CNN `.h5`: examined, and loaded. TensorFlow is imported by `load` alone."""
+"""A Matterport Mask R-CNN `.h5`: examined, and loaded. A framework is imported by `load` alone."""
 
 from __future__ import annotations
 
@@ -78,7 +78,6 @@ def examine(source: ModelSource) -> dict[str, Any]:
 def load(source: ModelSource) -> LoadedMaskRcnn:
     """Build the network that the file asks for; raises ModelError."""
     file = _examined(source)
-    # The first import of TensorFlow.
     from mrcnn.detector import Detector
 
     try:
@@ -87,6 +86,7 @@ def load(source: ModelSource) -> LoadedMaskRcnn:
             source.options.get("config", {}),
             allow_partial=source.options.get("allow_partial", False),
             threads=source.threads or None,
+            program=source.options.get("program", "tensorflow"),
         )
     except (WeightFileError, ConfigError, OSError) as error:
         raise ModelError(str(error)) from error
@@ -125,6 +125,7 @@ class LoadedMaskRcnn:
             "backbone": architecture.backbone,
             "num_classes": architecture.num_classes,
             "architecture": self._detector.describe(),
+            "program": self._detector.program,
             **({"nested_in": ", ".join(self._nested_in)} if self._nested_in else {}),
             "min_score": self._min_score,
             "limits": {"molded_pixels": self._max_molded_pixels},
@@ -237,6 +238,11 @@ def _examined(source: ModelSource) -> WeightFile:
         config = settings_for(file.architecture, source.options.get("config", {}), file.path.name)
     except (WeightFileError, ConfigError, OSError) as error:
         raise ModelError(str(error)) from error
+    if source.options.get("allow_partial") and source.options.get("program") == "openvino":
+        raise ModelError(
+            "allow_partial is true and program is 'openvino': layers that the file lacks start "
+            "from random numbers in TensorFlow alone; leave one of the two out"
+        )
     labels_for(file.architecture.num_classes, source.labels)
     _check_frame(config, source.max_molded_pixels)
     return file

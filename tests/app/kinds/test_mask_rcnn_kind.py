@@ -115,6 +115,24 @@ def test_a_loaded_model_says_what_the_file_holds(weights: Path):
     assert description["architecture"]["parameters"] > 1000
 
 
+def test_what_it_runs_on_is_chosen_and_told(weights: Path):
+    image = np.random.default_rng(1).integers(0, 256, (90, 120, 3), np.uint8)
+    found = {}
+    for program in ("tensorflow", "openvino"):
+        model = MaskRcnn().load(source(weights, program=program))
+        assert model.describe()["program"] == program
+        (found[program],) = model.predict([{PICTURE: image}], [{"min_score": 0.0}])
+    one, other = found.values()
+    assert len(one["scores"]) > 2
+    np.testing.assert_array_equal(one["class_ids"], other["class_ids"])
+    np.testing.assert_allclose(one["scores"], other["scores"], atol=1e-3)
+
+
+def test_random_layers_are_tensorflows_alone(weights: Path):
+    with pytest.raises(ModelError, match="allow_partial is true and program is 'openvino'"):
+        MaskRcnn().load(source(weights, program="openvino", allow_partial=True))
+
+
 def test_pictures_share_a_pass_only_where_a_gpu_makes_that_quicker(weights: Path):
     import tensorflow as tf
 

@@ -51,7 +51,7 @@ def test_no_file_and_an_empty_file_say_nothing(written):
         pytest.param(
             "min_scor: 0.5",
             "there is no key 'min_scor'; allowed are kind, labels, about, fallback, default, "
-            "max_batch, source, golden, min_score, allow_partial, config",
+            "max_batch, source, golden, min_score, allow_partial, program, config",
             id="unknown key",
         ),
         pytest.param(
@@ -60,6 +60,11 @@ def test_no_file_and_an_empty_file_say_nothing(written):
         pytest.param("min_score: .nan", "min_score is nan; it must be", id="nan"),
         pytest.param(
             "allow_partial: 1", "allow_partial is 1; it must be true or false", id="number"
+        ),
+        pytest.param(
+            "program: torch",
+            "program is 'torch'; it must be one of tensorflow, openvino",
+            id="program",
         ),
         pytest.param(
             "max_batch: 0", "max_batch is 0; it must be a whole number from 1 on", id="batch"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -25,13 +26,25 @@ class Answer:
     partners: list[tuple[int, int]]  # ours, golden
 
 
-@pytest.fixture(scope="module")
-def answer(golden: Golden, networks: Callable[..., Any]) -> Answer:
-    from mrcnn.config import Config
+@pytest.fixture(scope="module", params=["tensorflow", "openvino"])
+def answer(
+    request: pytest.FixtureRequest,
+    golden: Golden,
+    networks: Callable[..., Any],
+    weights_of: Callable[[Golden], Path],
+) -> Answer:
     from mrcnn.detector import Detector
 
-    network = networks(golden, folded=True)
-    found = Detector(network, Config.with_values(golden.settings)).detect([golden.photo])[0]
+    if request.param == "openvino":
+        path = weights_of(golden)
+        detector = Detector.load(path, golden.settings, program="openvino")
+    else:
+        from mrcnn.config import Config
+        from mrcnn.programs.tensorflow import TensorFlowProgram
+
+        program = TensorFlowProgram(networks(golden, folded=True))
+        detector = Detector(program, Config.with_values(golden.settings))
+    found = detector.detect([golden.photo])[0]
     partners = pairs(
         (found.boxes_yxyx, golden["final_rois"]),
         (found.class_ids, golden["final_class_ids"]),

@@ -1,0 +1,1 @@
+"""A network as one OpenVINO graph, built straight from a weight file."""
