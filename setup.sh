@@ -1,9 +1,9 @@
 #!/bin/sh
-# Makes .venv with the locked packages and the `slipway` command: ./setup.sh [dev|fetch|xgboost|records|drift]
+# Makes .venv with the locked packages and the `slipway` command: ./setup.sh [dev|fetch|xgboost|records|drift|quantize]
 # Run again, it does nothing unless a lock, pyproject.toml or this file has changed.
 # With `fetch`, or where models are in a bucket or by reference, what asks the stores is installed too;
 # with `xgboost`, or where a model is a booster, what runs those; with `records`, or where predictions are
-# sent to BigQuery or to a bucket, what sends them; with `drift`, what `slipway drift` needs.
+# sent to BigQuery or to a bucket, what sends them; with `drift` or `quantize`, what those commands need.
 set -eu
 cd "$(dirname "$0")"
 
@@ -134,4 +134,7 @@ if [ "${1:-}" = records ] || sends_on; then
 fi
 if [ "${1:-}" = drift ]; then
     install_further requirements-drift.txt "drift reports (600 MB on disk)"
+fi
+if [ "${1:-}" = quantize ]; then
+    install_further requirements-quantize.txt "models in eight bits (400 MB on disk)"
 fi

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,7 @@ from mrcnn.architecture import Architecture
 from mrcnn.config import SIZE_MULTIPLE, Config
 from mrcnn.instances import Instances
 from mrcnn.molding import Molded, PhotoError, check_channels, mold_image, molded_size
+from mrcnn.programs.choice import Choice, Precision, ProgramName, choose
 from mrcnn.programs.program import Program
 from mrcnn.settings import check_settings as check_settings
 from mrcnn.settings import settings_for
@@ -27,7 +28,6 @@ from mrcnn.weights import WeightFile, WeightFileError
 PIXELS_AT_ONCE = 8 * 1024 * 1024
 
 Images = Sequence[NDArray[np.uint8]]
-ProgramName = Literal["tensorflow", "openvino"]
 
 
 class Detector:
@@ -37,13 +37,15 @@ class Detector:
         architecture: the network that the weight file holds.
         config: the settings in use; what the file fixes is in them too.
         program: what the network runs on.
+        precision: what its layers are in.
+        reason: why those two, where they were chosen.
         images_at_once: photos of one shape that share a pass.
     """
 
-    def __init__(self, program: Program, config: Config) -> None:
+    def __init__(self, program: Program, config: Config, *, reason: str = "") -> None:
         self.architecture: Architecture = program.architecture
         self.config = config
-        self.program = program.name
+        self.program, self.precision, self.reason = program.name, program.precision, reason
         self.images_at_once = program.most_at_once
         self._program = program
 
@@ -55,7 +57,8 @@ class Detector:
         *,
         allow_partial: bool = False,
         threads: int | None = None,
-        program: ProgramName = "tensorflow",
+        program: ProgramName = "auto",
+        precision: Precision = "auto",
     ) -> Detector:
         """Build the network that a Matterport weight file needs, and fill it.
 
@@ -66,22 +69,26 @@ class Detector:
                 TensorFlow alone, whose layers start from random numbers.
             threads: how many compute. TensorFlow has one number for all networks of a process, and
                 takes it before the first one only.
-            program: what the network runs on.
+            program, precision: what the network runs on, and what its layers are in: see `choose`.
 
         Raises:
+            FormError: what is wanted cannot be had.
             WeightFileError: the file cannot be read, or does not fit; every such layer is listed.
                 Or its numbers are none that give an answer.
             ConfigError: a setting is unknown, impossible, or contradicts the file.
         """
         file = WeightFile.open(path)
         settings = settings_for(file.architecture, config or {}, file.path.name)
-        loaded = _program(program, file, settings, allow_partial=allow_partial, threads=threads)
+        chosen = choose(
+            file.path, settings, program=program, precision=precision, allow_partial=allow_partial
+        )
+        loaded = _program(chosen, file, settings, allow_partial=allow_partial, threads=threads)
         if not loaded.gives_numbers():
             raise WeightFileError(
                 f"{file.path.name}: its numbers are so large that no picture gives an answer: "
                 "training had diverged when it was saved"
             )
-        return cls(loaded, settings)
+        return cls(loaded, settings, reason=chosen.reason)
 
     def describe(self) -> dict[str, Any]:
         """Return the network's sizes and its number of parameters, as plain values."""
@@ -145,22 +152,23 @@ class Detector:
         Raises:
             ValueError: something is not a photo; PhotoError: the resize mode cannot take its size.
         """
-        config = self.config
         images = [np.asarray(image) for image in images]
         for image in images:
             check_channels(image, self.architecture.input_channels)
-        molded = [
-            mold_image(
-                image,
-                mode=config.IMAGE_RESIZE_MODE,
-                min_dim=config.IMAGE_MIN_DIM,
-                max_dim=config.IMAGE_MAX_DIM,
-                min_scale=config.IMAGE_MIN_SCALE,
-            )
-            for image in images
-        ]
+        molded = [self.mold(image) for image in images]
         found = self.detect_molded(molded, min_score=min_score)
         return [instances[:max_instances] for instances in found]
+
+    def mold(self, image: NDArray[np.uint8]) -> Molded:
+        """Return a photo in the network's frame; raises PhotoError."""
+        config = self.config
+        return mold_image(
+            image,
+            mode=config.IMAGE_RESIZE_MODE,
+            min_dim=config.IMAGE_MIN_DIM,
+            max_dim=config.IMAGE_MAX_DIM,
+            min_scale=config.IMAGE_MIN_SCALE,
+        )
 
     def detect_molded(
         self, molded: Sequence[Molded], *, min_score: float | None = None
@@ -195,17 +203,17 @@ class Detector:
 
 
 def _program(
-    name: ProgramName,
+    chosen: Choice,
     file: WeightFile,
     config: Config,
     *,
     allow_partial: bool,
     threads: int | None,
 ) -> Program:
-    if name == "openvino":
+    if chosen.program == "openvino":
         from mrcnn.programs.openvino.program import OpenVinoProgram
 
-        return OpenVinoProgram.load(file, config, threads=threads)
+        return OpenVinoProgram.load(file, config, form=chosen.form, threads=threads)
     from mrcnn.programs.tensorflow import TensorFlowProgram
 
     return TensorFlowProgram.load(file, config, allow_partial=allow_partial, threads=threads)

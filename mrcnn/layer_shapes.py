@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import string
 from collections.abc import Iterator
 
@@ -20,6 +21,12 @@ def with_norms(shapes: Shapes) -> Shapes:
     """Return the layers with the normalizations that a weight file has behind them."""
     norms = {norm: [shapes[name][1]] * 4 for name in shapes if (norm := norm_of(name))}
     return shapes | norms
+
+
+def parameter_count(architecture: Architecture) -> int:
+    """Return how many numbers a network has, the normalizations folded in."""
+    shapes = layer_shapes(architecture).values()
+    return sum(math.prod(shape) for arrays in shapes for shape in arrays)
 
 
 _Layer = tuple[str, tuple[int, ...], tuple[int, ...]]

@@ -25,6 +25,7 @@ COMMANDS = {
     "push-model": "app.cli.push_model",
     "fetch": "app.cli.fetch",
     "inspect": "app.cli.inspection",
+    "quantize": "app.cli.quantize",
     "ready": "app.cli.ready",
     "predictions": "app.cli.predictions",
     "rollout": "app.cli.rollout",

@@ -1,10 +1,13 @@
-"""The option `--models FOLDER` of each command that reads the model repository."""
+"""The option `--models FOLDER` of commands that read the model repository, and what is in it."""
 
 from __future__ import annotations
 
 import argparse
 import os
+from pathlib import Path
 
+from app.cli.terminal import CommandError
+from app.serving.layout import Found, models_in
 from app.settings import Settings
 
 
@@ -26,3 +29,16 @@ def environment_with(arguments: argparse.Namespace) -> dict[str, str]:
 def settings_with(arguments: argparse.Namespace) -> Settings:
     """Return the settings of a command; raises SettingsError."""
     return Settings.from_environment(environment_with(arguments))
+
+
+def version_in(folder: Path, name: str, version: int | None) -> Found:
+    """Return a model's version, by default the highest; raises CommandError, or OSError."""
+    there = {model.latest.name: model.versions for model in models_in(folder)}
+    if name not in there:
+        names = ", ".join(sorted(there)) or "none"
+        raise CommandError(f"there is no model {name!r} in {folder}; there are: {names}")
+    of_it = {found.version: found for found in there[name]}
+    if version is not None and version not in of_it:
+        versions = ", ".join(map(str, of_it))
+        raise CommandError(f"{name} has no version {version} in {folder}; it has: {versions}")
+    return of_it[max(of_it) if version is None else version]

@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from app.cli.folder import add_option, settings_with
+from app.cli.folder import add_option, settings_with, version_in
 from app.cli.terminal import CommandError
 from app.names import REFERENCE
 from app.records.drift.comparing import LEAST
 from app.records.drift.parquet import from_parquet
 from app.records.drift.window import Span, Window, from_log
 from app.records.errors import RecordsError
-from app.serving.layout import Found, models_in
+from app.serving.layout import Found
 from app.serving.vacancy import check_here
 from app.settings import Settings
 from app.variables import repository
@@ -118,22 +118,10 @@ def asked_of(arguments: argparse.Namespace) -> Asked:
         raise CommandError("--since is not before --until", 2)
     settings = settings_with(arguments)
     check_here(settings.serving)
-    found = _found(settings.serving.model_repository, arguments.model, arguments.version)
+    found = version_in(settings.serving.model_repository, arguments.model, arguments.version)
     span = Span(found.name, str(found.version), arguments.since, arguments.until)
     log = arguments.log or settings.records.prediction_log
     return Asked(found, span, log, settings, arguments.source)
-
-
-def _found(folder: Path, name: str, version: int | None) -> Found:
-    there = {model.latest.name: model.versions for model in models_in(folder)}
-    if name not in there:
-        names = ", ".join(sorted(there)) or "none"
-        raise CommandError(f"there is no model {name!r} in {folder}; there are: {names}")
-    of_it = {found.version: found for found in there[name]}
-    if version is not None and version not in of_it:
-        versions = ", ".join(map(str, of_it))
-        raise CommandError(f"{name} has no version {version} in {folder}; it has: {versions}")
-    return of_it[max(of_it) if version is None else version]
 
 
 def _place(text: str) -> Path | str:

@@ -7,12 +7,15 @@ framework and no reader of model files; `Kind.load` and, where they have to, `re
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
+
+from PIL.Image import Image
 
 from app.kinds.face import Face
+from app.kinds.limits import Limits
 from app.kinds.options import Options
 from app.kinds.tensors import Facts, Tensors
 
@@ -93,6 +96,39 @@ class Inspection:
     facts: Sequence[tuple[str, str]]
     parts: Sequence[tuple[str, ...]] = ()
     right: str = ""
+
+
+@dataclass(frozen=True)
+class Quantization:
+    """A model's form in eight bits: where it lies, and how near its answers are.
+
+    `shortfall` says why it is not used unless asked for by name; `worst` shows the pictures on
+    which it is farthest, in both forms.
+    """
+
+    path: Path
+    told: str
+    shortfall: str | None
+    worst: Image
+
+
+@runtime_checkable
+class Quantizable(Protocol):
+    """A kind whose models have a form in eight bits."""
+
+    def quantize(
+        self,
+        source: ModelSource,
+        pictures: Sequence[Path],
+        limits: Limits,
+        tell: Callable[[str, int, int], None],
+        check: Callable[[LoadedModel], str | None],
+    ) -> Quantization:
+        """Make it, judge it, and write it beside the model; raises ModelError, or OSError.
+
+        `tell` is called with what is being done, how many pictures are done, and of how many;
+        `check` with the model in that form: it says why it must not be used, or None.
+        """
 
 
 class LoadedModel(Protocol):

@@ -27,6 +27,7 @@ _WAL_BYTES, _LONGEST_WAL_BYTES = 4 << 20, 128 << 20
 _ROWS_AT_ONCE = 500
 # Dropped at once, of what may be there: so that not every look has to.
 _SLACK = 0.02
+_LONGEST_LOOK_S = 10.0
 
 
 class Keeper:
@@ -46,6 +47,10 @@ class Keeper:
     def stop(self) -> None:
         """Have the thread end, soon."""
         self._stop.set()
+
+    def wait(self) -> None:
+        """Wait until it has ended, and lets go of the file: a look takes moments, or seconds."""
+        self._thread.join(_LONGEST_LOOK_S)
 
     def _run(self) -> None:
         while not self._stop.wait(_EACH_S):

@@ -158,9 +158,12 @@ class Outbox:
             return state_of(connection, self._settings.sinks)
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Let go of the file, for good: nothing is written beside it any more."""
         with self._turn:
+            held = self._held
             self._let_go()
+        if held is not None and held.process == os.getpid():
+            held.keeper.wait()
 
     def _write_waiting(self, give_up_at: float) -> None:
         """Write what all threads wait for that have come so far."""

@@ -46,11 +46,11 @@ class Preparation:
         return loaded
 
     def _examined(self, entry: Entry, path: Path) -> Entry:
-        kind, source = self._source(entry, path)
+        kind, source = self.source(entry, path)
         facts = {**entry.description, "bytes": size_of(path), **kind.examine(source)}
         return replace(entry, kind=kind.name, description=facts)
 
-    def _source(self, entry: Entry, path: Path) -> tuple[Kind, ModelSource]:
+    def source(self, entry: Entry, path: Path) -> tuple[Kind, ModelSource]:
         """Return a model's kind and what it is loaded from, its goldens looked at.
 
         Raises ModelError.
@@ -80,7 +80,7 @@ class Preparation:
         return kind, source
 
     def _loaded(self, entry: Entry, path: Path) -> Entry:
-        kind, source = self._source(entry, path)
+        kind, source = self.source(entry, path)
         digest = sha256_of(path)
         _check_digest(path, digest, entry.options)
         model = kind.load(source)

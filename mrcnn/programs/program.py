@@ -27,12 +27,14 @@ class Program(Protocol):
 
     Attributes:
         name: what it runs on.
+        precision: what its layers are in: "f32" or "int8".
         architecture: the network's sizes.
         parameters: how many numbers it has, the normalizations folded in.
         most_at_once: pictures of one shape that share a pass.
     """
 
     name: str
+    precision: str
     architecture: Architecture
     parameters: int
     most_at_once: int

@@ -41,6 +41,7 @@ class TensorFlowProgram:
     """
 
     name = "tensorflow"
+    precision = "f32"
 
     def __init__(self, network: MaskRCNNNetwork) -> None:
         self.architecture = network.architecture

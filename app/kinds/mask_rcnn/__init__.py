@@ -5,14 +5,15 @@ Importing this imports no reader of files and no framework: `model` and `inspect
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import Field
 
 from app.kinds.face import Face
-from app.kinds.kind import Inspection, LoadedModel, ModelSource
+from app.kinds.kind import Inspection, LoadedModel, ModelSource, Quantization
+from app.kinds.limits import Limits
 from app.kinds.mask_rcnn.face import INSTANCES
 from app.kinds.options import Options, Text
 
@@ -22,9 +23,10 @@ class MaskRcnnOptions(Options):
 
     min_score: float = Field(0.0, ge=0, le=1, description="a number from 0 to 1")
     allow_partial: bool = Field(False, description="true or false")
-    program: Literal["tensorflow", "openvino"] = Field(
-        "tensorflow", description="one of tensorflow, openvino"
+    program: Literal["auto", "tensorflow", "openvino"] = Field(
+        "auto", description="one of auto, tensorflow, openvino"
     )
+    precision: Literal["auto", "f32", "int8"] = Field("auto", description="one of auto, f32, int8")
     config: dict[Text, Any] = Field({}, description="a mapping of setting names to values")
 
 
@@ -70,3 +72,16 @@ class MaskRcnn:
         from app.kinds.mask_rcnn import model
 
         return model.load(source)
+
+    def quantize(
+        self,
+        source: ModelSource,
+        pictures: Sequence[Path],
+        limits: Limits,
+        tell: Callable[[str, int, int], None],
+        check: Callable[[LoadedModel], str | None],
+    ) -> Quantization:
+        """Make the form in eight bits and judge it; raises ModelError, or OSError."""
+        from app.kinds.mask_rcnn.quantization import quantize
+
+        return quantize(source, pictures, limits, tell, check)

@@ -1,6 +1,7 @@
 """Whether instances are those of a golden answer: the JSON that POST /predict gave with masks=rle.
 
-Tolerances are wide enough for another processor, too narrow for another setting.
+Tolerances are wide enough for another processor, too narrow for another setting. A model in eight
+bits, whose answers are others by its nature, has wider ones.
 """
 
 from __future__ import annotations
@@ -16,9 +17,19 @@ from pycocotools import mask as coco
 from mrcnn.instances import Instances
 from mrcnn.masks import encode_rle
 
-BOX_TOLERANCE_PX = 1
-SCORE_TOLERANCE = 1e-2
-MASK_IOU_AT_LEAST = 0.99
+
+@dataclass(frozen=True)
+class Tolerance:
+    """How far an answer may be from a golden one: `box_share` of its longer side, or `box_px`."""
+
+    box_px: int
+    box_share: float
+    score: float
+    mask_iou: float
+
+
+F32 = Tolerance(box_px=1, box_share=0.0, score=1e-2, mask_iou=0.99)
+INT8 = Tolerance(box_px=4, box_share=0.1, score=0.1, mask_iou=0.9)
 
 
 @dataclass(frozen=True)
@@ -55,7 +66,7 @@ def _golden(instance: Mapping[str, Any]) -> Golden:
     )
 
 
-def difference(expected: list[Golden], actual: Instances) -> str | None:
+def difference(expected: list[Golden], actual: Instances, tolerance: Tolerance = F32) -> str | None:
     """Say in which way the answer is not the golden one; None where it is."""
     if len(expected) != len(actual):
         return f"{len(actual)} instances instead of {len(expected)}"
@@ -69,7 +80,7 @@ def difference(expected: list[Golden], actual: Instances) -> str | None:
         # Nearest box first: instances of nearly equal score may have swapped places.
         candidates.sort(key=lambda index: _box_distance_px(golden, actual, index))
         index = candidates[0]
-        problem = _instance_difference(golden, actual, index)
+        problem = _instance_difference(golden, actual, index, tolerance)
         if problem:
             return f"instance {number} (class {golden.class_id}): {problem}"
         free.remove(index)
@@ -84,18 +95,22 @@ def _box_distance_px(golden: Golden, actual: Instances, index: int) -> int:
     return int(np.abs(actual.boxes_yxyx[index] - np.asarray(golden.box_yxyx)).max())
 
 
-def _instance_difference(golden: Golden, actual: Instances, index: int) -> str | None:
+def _instance_difference(
+    golden: Golden, actual: Instances, index: int, tolerance: Tolerance
+) -> str | None:
     box = [int(side) for side in actual.boxes_yxyx[index]]
-    if _box_distance_px(golden, actual, index) > BOX_TOLERANCE_PX:
+    y_min, x_min, y_max, x_max = golden.box_yxyx
+    most_px = max(tolerance.box_px, tolerance.box_share * max(y_max - y_min, x_max - x_min))
+    if _box_distance_px(golden, actual, index) > most_px:
         return f"box (y x y x) {box} instead of {list(golden.box_yxyx)}"
     score = float(actual.scores[index])
-    if not abs(score - golden.score) <= SCORE_TOLERANCE:
+    if not abs(score - golden.score) <= tolerance.score:
         return f"score {score:.4f} instead of {golden.score:.4f}"
     rle = encode_rle(actual.masks[index], box, actual.image_size)
     if rle["size"] != golden.rle["size"]:
         return f"photo of {rle['size']} instead of {golden.rle['size']} (height, width)"
     iou = float(coco.iou([rle], [golden.rle], [0])[0][0])
     empty = not coco.area(rle) and not coco.area(golden.rle)
-    if not (iou >= MASK_IOU_AT_LEAST or empty):
-        return f"mask IoU {iou:.3f}, less than {MASK_IOU_AT_LEAST}"
+    if not (iou >= tolerance.mask_iou or empty):
+        return f"mask IoU {iou:.3f}, less than {tolerance.mask_iou}"
     return None

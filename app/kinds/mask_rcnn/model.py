@@ -15,8 +15,10 @@ from app.kinds.mask_rcnn.coco import COCO_LABELS
 from app.kinds.mask_rcnn.tensors import PICTURE, SIGNATURE, tensors_of
 from app.kinds.tensors import Tensors
 from mrcnn.config import Config, ConfigError
+from mrcnn.forms import FormError
 from mrcnn.instances import Instances
 from mrcnn.molding import PhotoError
+from mrcnn.programs.choice import check_wishes
 from mrcnn.settings import settings_for
 from mrcnn.weights import WeightFile, WeightFileError
 
@@ -64,7 +66,7 @@ def examine(source: ModelSource) -> dict[str, Any]:
     Every number is read, since a training that had diverged leaves NaN. With `allow_partial`
     which layers count is known only when the network is there.
     """
-    file = _examined(source)
+    file = examined(source)
     try:
         with file.reading() as read:
             for layer in () if source.options.get("allow_partial") else file.layers:
@@ -77,7 +79,7 @@ def examine(source: ModelSource) -> dict[str, Any]:
 
 def load(source: ModelSource) -> LoadedMaskRcnn:
     """Build the network that the file asks for; raises ModelError."""
-    file = _examined(source)
+    file = examined(source)
     from mrcnn.detector import Detector
 
     try:
@@ -86,9 +88,10 @@ def load(source: ModelSource) -> LoadedMaskRcnn:
             source.options.get("config", {}),
             allow_partial=source.options.get("allow_partial", False),
             threads=source.threads or None,
-            program=source.options.get("program", "tensorflow"),
+            program=source.options.get("program", "auto"),
+            precision=source.options.get("precision", "auto"),
         )
-    except (WeightFileError, ConfigError, OSError) as error:
+    except (WeightFileError, ConfigError, FormError, OSError) as error:
         raise ModelError(str(error)) from error
     labels = labels_for(file.architecture.num_classes, source.labels)
     return LoadedMaskRcnn(detector, labels, source, nested_in=file.nested_in)
@@ -107,7 +110,7 @@ class LoadedMaskRcnn:
         *,
         nested_in: tuple[str, ...] = (),
     ) -> None:
-        self.facts = {"labels": list(labels)}
+        self.facts = {"labels": list(labels), "precision": detector.precision}
         self._detector = detector
         self._channels = detector.architecture.input_channels
         self._nested_in = nested_in
@@ -126,6 +129,7 @@ class LoadedMaskRcnn:
             "num_classes": architecture.num_classes,
             "architecture": self._detector.describe(),
             "program": self._detector.program,
+            "precision_reason": self._detector.reason,
             **({"nested_in": ", ".join(self._nested_in)} if self._nested_in else {}),
             "min_score": self._min_score,
             "limits": {"molded_pixels": self._max_molded_pixels},
@@ -184,7 +188,7 @@ class LoadedMaskRcnn:
     ) -> list[Instances]:
         min_score = asked.get("min_score")
         found: list[Instances] = self._detector.detect(
-            [_in_channels(picture, self._channels) for picture in pictures],
+            [in_channels(picture, self._channels) for picture in pictures],
             min_score=self._min_score if min_score is None else min_score,
             max_instances=asked.get("max_instances"),
         )
@@ -222,7 +226,7 @@ def _check_channels(file: WeightFile) -> None:
         )
 
 
-def _in_channels(image: NDArray[np.uint8], channels: int) -> NDArray[np.uint8]:
+def in_channels(image: NDArray[np.uint8], channels: int) -> NDArray[np.uint8]:
     """Return the channels that a network takes; its one is luminance, as Pillow's mode "L" is."""
     if channels == 1:
         colours = Image.fromarray(image[:, :, :3])
@@ -230,19 +234,19 @@ def _in_channels(image: NDArray[np.uint8], channels: int) -> NDArray[np.uint8]:
     return image[:, :, :channels]
 
 
-def _examined(source: ModelSource) -> WeightFile:
+def examined(source: ModelSource) -> WeightFile:
     """Return the source's file, with which its options agree; raises ModelError."""
     try:
         file = WeightFile.open(source.path)
         _check_channels(file)
         config = settings_for(file.architecture, source.options.get("config", {}), file.path.name)
-    except (WeightFileError, ConfigError, OSError) as error:
-        raise ModelError(str(error)) from error
-    if source.options.get("allow_partial") and source.options.get("program") == "openvino":
-        raise ModelError(
-            "allow_partial is true and program is 'openvino': layers that the file lacks start "
-            "from random numbers in TensorFlow alone; leave one of the two out"
+        check_wishes(
+            source.options.get("program", "auto"),
+            source.options.get("precision", "auto"),
+            allow_partial=source.options.get("allow_partial", False),
         )
+    except (WeightFileError, ConfigError, FormError, OSError) as error:
+        raise ModelError(str(error)) from error
     labels_for(file.architecture.num_classes, source.labels)
     _check_frame(config, source.max_molded_pixels)
     return file

@@ -11,7 +11,10 @@ import openvino as ov
 from numpy.typing import NDArray
 
 from mrcnn.anchors import normalize_boxes, pyramid_anchors
+from mrcnn.architecture import Architecture
 from mrcnn.config import Config
+from mrcnn.forms import Form, FormError
+from mrcnn.layer_shapes import parameter_count
 from mrcnn.programs.openvino.graph import ANY_SHAPE, build
 from mrcnn.programs.openvino.weights import FoldedWeights
 from mrcnn.programs.program import Found
@@ -23,25 +26,49 @@ _KEPT_PRIMITIVES = 300
 
 
 class OpenVinoProgram:
-    """A graph of free sizes, on a CPU, in float32; one picture a pass, one pass at a time."""
+    """A graph of free sizes, on a CPU; one picture a pass, one pass at a time.
+
+    Args:
+        model: what `build` gives, or what was made of it.
+        precision: what its layers are in.
+        threads: how many compute.
+    """
 
     name = "openvino"
     most_at_once = 1
 
-    def __init__(self, weights: FoldedWeights, config: Config, *, threads: int | None) -> None:
-        self.architecture = weights.architecture
-        self.parameters = weights.parameters
-        self._weights, self._config, self._threads = weights, config, threads
+    def __init__(
+        self,
+        model: Any,
+        architecture: Architecture,
+        config: Config,
+        *,
+        precision: str = "f32",
+        threads: int | None = None,
+    ) -> None:
+        self.architecture, self.precision = architecture, precision
+        self.parameters = parameter_count(architecture)
+        self._config = config
         self._running = threading.Lock()
-        self._requests: dict[str, Any] = {}
+        self._request = _compiled(model, threads).create_infer_request()
         self._anchors_of = functools.lru_cache(maxsize=2)(self._anchors)
 
     @classmethod
     def load(
-        cls, file: WeightFile, config: Config, *, threads: int | None = None
+        cls,
+        file: WeightFile,
+        config: Config,
+        *,
+        form: Form | None = None,
+        threads: int | None = None,
     ) -> OpenVinoProgram:
-        """Build the network that the file needs, and fill it; raises WeightFileError."""
-        return cls(FoldedWeights(file), config, threads=threads)
+        """Build the network that the file needs, and fill it; or read one that was kept.
+
+        Raises WeightFileError, FormError, or OSError.
+        """
+        model = graph_of(file, config) if form is None else _read(form)
+        precision = "f32" if form is None else str(form.facts.get("precision"))
+        return cls(model, file.architecture, config, precision=precision, threads=threads)
 
     def gives_numbers(self) -> bool:
         """Say whether all is finite that a small picture of noise gives."""
@@ -63,38 +90,26 @@ class OpenVinoProgram:
             rows, outputs["probabilities"][None], np.zeros(count, np.int32), outputs["masks"]
         )
 
-    def _outputs(
+    def inputs(
         self, pixels: NDArray[Any], window: NDArray[np.float32], least: float
-    ) -> dict[str, NDArray[Any]]:
+    ) -> list[NDArray[Any]]:
+        """Return what the graph takes, in its order, for one picture in the network's frame."""
         height, width = pixels.shape[1:3]
-        kind = "u8" if pixels.dtype == np.uint8 else "f32"
-        if kind == "f32":
-            pixels = pixels.astype(np.float32, copy=False)
         size = np.array([height - 1, width - 1] * 2, np.float32)
-        inputs = [
-            np.ascontiguousarray(pixels),
+        return [
+            np.ascontiguousarray(pixels, np.float32),
             self._anchors_of((height, width)),
             (window - np.array([0, 0, 1, 1], np.float32)) / size,
             np.array(least, np.float32),
         ]
-        with self._running:
-            found = self._request(kind).infer(inputs, share_inputs=True, share_outputs=False)
-            return {name: found[name] for name in _OUTPUTS}
 
-    def _request(self, kind: str) -> Any:
-        if kind not in self._requests:
-            model = build(self._weights, self._config, shape=ANY_SHAPE, pixel_type=kind)
-            told = {
-                "PERFORMANCE_HINT": "LATENCY",
-                "NUM_STREAMS": 1,
-                "INFERENCE_PRECISION_HINT": "f32",
-                "CPU_RUNTIME_CACHE_CAPACITY": _KEPT_PRIMITIVES,
-            }
-            if self._threads:
-                told["INFERENCE_NUM_THREADS"] = self._threads
-            compiled = ov.Core().compile_model(model, "CPU", told)
-            self._requests[kind] = compiled.create_infer_request()
-        return self._requests[kind]
+    def _outputs(
+        self, pixels: NDArray[Any], window: NDArray[np.float32], least: float
+    ) -> dict[str, NDArray[Any]]:
+        inputs = self.inputs(pixels, window, least)
+        with self._running:
+            found = self._request.infer(inputs, share_inputs=True, share_outputs=False)
+            return {name: found[name] for name in _OUTPUTS}
 
     def _anchors(self, image_shape: tuple[int, int]) -> NDArray[np.float32]:
         config = self._config
@@ -106,6 +121,34 @@ class OpenVinoProgram:
             int(config.RPN_ANCHOR_STRIDE),
         )
         return normalize_boxes(boxes, image_shape)
+
+
+def graph_of(file: WeightFile, config: Config) -> Any:
+    """Return the network that a file needs, filled, as `build` has it; raises WeightFileError."""
+    # In float32 a picture is four times as large, and a graph is compiled for one type of pixels.
+    return build(FoldedWeights(file), config, shape=ANY_SHAPE, pixel_type="f32")
+
+
+def _read(form: Form) -> Any:
+    graph, numbers = form.graph()
+    try:
+        return ov.Core().read_model(graph, ov.Tensor(np.frombuffer(numbers, np.uint8)))
+    except RuntimeError as error:
+        reason = str(error).strip().splitlines()[-1]
+        raise FormError(f"{form.path.name} holds no graph that can be read: {reason}") from error
+
+
+def _compiled(model: Any, threads: int | None) -> Any:
+    told = {
+        "PERFORMANCE_HINT": "LATENCY",
+        "NUM_STREAMS": 1,
+        # Where a CPU has bfloat16 it would be the default, for the boxes' arithmetic too.
+        "INFERENCE_PRECISION_HINT": "f32",
+        "CPU_RUNTIME_CACHE_CAPACITY": _KEPT_PRIMITIVES,
+    }
+    if threads:
+        told["INFERENCE_NUM_THREADS"] = threads
+    return ov.Core().compile_model(model, "CPU", told)
 
 
 _OUTPUTS = ("boxes", "classes", "scores", "probabilities", "masks", "sums")

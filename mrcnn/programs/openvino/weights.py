@@ -18,7 +18,6 @@ class FoldedWeights:
 
     Attributes:
         architecture: what they are of.
-        parameters: how many numbers they are.
     """
 
     def __init__(self, file: WeightFile) -> None:
@@ -39,7 +38,6 @@ class FoldedWeights:
                 norm = norm_of(name)
                 arrays = folded(read, name, norm=norm, file=file) if norm else read(name)
                 self._arrays[name] = arrays[0], arrays[1]
-        self.parameters = sum(k.size + b.size for k, b in self._arrays.values())
 
     def __getitem__(self, layer: str) -> Arrays:
         return self._arrays[layer]

@@ -132,6 +132,9 @@ def served(folder: Path) -> Iterator[Flask]:
     client = LocalClient.start(settings.serving, kinds=[Thresholding()])
     try:
         assert client.wait_until_loaded(60)
-        yield create_app(settings, client)
+        app = create_app(settings, client)
+        yield app
+        # Whoever keeps the file within bounds writes beside it: the folder goes next.
+        app.extensions["slipway"].records.close()
     finally:
         client.close()

@@ -1,0 +1,148 @@
+"""`slipway quantize`: makes a model's form in eight bits, and says how near its answers are."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from app.cli.folder import add_option, settings_with, version_in
+from app.cli.terminal import CommandError, counted, ending_at_once, megabytes
+from app.kinds.kind import LoadedModel, ModelError, Quantizable, Quantization
+from app.serving.layout import Found
+from app.serving.vacancy import check_here
+from app.settings import Settings
+
+#: The exit status where the form is too far from the model to be used by itself.
+TOO_FAR = 3
+
+#: Half of them make it, half judge it.
+_LEAST_PICTURES = 4
+_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".tif", ".tiff", ".bmp")
+
+
+def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the command to the command line."""
+    parser = commands.add_parser(
+        "quantize",
+        help="make a Mask R-CNN's form in eight bits, several times as fast",
+        description="Makes the form in eight bits of a model from every second picture of a "
+        "folder, compares on the others what it finds with what the model finds, and writes it "
+        "beside the model. A server that starts then runs it, if it is near enough. Pictures are "
+        "to be like those that the model will see; fifty or more. Exit status "
+        f"{TOO_FAR}: it is too far from the model, and used only where `precision: int8` says so.",
+    )
+    parser.add_argument("model", metavar="MODEL", help="its name in the model repository")
+    parser.add_argument("--version", type=int, help="of the model, by default the highest")
+    parser.add_argument(
+        "--images", type=Path, metavar="FOLDER", required=True, help="pictures, in any depth"
+    )
+    parser.add_argument(
+        "--worst",
+        type=_picture,
+        metavar="FILE.png",
+        help="the pictures on which the two are farthest from each other, side by side",
+    )
+    add_option(parser)
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Make it and say what came of it; 3 where it is too far from the model."""
+    settings = settings_with(arguments)
+    check_here(settings.serving)
+    pictures = _pictures(arguments.images)
+    found = version_in(settings.serving.model_repository, arguments.model, arguments.version)
+    try:
+        with ending_at_once():
+            made = _quantized(settings, found, pictures)
+        if arguments.worst is not None:
+            made.worst.save(arguments.worst)
+    except ModelError as error:
+        raise CommandError(f"{found.name} version {found.version}: {error}") from error
+    except OSError as error:
+        raise CommandError(f"{error.filename}: {error.strerror}") from error
+    print(f"{made.path}, {megabytes(made.path.stat().st_size)}: {made.told}")
+    if made.shortfall:
+        print(f"too far, and used only where `precision: int8` says so: {made.shortfall}")
+        return TOO_FAR
+    print("near enough: a server that starts runs it")
+    return 0
+
+
+def _picture(text: str) -> Path:
+    path = Path(text)
+    if path.suffix.lower() not in (".png", ".jpg", ".jpeg", ".webp"):
+        raise argparse.ArgumentTypeError(f"{text!r}: a .png, .jpg or .webp file is needed")
+    return path
+
+
+def _pictures(folder: Path) -> list[Path]:
+    if not folder.is_dir():
+        raise CommandError(f"--images {folder}: there is no such folder", 2)
+    there = [
+        path
+        for path in sorted(folder.rglob("*"))
+        if path.suffix.lower() in _SUFFIXES and not path.name.startswith(".") and path.is_file()
+    ]
+    if len(there) < _LEAST_PICTURES:
+        told = counted(len(there), "picture")
+        raise CommandError(
+            f"--images {folder}: has {told} ({', '.join(_SUFFIXES)}); {_LEAST_PICTURES} or more "
+            "are needed, and fifty say more",
+            2,
+        )
+    return there
+
+
+def _quantized(settings: Settings, found: Found, pictures: list[Path]) -> Quantization:
+    """Ask the model's kind; raises ModelError, or OSError."""
+    # Here: they bring HDF5, which a help text does without.
+    from app.kinds.registry import kinds
+    from app.serving.arrivals import entry_of
+    from app.serving.goldens import GoldenError, reproduce_goldens
+    from app.serving.preparation import Preparation
+
+    entry = entry_of(found)
+    if entry.error is not None or found.path is None:
+        raise ModelError(entry.error or "there is no file")
+    kind, source = Preparation(settings.serving, kinds()).source(entry, found.path)
+    if not isinstance(kind, Quantizable):
+        able = ", ".join(one.name for one in kinds() if isinstance(one, Quantizable))
+        raise ModelError(f"is of the kind {kind.name}, which has no form in eight bits; {able} has")
+    face = kind.face_of(source.options)
+
+    def check(model: LoadedModel) -> str | None:
+        try:
+            reproduce_goldens(face, model, source)
+        except GoldenError as error:
+            return str(error)
+        return None
+
+    progress = _Progress()
+    try:
+        return kind.quantize(source, pictures, settings.limits, progress.tell, check)
+    finally:
+        progress.erase()
+
+
+class _Progress:
+    """What is being done, on stderr: a line that is redrawn, or where nobody looks one a step."""
+
+    def __init__(self) -> None:
+        self._is_for_a_person = sys.stderr.isatty()
+        self._what = ""
+
+    def tell(self, what: str, count: int, of: int) -> None:
+        """Say how far it has come."""
+        if self._is_for_a_person:
+            text = f"\r\033[K{what} pictures: {count} of {of}"
+            print(text, end="", file=sys.stderr, flush=True)
+        elif what != self._what:
+            print(f"{what} {counted(of, 'picture')}", file=sys.stderr, flush=True)
+        self._what = what
+
+    def erase(self) -> None:
+        """Leave the line as it was."""
+        if self._is_for_a_person:
+            print("\r\033[K", end="", file=sys.stderr, flush=True)

@@ -1,0 +1,93 @@
+"""Layers that work in eight bits: their scales from what pictures give within the network.
+
+NNCF measures, chooses scales and corrects biases. What is no layer, the boxes' arithmetic above
+all, stays in float32: in eight bits a box would have 256 places.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import itertools
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, TypeVar
+
+from numpy.typing import NDArray
+
+from mrcnn.architecture import Architecture
+from mrcnn.layer_shapes import layer_shapes
+
+#: What the layers are made of.
+_LAYERS = frozenset({"Convolution", "ConvolutionBackpropData", "MatMul"})
+#: What the graph calls a layer that the weight file has as two.
+_JOINED = "rpn_outputs"
+
+Picture = TypeVar("Picture")
+
+
+def quantized(
+    model: Any,
+    architecture: Architecture,
+    pictures: Sequence[Picture],
+    inputs: Callable[[Picture], list[NDArray[Any]]],
+    tell: Callable[[int], None] = lambda count: None,
+) -> Any:
+    """Return the network with its layers in eight bits.
+
+    Args:
+        model: what `build` gives, in float32.
+        pictures: those that are measured; each is read when its turn comes, and may be again.
+        inputs: returns what the model takes for one of them, in its order.
+        tell: is called with how many have been measured.
+
+    Raises ImportError where NNCF is not installed.
+
+    Reference: Jacob et al., Quantization and Training of Neural Networks for Efficient
+    Integer-Arithmetic-Only Inference, 2017.
+    """
+    names = [node.get_any_name() for node in model.inputs]
+    counts = itertools.count(1)
+
+    def taken(picture: Picture) -> dict[str, NDArray[Any]]:
+        tell(min(next(counts), len(pictures)))
+        return dict(zip(names, inputs(picture), strict=True))
+
+    with _quiet() as nncf:
+        return nncf.quantize(
+            model,
+            nncf.Dataset(pictures, taken),
+            subset_size=len(pictures),
+            preset=nncf.QuantizationPreset.MIXED,
+            ignored_scope=nncf.IgnoredScope(names=_others(model, architecture), validate=False),
+        )
+
+
+def _others(model: Any, architecture: Architecture) -> list[str]:
+    """Return the names of what is no layer of the network."""
+    layers = {*layer_shapes(architecture), _JOINED}
+    passed = {"Constant", "Parameter", "Result"}
+    return [
+        name
+        for node in model.get_ops()
+        if node.get_type_name() not in passed
+        and not (
+            (name := node.get_friendly_name()).split("/")[0] in layers
+            and node.get_type_name() in _LAYERS
+        )
+    ]
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[Any]:
+    """Import NNCF, its bars and remarks kept from the terminal: what it left alone is no news."""
+    with contextlib.redirect_stdout(io.StringIO()):
+        import nncf
+
+        logger = logging.getLogger("nncf")
+        before = logger.level
+        logger.setLevel(logging.ERROR)
+        try:
+            yield nncf
+        finally:
+            logger.setLevel(before)

@@ -1,0 +1,142 @@
+"""A weight file's form in eight bits: made on some pictures, judged on others, kept beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mrcnn.agreement import SLACK, Agreement, Match, match
+from mrcnn.detector import Detector
+from mrcnn.forms import digest_of, form_path, write_form
+from mrcnn.instances import Instances
+from mrcnn.settings import settings_for
+from mrcnn.weights import WeightFile
+
+#: Of the worst pictures so many are told.
+WORST = 4
+
+Picture = NDArray[np.uint8]
+#: Is called with what is being done and with how many pictures are done.
+Tell = Callable[[str, int], None]
+
+
+@dataclass(frozen=True)
+class Judged:
+    """One picture with what the network found on it, in float32 and in eight bits."""
+
+    picture: Picture
+    f32: Instances
+    int8: Instances
+    match: Match
+
+
+@dataclass(frozen=True)
+class Quantized:
+    """What came of it: the file, how near its answers are, and where they are farthest.
+
+    `shortfall` says why it is not used unless it is asked for; None where it is.
+    """
+
+    path: Path
+    agreement: Agreement
+    shortfall: str | None
+    worst: tuple[Judged, ...]
+
+
+def quantize(
+    weights: Path,
+    values: Mapping[str, object],
+    made_from: Sequence[Picture],
+    judged_on: Iterable[Picture],
+    *,
+    min_score: float | None = None,
+    threads: int | None = None,
+    tell: Tell = lambda what, count: None,
+    check: Callable[[Detector], str | None] = lambda detector: None,
+) -> Quantized:
+    """Make the form in eight bits, judge it, and write it beside the weights.
+
+    Args:
+        weights: a Matterport `.h5`.
+        values: Matterport's setting names with values, as `Detector.load` takes them.
+        made_from: pictures from which the scales are taken, uint8 [h, w, channels].
+        judged_on: others, on which its answers are compared with those in float32.
+        min_score: the least score of what is compared; DETECTION_MIN_CONFIDENCE unless told.
+        tell: is called with what is being done, and how many pictures are done.
+        check: says why the network in eight bits must not be used, or None.
+
+    Raises WeightFileError, ConfigError, ImportError where NNCF is not installed, or OSError.
+    """
+    # Here: whoever reads this module's types needs no framework.
+    from mrcnn.programs.openvino.program import OpenVinoProgram, graph_of
+    from mrcnn.programs.openvino.quantization import quantized
+
+    file = WeightFile.open(weights)
+    config = settings_for(file.architecture, values, file.path.name)
+    digest = digest_of(weights, config)
+    model = graph_of(file, config)
+    before = OpenVinoProgram(model, file.architecture, config, threads=threads)
+    reference = Detector(before, config)
+
+    def inputs(picture: Picture) -> list[NDArray[Any]]:
+        molded = reference.mold(picture)
+        return before.inputs(molded.pixels[None], np.array(molded.window, np.float32), 0.0)
+
+    def measured(count: int) -> None:
+        tell("measuring", count)
+
+    small = quantized(model, file.architecture, made_from, inputs, measured)
+    del model
+    after = OpenVinoProgram(small, file.architecture, config, precision="int8", threads=threads)
+    least = float(config.DETECTION_MIN_CONFIDENCE) if min_score is None else min_score
+    matches: list[Match] = []
+    worst: list[Judged] = []
+    detector = Detector(after, config)
+    for one in _judged(reference, detector, judged_on, least, tell):
+        matches.append(one.match)
+        worst = sorted([*worst, one], key=lambda each: -each.match.distance)[:WORST]
+    agreement = Agreement.of(matches)
+    shortfall = agreement.shortfall() or check(detector)
+    facts = {
+        "of": digest,
+        "precision": "int8",
+        "is_near": shortfall is None,
+        "told": shortfall or str(agreement),
+        "made_from": len(made_from),
+        "min_score": least,
+        "agreement": asdict(agreement),
+        "made_by": {name: version(name) for name in ("openvino", "nncf")},
+    }
+    path = form_path(weights, "int8")
+    write_form(path, *_serialized(small), facts)
+    return Quantized(path, agreement, shortfall, tuple(worst))
+
+
+def _judged(
+    f32: Detector, int8: Detector, pictures: Iterable[Picture], least: float, tell: Tell
+) -> Iterator[Judged]:
+    lower = max(0.0, least - SLACK)
+    for count, picture in enumerate(pictures, start=1):
+        (theirs,) = f32.detect([picture], min_score=lower)
+        (ours,) = int8.detect([picture], min_score=lower)
+        compared = match(ours, theirs, least)
+        yield Judged(picture, theirs.above(least), ours.above(least), compared)
+        tell("judging", count)
+
+
+def _serialized(model: Any) -> tuple[bytes, bytes]:
+    """Return a graph and its numbers as OpenVINO writes them; it does so to files alone."""
+    import tempfile
+
+    import openvino as ov
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "graph.xml"
+        ov.save_model(model, path, compress_to_fp16=False)
+        return path.read_bytes(), path.with_suffix(".bin").read_bytes()

@@ -1,0 +1,329 @@
+"""`slipway quantize`: a model's form in eight bits, judged, kept beside it, used if it may be."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import shutil
+import subprocess
+import sys
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import h5py
+import numpy as np
+import pytest
+import yaml
+from PIL import Image
+
+from app.cli import main
+from app.serving.local_client import LocalClient
+from app.settings import Settings
+from mrcnn.demo.scenes import make_scene
+from mrcnn.forms import FormError
+from mrcnn.programs.choice import Choice, choose
+from mrcnn.settings import settings_for
+from mrcnn.weights import WeightFile
+from tests.app.cli.conftest import Run
+
+pytestmark = pytest.mark.slow
+
+PICTURES = 24
+
+
+class Made(NamedTuple):
+    """A repository of the demo model with its form, and what the command said."""
+
+    models: Path
+    images: Path
+    worst: Path
+    status: int
+    out: str
+    told: str
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory, root: Path) -> Made:
+    """Quantize the demo model from scenes that it has never seen."""
+    folder = tmp_path_factory.mktemp("quantized")
+    models, images, worst = folder / "models", folder / "photos" / "deep", folder / "worst.png"
+    shutil.copytree(root / "models" / "shapes", models / "shapes")
+    images.mkdir(parents=True)
+    for seed in range(PICTURES):
+        scene = make_scene(5_000_000 + seed, 320)
+        Image.fromarray(scene.image).save(images / f"{seed:02}.jpg", quality=95)
+    (images / "notes.txt").write_text("no picture")
+    words = ["quantize", "shapes", "--models", models, "--images", images.parent, "--worst", worst]
+    out, told = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(told):
+        status = main([str(word) for word in words])
+    return Made(models, images.parent, worst, status, out.getvalue(), told.getvalue())
+
+
+@pytest.fixture
+def models(made: Made, tmp_path: Path) -> Path:
+    """Return a copy of that repository, to be changed."""
+    return Path(shutil.copytree(made.models, tmp_path / "models"))
+
+
+def described(models: Path) -> Mapping[str, Any]:
+    """Load the demo model as a server does and return what `/models` says of it."""
+    settings = Settings.from_environment({"MODEL_REPOSITORY": str(models)}).serving
+    with contextlib.closing(LocalClient.start(settings)) as client:
+        client.wait_until_loaded()
+        (status,) = client.models()
+    return {"error": status.error, **status.description}
+
+
+def with_options(models: Path, **options: object) -> Path:
+    """Say more in the model's `model.yaml`; a value of None says less."""
+    file = models / "shapes" / "1" / "model.yaml"
+    said = {**yaml.safe_load(file.read_text()), **options}
+    file.write_text(yaml.safe_dump({k: v for k, v in said.items() if v is not None}))
+    return models
+
+
+def form_in(models: Path) -> Path:
+    return models / "shapes" / "1" / "shapes.int8.openvino"
+
+
+def test_it_says_what_it_does_and_how_near_the_form_is(made: Made):
+    assert made.status == 0, made.told
+    assert made.told.splitlines() == ["measuring 12 pictures", "judging 12 pictures"]
+    first, last = made.out.splitlines()
+    assert first.startswith(f"{form_in(made.models)}, 2.6 MB: of ")
+    assert "instances on 12 pictures" in first
+    assert last == "near enough: a server that starts runs it"
+
+
+def test_the_worst_pictures_are_shown_side_by_side(made: Made):
+    with Image.open(made.worst) as sheet:
+        width, height = sheet.size
+    assert width > 2 * 320
+    assert height > 4 * 320
+
+
+def test_a_server_runs_it_and_says_why(made: Made):
+    told = described(made.models)
+    assert told["error"] is None
+    assert (told["program"], told["precision"]) == ("openvino", "int8")
+    assert "on 12 pictures" in told["precision_reason"]
+    assert told["goldens"] == 2
+
+
+def test_it_finds_what_the_model_finds_without_tensorflow(made: Made):
+    # A process of its own: this one has imported TensorFlow.
+    program = (
+        "import json, sys, yaml\n"
+        "from pathlib import Path\n"
+        "from mrcnn.detector import Detector\n"
+        "from mrcnn.demo.scenes import make_scene\n"
+        f"folder = Path({str(made.models)!r}) / 'shapes' / '1'\n"
+        "config = yaml.safe_load((folder / 'model.yaml').read_text())['config']\n"
+        "pictures = [make_scene(6_000_000 + seed, 320).image for seed in range(8)]\n"
+        "for precision in ('int8', 'f32'):\n"
+        "    detector = Detector.load(folder / 'shapes.h5', config, program='openvino',\n"
+        "                             precision=precision)\n"
+        "    found = detector.detect(pictures, min_score=0.9)\n"
+        "    print(json.dumps([sorted(one.class_ids.tolist()) for one in found]))\n"
+        "assert 'tensorflow' not in sys.modules and 'nncf' not in sys.modules\n"
+    )
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+    int8, f32 = (json.loads(line) for line in run.stdout.splitlines())
+    assert sum(map(len, f32)) > 20
+    differing = sum(one != other for one, other in zip(int8, f32, strict=True))
+    assert differing <= 2, (int8, f32)
+
+
+def test_float32_is_run_where_it_is_asked_for(models: Path):
+    told = described(with_options(models, precision="f32"))
+    assert (told["program"], told["precision"]) == ("tensorflow", "f32")
+    assert told["precision_reason"] == "precision is 'f32'"
+
+
+@pytest.mark.parametrize("change", ["weights", "settings"])
+def test_a_form_of_something_else_is_never_used(models: Path, change: str):
+    folder = models / "shapes" / "1"
+    config = yaml.safe_load((folder / "model.yaml").read_text())["config"]
+    if change == "weights":
+        with h5py.File(folder / "shapes.h5", "r+") as file:
+            file.attrs["told"] = "another file"
+    else:
+        config["POST_NMS_ROIS_INFERENCE"] = 90
+    reason = "shapes.int8.openvino is of other weights or settings than these"
+    assert chosen(folder, config) == ("tensorflow", None, reason)
+    told = described(with_options(models, precision="int8", config=config))
+    assert told["error"] == f"precision is 'int8', and {reason}; slipway quantize makes it"
+
+
+@pytest.mark.parametrize("damage", ["cut", "changed", "empty", "no-zip", "of-another-time"])
+def test_a_damaged_form_costs_its_speed_and_no_model(models: Path, damage: str):
+    form = form_in(models)
+    content = bytearray(form.read_bytes())
+    if damage == "cut":
+        form.write_bytes(content[: len(content) // 2])
+    elif damage == "changed":
+        content[len(content) // 2] ^= 0xFF
+        form.write_bytes(content)
+    elif damage == "of-another-time":
+        with zipfile.ZipFile(form, "w") as archive:
+            archive.writestr("form.json", '{"format": 99}')
+    else:
+        form.write_bytes(b"" if damage == "empty" else b"<html>log in</html>")
+    config = yaml.safe_load((form.parent / "model.yaml").read_text())["config"]
+    program, used, reason = chosen(form.parent, config)
+    assert (program, used) == ("tensorflow", None)
+    assert "shapes.int8.openvino is " in reason
+    with pytest.raises(FormError, match=r"precision is 'int8', and shapes\.int8\.openvino is "):
+        chosen(form.parent, config, precision="int8")
+
+
+def chosen(folder: Path, config: Mapping[str, object], **wishes: Any) -> Choice:
+    """Return what would run the demo model with these settings."""
+    file = WeightFile.open(folder / "shapes.h5")
+    return choose(file.path, settings_for(file.architecture, config, "shapes.h5"), **wishes)
+
+
+def test_a_model_that_must_not_be_quantized_is_served_in_float32(
+    models: Path, made: Made, run: Run
+):
+    """Its answers in float32 are as before; a few channels are so large that 256 steps hold no
+    others."""
+    with h5py.File(models / "shapes" / "1" / "shapes.h5", "r+") as file:
+        for layer in (1, 2, 3):
+            enlarge(file, f"mrcnn_mask_bn{layer}", f"mrcnn_mask_conv{layer + 1}")
+    status, out, _ = run("quantize", "shapes", "--models", models, "--images", made.images)
+    assert status == 3
+    assert "too far, and used only where `precision: int8` says so: " in out
+    assert out.splitlines()[-1].endswith("% found by both, 95% are needed")
+    told = described(models)
+    assert told["error"] is None
+    assert (told["program"], told["precision"]) == ("tensorflow", "f32")
+    assert told["precision_reason"].startswith("shapes.int8.openvino is too far from the weights: ")
+    told = described(with_options(models, precision="int8", golden=None))
+    assert (told["program"], told["precision"]) == ("openvino", "int8")
+
+
+def enlarge(file: h5py.File, norm: str, behind: str) -> None:
+    """Have a few channels be 4,096 times as large, and the layer behind take them as they were."""
+
+    def change(name: str, array: object) -> None:
+        if not isinstance(array, h5py.Dataset):
+            return
+        values = array[...]
+        if f"{norm}/" in f"{name}/" and name.split("/")[-1].startswith(("gamma", "beta")):
+            values[:4] *= 4096
+            array[...] = values
+        if f"{behind}/" in f"{name}/" and name.split("/")[-1].startswith("kernel"):
+            values[:, :, :4] /= 4096
+            array[...] = values
+
+    file.visititems(change)
+
+
+def test_goldens_that_the_form_does_not_give_keep_it_from_being_used(
+    models: Path, made: Made, run: Run
+):
+    golden = models / "shapes" / "1" / "golden" / "scene-500.json"
+    said = json.loads(golden.read_text())
+    said["instances"][0]["score"] -= 0.2
+    golden.write_text(json.dumps(said))
+    status, out, _ = run("quantize", "shapes", "--models", models, "--images", made.images)
+    assert status == 3
+    assert "says so: golden samples/scene-500.png: instance 1" in out
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        pytest.param(
+            {"precision": "int8", "program": "tensorflow"},
+            "precision is 'int8' and program is 'tensorflow': OpenVINO alone runs int8",
+            id="tensorflow",
+        ),
+        pytest.param(
+            {"precision": "int8", "allow_partial": True},
+            "precision is 'int8' and allow_partial is true: OpenVINO alone runs int8",
+            id="allow_partial",
+        ),
+        pytest.param(
+            {"precision": "int4"},
+            "model.yaml: precision is 'int4'; it must be one of auto, f32, int8",
+            id="unknown",
+        ),
+    ],
+)
+def test_wishes_that_cannot_be_met_are_refused(models: Path, options: dict, reason: str):
+    assert described(with_options(models, **options))["error"] == reason
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "reason"),
+    [
+        pytest.param(["none"], 1, "there is no model 'none' in", id="no model"),
+        pytest.param(["shapes", "--version", "7"], 1, "shapes has no version 7 in", id="version"),
+        pytest.param(
+            ["shapes", "--images", "nowhere"],
+            2,
+            "--images nowhere: there is no such folder",
+            id="no folder",
+        ),
+        pytest.param(
+            ["shapes", "--images", "few"],
+            2,
+            "--images few: has 1 picture (.png, .jpg, .jpeg, .webp, .gif, .tif, .tiff, .bmp); 4 or "
+            "more are needed, and fifty say more",
+            id="few pictures",
+        ),
+        pytest.param(
+            ["shapes", "--images", "broken"],
+            1,
+            "shapes version 1: 2.png: ",
+            id="no picture",
+        ),
+        pytest.param(
+            ["iris"], 1, "is of the kind saved_model, which has no form in eight bits", id="kind"
+        ),
+    ],
+)
+def test_what_cannot_be_quantized_is_told(
+    made: Made,
+    models: Path,
+    root: Path,
+    run: Run,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    words: list[str],
+    status: int,
+    reason: str,
+):
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(root / "models" / "iris", models / "iris")
+    noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
+    for folder, count in (("few", 1), ("broken", 4)):
+        Path(folder).mkdir()
+        for index in range(count):
+            Image.fromarray(noise).save(Path(folder) / f"{index}.png")
+    Path("broken/2.png").write_bytes(b"\x89PNG\r\n\x1a\nnothing")
+    before = form_in(models).read_bytes()
+    if "--images" not in words:
+        words = [*words, "--images", str(made.images)]
+    got, _, told = run("quantize", *words, "--models", models)
+    assert got == status
+    assert reason in told.splitlines()[-1]
+    assert form_in(models).read_bytes() == before
+
+
+def test_it_says_what_to_install(
+    models: Path, made: Made, run: Run, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setitem(sys.modules, "nncf", None)
+    status, _, told = run("quantize", "shapes", "--models", models, "--images", made.images)
+    assert status == 1
+    assert told.splitlines()[-1] == (
+        "slipway: shapes version 1: nncf is not installed: ./setup.sh quantize does it"
+    )
