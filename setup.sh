@@ -136,5 +136,5 @@ if [ "${1:-}" = drift ]; then
     install_further requirements-drift.txt "drift reports (600 MB on disk)"
 fi
 if [ "${1:-}" = quantize ]; then
-    install_further requirements-quantize.txt "models in eight bits (400 MB on disk)"
+    install_further requirements-quantize.txt "models in eight bits (250 MB on disk)"
 fi

@@ -20,7 +20,7 @@ import numpy as np
 
 from mrcnn.config import Config
 
-#: Raised where a graph of before cannot be run as one of now: its inputs or outputs are others.
+#: Counted up where a graph of before cannot be run as one of now: its inputs or outputs are others.
 FORMAT = 1
 
 # What shapes the graph, or the pictures on which it was judged.

@@ -95,13 +95,8 @@ def quantize(
     del model
     after = OpenVinoProgram(small, file.architecture, config, precision="int8", threads=threads)
     least = float(config.DETECTION_MIN_CONFIDENCE) if min_score is None else min_score
-    matches: list[Match] = []
-    worst: list[Judged] = []
     detector = Detector(after, config)
-    for one in _judged(reference, detector, judged_on, least, tell):
-        matches.append(one.match)
-        worst = sorted([*worst, one], key=lambda each: -each.match.distance)[:WORST]
-    agreement = Agreement.of(matches)
+    agreement, worst = _sum_of(_judged(reference, detector, judged_on, least, tell))
     shortfall = agreement.shortfall() or check(detector)
     facts = {
         "of": digest,
@@ -115,7 +110,7 @@ def quantize(
     }
     path = form_path(weights, "int8")
     write_form(path, *_serialized(small), facts)
-    return Quantized(path, agreement, shortfall, tuple(worst))
+    return Quantized(path, agreement, shortfall, worst)
 
 
 def _judged(
@@ -128,6 +123,16 @@ def _judged(
         compared = match(ours, theirs, least)
         yield Judged(picture, theirs.above(least), ours.above(least), compared)
         tell("judging", count)
+
+
+def _sum_of(judged: Iterable[Judged]) -> tuple[Agreement, tuple[Judged, ...]]:
+    """Return what the pictures say together, and the worst of them; the others are let go."""
+    matches: list[Match] = []
+    worst: list[Judged] = []
+    for one in judged:
+        matches.append(one.match)
+        worst = sorted([*worst, one], key=lambda each: -each.match.distance)[:WORST]
+    return Agreement.of(matches), tuple(worst)
 
 
 def _serialized(model: Any) -> tuple[bytes, bytes]:

@@ -98,7 +98,8 @@ def test_metrics_add_up_the_workers(start_server: Callable[..., Server], photo: 
     counter = 'slipway_http_requests_total{method="POST",route="/predict",status="200"}'
     # Each is counted when its answer is on its way.
     wait_for(lambda: server.metric(counter) == 24, "all requests are counted")
-    assert server.metric('slipway_instances_found_total{label="red"') == 24
+    found = 'slipway_instances_found_total{label="red"'
+    wait_for(lambda: server.metric(found) == 24, "all instances are counted")
 
 
 @under_both

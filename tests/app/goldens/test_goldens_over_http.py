@@ -113,6 +113,7 @@ def layer_by_layer(
     from mrcnn.detector import Detector, settings_for
     from mrcnn.loading import load_weights
     from mrcnn.network import MaskRCNNNetwork
+    from mrcnn.programs.tensorflow import TensorFlowProgram
     from mrcnn.weights import WeightFile
 
     file = WeightFile.open(weights)
@@ -120,5 +121,6 @@ def layer_by_layer(
     network = MaskRCNNNetwork(file.architecture, config)
     load_weights(network, file)
     with Image.open(photo) as picture:
-        found = Detector(network, config).detect([np.array(picture.convert("RGB"))])[0]
+        pixels = np.array(picture.convert("RGB"))
+    (found,) = Detector(TensorFlowProgram(network), config).detect([pixels])
     return found.boxes_yxyx, found.class_ids, found.scores
