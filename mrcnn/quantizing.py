@@ -100,13 +100,9 @@ def quantize(
     shortfall = agreement.shortfall() or check(detector)
     facts = {
         "of": digest,
-        "precision": "int8",
-        "is_near": shortfall is None,
-        "told": shortfall or str(agreement),
         "made_from": len(made_from),
         "min_score": least,
-        "agreement": asdict(agreement),
-        "made_by": {name: version(name) for name in ("openvino", "nncf")},
+        **_verdict(agreement, shortfall),
     }
     path = form_path(weights, "int8")
     write_form(path, *_serialized(small), facts)
@@ -133,6 +129,16 @@ def _sum_of(judged: Iterable[Judged]) -> tuple[Agreement, tuple[Judged, ...]]:
         matches.append(one.match)
         worst = sorted([*worst, one], key=lambda each: -each.match.distance)[:WORST]
     return Agreement.of(matches), tuple(worst)
+
+
+def _verdict(agreement: Agreement, shortfall: str | None) -> dict[str, Any]:
+    return {
+        "precision": "int8",
+        "is_near": shortfall is None,
+        "told": shortfall or str(agreement),
+        "agreement": asdict(agreement),
+        "made_by": {name: version(name) for name in ("openvino", "nncf")},
+    }
 
 
 def _serialized(model: Any) -> tuple[bytes, bytes]:
