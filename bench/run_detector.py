@@ -17,9 +17,13 @@ def main() -> None:
     parser.add_argument("photo", type=Path)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--program", choices=["tensorflow", "openvino"], default="tensorflow")
+    parser.add_argument("--precision", choices=["f32", "int8"], default="f32")
     arguments = parser.parse_args()
     detector = Detector.load(
-        arguments.weights, threads=arguments.threads, program=arguments.program
+        arguments.weights,
+        threads=arguments.threads,
+        program=arguments.program,
+        precision=arguments.precision,
     )
     photo = load(arguments.photo)
     side = detector.config.IMAGE_MAX_DIM

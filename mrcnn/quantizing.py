@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mrcnn.agreement import SLACK, Agreement, Match, match
+from mrcnn.config import Config
 from mrcnn.detector import Detector
 from mrcnn.forms import digest_of, form_path, write_form
 from mrcnn.instances import Instances
@@ -73,13 +74,36 @@ def quantize(
 
     Raises WeightFileError, ConfigError, ImportError where NNCF is not installed, or OSError.
     """
+    file = WeightFile.open(weights)
+    config = settings_for(file.architecture, values, file.path.name)
+    digest = digest_of(weights, config)
+    model, reference, detector = _pair(file, config, made_from, threads, tell)
+    least = float(config.DETECTION_MIN_CONFIDENCE) if min_score is None else min_score
+    agreement, worst = _sum_of(_judged(reference, detector, judged_on, least, tell))
+    shortfall = agreement.shortfall() or check(detector)
+    facts = {
+        "of": digest,
+        "made_from": len(made_from),
+        "min_score": least,
+        **_verdict(agreement, shortfall),
+    }
+    path = form_path(weights, "int8")
+    write_form(path, *_serialized(model), facts)
+    return Quantized(path, agreement, shortfall, worst)
+
+
+def _pair(
+    file: WeightFile,
+    config: Config,
+    made_from: Sequence[Picture],
+    threads: int | None,
+    tell: Tell,
+) -> tuple[Any, Detector, Detector]:
+    """Return the graph in eight bits, and detectors in float32 and in eight bits."""
     # Here: whoever reads this module's types needs no framework.
     from mrcnn.programs.openvino.program import OpenVinoProgram, graph_of
     from mrcnn.programs.openvino.quantization import quantized
 
-    file = WeightFile.open(weights)
-    config = settings_for(file.architecture, values, file.path.name)
-    digest = digest_of(weights, config)
     model = graph_of(file, config)
     before = OpenVinoProgram(model, file.architecture, config, threads=threads)
     reference = Detector(before, config)
@@ -92,21 +116,8 @@ def quantize(
         tell("measuring", count)
 
     small = quantized(model, file.architecture, made_from, inputs, measured)
-    del model
     after = OpenVinoProgram(small, file.architecture, config, precision="int8", threads=threads)
-    least = float(config.DETECTION_MIN_CONFIDENCE) if min_score is None else min_score
-    detector = Detector(after, config)
-    agreement, worst = _sum_of(_judged(reference, detector, judged_on, least, tell))
-    shortfall = agreement.shortfall() or check(detector)
-    facts = {
-        "of": digest,
-        "made_from": len(made_from),
-        "min_score": least,
-        **_verdict(agreement, shortfall),
-    }
-    path = form_path(weights, "int8")
-    write_form(path, *_serialized(small), facts)
-    return Quantized(path, agreement, shortfall, worst)
+    return small, reference, Detector(after, config)
 
 
 def _judged(
