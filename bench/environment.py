@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import platform
+import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from bench.contender import ROOT
 
@@ -43,6 +45,51 @@ def weight_file() -> Path:
         subprocess.run([sys.executable, generator, *_COCO_SIZED, str(partial)], check=True)
         partial.replace(path)
     return path
+
+
+def quantized_weight_file() -> Path:
+    """Return that file with its form in eight bits beside it, made from the golden photos."""
+    weights = weight_file()
+    photos = [_pixels(path) for path in sorted((golden_folder() / "photos").glob("*.jpg"))]
+    quantize(weights, {}, photos, [photo[:, ::-1].copy() for photo in photos])
+    return weights
+
+
+def quantized_demo() -> Path:
+    """Return a copy of the demo model's file with its form in eight bits, made from 200 scenes."""
+    from mrcnn.demo.recipe import serving_settings
+    from mrcnn.demo.scenes import make_scene
+
+    weights = BUILD / "demo" / "shapes.h5"
+    weights.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(ROOT / "models" / "shapes" / "1" / "shapes.h5", weights)
+    scenes = [make_scene(2_000_000 + seed, 320).image for seed in range(240)]
+    quantize(weights, serving_settings(), scenes[:200], scenes[200:])
+    return weights
+
+
+def quantize(
+    weights: Path, settings: Mapping[str, object], made_from: Sequence[Any], judged: Sequence[Any]
+) -> None:
+    """Make a weight file's form in eight bits where there is none of it."""
+    from mrcnn.forms import FormError
+    from mrcnn.programs.choice import choose
+    from mrcnn.quantizing import quantize as made
+    from mrcnn.settings import settings_for
+    from mrcnn.weights import WeightFile
+
+    config = settings_for(WeightFile.open(weights).architecture, settings, weights.name)
+    try:
+        choose(weights, config, precision="int8")
+    except FormError:
+        print(f"making the form in eight bits of {weights.name}", file=sys.stderr)
+        print(made(weights, settings, made_from, judged).agreement, file=sys.stderr)
+
+
+def _pixels(path: Path) -> Any:
+    from mrcnn.pictures.files import load
+
+    return load(path)
 
 
 def torchvision_python() -> Path:

@@ -1,4 +1,4 @@
-"""Compares `Detector.detect` in fp32 with torchvision's Mask R-CNN and with a matrix product.
+"""Compares `Detector.detect` with torchvision's Mask R-CNN and with a matrix product.
 
 One photo at 1024 x 1024, weights of COCO's size, the same number of threads for all. Each contender
 has a process of its own and takes its turn in every round, so that noise of the machine hits all.
@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from bench.contender import ROOT, Contender
-from bench.environment import photo, torchvision_python, weight_file
+from bench.environment import photo, quantized_weight_file, torchvision_python
 from bench.machine import Load, difference, stated, watched
 from bench.report import save
 
 OURS, PEAK = "Detector R101", "matrix product"
-OPENVINO = "Detector R101, OpenVINO"
+OPENVINO, INT8 = "Detector R101, OpenVINO", "Detector R101, int8"
 
 
 def main() -> None:
@@ -62,10 +62,12 @@ def contenders_of(threads: int, with_torchvision: bool) -> list[Contender]:
     def contender(name: str, python: str | Path, module: str, *rest: str) -> Contender:
         return Contender(name, [str(python), "-m", f"bench.{module}", *rest, *told], environment)
 
-    files = [str(weight_file()), str(photo())]
+    files = [str(quantized_weight_file()), str(photo())]
+    int8 = [*files, "--program", "openvino", "--precision", "int8"]
     contenders = [
         contender(OURS, sys.executable, "run_detector", *files),
         contender(OPENVINO, sys.executable, "run_detector", *files, "--program", "openvino"),
+        contender(INT8, sys.executable, "run_detector", *int8),
         contender(PEAK, sys.executable, "run_gemm"),
     ]
     if with_torchvision:

@@ -15,23 +15,29 @@ import sys
 import time
 from pathlib import Path
 
-import yaml
-
 from bench.contender import ROOT
-from bench.environment import photo, weight_file
+from bench.environment import photo, quantized_demo, quantized_weight_file
 from bench.machine import Load, watched
 from bench.report import show
+from mrcnn.demo.recipe import serving_settings
 
 _SCRIPT = """
 import json, resource, sys
 from mrcnn.detector import Detector
 from mrcnn.pictures.files import load
-weights, picture, program, settings = sys.argv[1:]
-detector = Detector.load(weights, json.loads(settings), threads=2, program=program)
+weights, picture, program, precision, settings = sys.argv[1:]
+detector = Detector.load(
+    weights, json.loads(settings), threads=2, program=program, precision=precision
+)
 found = detector.detect([load(picture)])[0]
 print(len(found), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
 """
-_PROGRAMS = ("tensorflow", "openvino")
+#: What runs it -> which program, in which precision.
+_PROGRAMS = {
+    "tensorflow": ("tensorflow", "f32"),
+    "openvino": ("openvino", "f32"),
+    "openvino int8": ("openvino", "int8"),
+}
 
 
 def main() -> None:
@@ -49,7 +55,7 @@ def main() -> None:
                     seconds, told[program] = _started(files, program)
                 taken[program].append(seconds)
         loads[name] = load
-        first = statistics.median(taken[_PROGRAMS[0]])
+        first = statistics.median(taken["tensorflow"])
         rows += [
             {
                 "model": name,
@@ -68,11 +74,10 @@ def main() -> None:
 def _models() -> dict[str, tuple[str, str, str]]:
     """Return weights, a picture and settings as JSON, by what it is called."""
     demo = ROOT / "models" / "shapes" / "1"
-    settings = yaml.safe_load((demo / "model.yaml").read_text())["config"]
     picture = next((demo / "samples").iterdir())
-    found = {"demo": (str(demo / "shapes.h5"), str(picture), json.dumps(settings))}
+    found = {"demo": (str(quantized_demo()), str(picture), json.dumps(serving_settings()))}
     if os.environ.get("SLIPWAY_GOLDENS"):
-        found["R101"] = (str(weight_file()), str(photo()), "{}")
+        found["R101"] = (str(quantized_weight_file()), str(photo()), "{}")
     return found
 
 
@@ -80,7 +85,7 @@ def _started(files: tuple[str, str, str], program: str) -> tuple[float, tuple[in
     weights, picture, settings = files
     began = time.perf_counter()
     ran = subprocess.run(
-        [sys.executable, "-c", _SCRIPT, weights, picture, program, settings],
+        [sys.executable, "-c", _SCRIPT, weights, picture, *_PROGRAMS[program], settings],
         cwd=Path(ROOT),
         check=True,
         capture_output=True,

@@ -1,0 +1,82 @@
+"""The demo model in eight bits and in float32: average precision on unseen scenes, and time.
+
+`python -m bench.eight_bits` makes the form from 200 scenes, has each look at others in turns, and
+lets pycocotools judge. The demo is easy to quantize: what it loses says nothing of another model.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from bench.environment import quantized_demo
+from bench.machine import Load, watched
+from bench.report import show
+from mrcnn.demo.evaluation import MIN_SCORE, evaluate
+from mrcnn.demo.recipe import serving_settings
+from mrcnn.demo.scenes import Scene, make_scene
+from mrcnn.detector import Detector
+from mrcnn.instances import Instances
+
+_FIRST_SEED, _SIDE = 7_000_000, 320
+_REPORT_EVERY = 100
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--scenes", type=int, default=500)
+    arguments = parser.parse_args()
+    detectors = _detectors(quantized_demo())
+    pairs: dict[str, list[tuple[Scene, Instances]]] = {name: [] for name in detectors}
+    taken: dict[str, list[float]] = {name: [] for name in detectors}
+    load: list[Load] = []
+    with watched(load):
+        for count in range(arguments.scenes):
+            scene = make_scene(_FIRST_SEED + count, _SIDE)
+            for name, detector in detectors.items():
+                began_at = time.perf_counter()
+                (found,) = detector.detect([scene.image], min_score=MIN_SCORE)
+                taken[name].append(time.perf_counter() - began_at)
+                pairs[name].append((scene, found))
+            if (count + 1) % _REPORT_EVERY == 0:
+                print(f"{count + 1} of {arguments.scenes} scenes", file=sys.stderr)
+    first = statistics.median(taken["tensorflow f32"])
+    rows = [_row(name, pairs[name], taken[name], first) for name in detectors]
+    show("eight_bits", rows, vars(arguments), {"all": load})
+
+
+def _detectors(weights: Path) -> dict[str, Detector]:
+    settings = serving_settings()
+    forms: dict[str, dict[str, Any]] = {
+        "tensorflow f32": {"program": "tensorflow"},
+        "openvino f32": {"program": "openvino", "precision": "f32"},
+        "openvino int8": {"precision": "int8"},
+    }
+    detectors = {
+        name: Detector.load(weights, settings, threads=2, **form) for name, form in forms.items()
+    }
+    for detector in detectors.values():
+        detector.warm_up()
+    return detectors
+
+
+def _row(
+    name: str, pairs: list[tuple[Scene, Instances]], seconds: list[float], first: float
+) -> dict[str, object]:
+    judged = evaluate(pairs)
+    median = statistics.median(seconds)
+    return {
+        "form": name,
+        "mask AP": f"{100 * judged.mask['AP@[.5:.95]']:.2f}",
+        "box AP": f"{100 * judged.box['AP@[.5:.95]']:.2f}",
+        "ms, median": 1000 * median,
+        "ratio": f"{median / first:.2f}",
+    }
+
+
+if __name__ == "__main__":
+    main()
