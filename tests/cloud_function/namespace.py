@@ -227,12 +227,12 @@ class Namespace:
         pods: list[dict[str, Any]] = json.loads(listed.data)["items"]
         return pods
 
-    def settle(self) -> None:
+    def settle(self, limit_s: float = 90) -> None:
         """Wait until all pods are of the newest kind and available.
 
         A busy machine may take longer than rollouts are given, where `rollout status` gives up.
         """
-        self.until(self._is_settled, "the newest pods", limit_s=90)
+        self.until(self._is_settled, "the newest pods", limit_s=limit_s)
 
     def _is_settled(self) -> bool:
         found = self.deployment()

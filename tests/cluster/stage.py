@@ -55,7 +55,8 @@ class Stage:
                 site.deploy(f"{REPOSITORY}@{first}", form)
                 # The function starts while the pods do.
                 with self._connected(site, attempts):
-                    site.settle()
+                    # A real model's image is pulled, and loads, for as long as its rollouts may take.
+                    site.settle(max(90, form.deadline_s))
                     site.opens()
                     yield site
         finally:
