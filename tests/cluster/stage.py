@@ -55,7 +55,7 @@ class Stage:
                 site.deploy(f"{REPOSITORY}@{first}", form)
                 # The function starts while the pods do.
                 with self._connected(site, attempts):
-                    # A real model's image is pulled, and loads, for as long as its rollouts may take.
+                    # A real model's image takes as long to come and load as a rollout of it.
                     site.settle(max(90, form.deadline_s))
                     site.opens()
                     yield site
