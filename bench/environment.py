@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import platform
 import shutil
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -71,7 +73,17 @@ def quantized_demo() -> Path:
 def quantize(
     weights: Path, settings: Mapping[str, object], made_from: Sequence[Any], judged: Sequence[Any]
 ) -> None:
-    """Make a weight file's form in eight bits where there is none of it."""
+    """Make a weight file's form in eight bits where there is none of it.
+
+    In a process of its own: what it takes would count as the peak of all that are started later.
+    """
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+        pool.submit(_quantize, weights, settings, made_from, judged).result()
+
+
+def _quantize(
+    weights: Path, settings: Mapping[str, object], made_from: Sequence[Any], judged: Sequence[Any]
+) -> None:
     from mrcnn.forms import FormError
     from mrcnn.programs.choice import choose
     from mrcnn.quantizing import quantize as made

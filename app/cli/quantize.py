@@ -25,7 +25,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     """Add the command to the command line."""
     parser = commands.add_parser(
         "quantize",
-        help="make a model's form in eight bits, several times as fast",
+        help="make a model's form in eight bits, two or three times as fast",
         description="Makes the form in eight bits of a model from every second picture of a "
         "folder, compares on the others what it finds with what the model finds, and writes it "
         "beside the model. A server that starts then runs it, if it is near enough. Pictures are "
