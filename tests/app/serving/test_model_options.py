@@ -51,7 +51,7 @@ def test_no_file_and_an_empty_file_say_nothing(written):
         pytest.param(
             "min_scor: 0.5",
             "there is no key 'min_scor'; allowed are kind, labels, about, fallback, default, "
-            "max_batch, source, golden, min_score, allow_partial, program, config",
+            "max_batch, source, golden, min_score, allow_partial, program, precision, config",
             id="unknown key",
         ),
         pytest.param(
@@ -63,7 +63,7 @@ def test_no_file_and_an_empty_file_say_nothing(written):
         ),
         pytest.param(
             "program: torch",
-            "program is 'torch'; it must be one of tensorflow, openvino",
+            "program is 'torch'; it must be one of auto, tensorflow, openvino",
             id="program",
         ),
         pytest.param(
