@@ -191,5 +191,5 @@ def test_shapes_without_end_do_not_pile_up(tiny_file: Path):
     )
     ran = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True)
     mib = [int(line) for line in ran.stdout.split()]
-    # It would be 200 MiB with all that is compiled for a shape.
-    assert mib[-1] - mib[len(mib) // 3] < 60
+    # Some 80; it would be 400 MiB with all that is compiled for a shape.
+    assert mib[-1] - mib[len(mib) // 3] < 160
