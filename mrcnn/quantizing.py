@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
@@ -160,5 +161,9 @@ def _serialized(model: Any) -> tuple[bytes, bytes]:
 
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "graph.xml"
-        ov.save_model(model, path, compress_to_fp16=False)
+        try:
+            ov.save_model(model, path, compress_to_fp16=False)
+        except RuntimeError as error:  # it does not say which
+            reason = "the graph cannot be written there; is the disk full?"
+            raise OSError(errno.EIO, reason, folder) from error
         return path.read_bytes(), path.with_suffix(".bin").read_bytes()

@@ -61,7 +61,8 @@ def run(arguments: argparse.Namespace) -> int:
     except ModelError as error:
         raise CommandError(f"{found.name} version {found.version}: {error}") from error
     except OSError as error:
-        raise CommandError(f"{error.filename}: {error.strerror}") from error
+        # What is written piece by piece, on a full disk, is not named.
+        raise CommandError(f"{error.filename or found.folder}: {error.strerror}") from error
     print(f"{made.path}, {megabytes(made.path.stat().st_size)}: {made.told}")
     if made.shortfall:
         print(f"too far, and used only where `precision: int8` says so: {made.shortfall}")

@@ -118,7 +118,6 @@ def _moved(boxes: Node, deltas: Node) -> Node:
     Reference: Girshick et al., R-CNN, 2013, appendix C.
     """
     low = op.columns(boxes, 0, 2)
-    low = op.columns(boxes, 0, 2)
     size = ops.subtract(op.columns(boxes, 2, 4), low)
     half = op.constant(0.5)
     centre = ops.add(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import resource
 import shutil
 import subprocess
 import sys
@@ -316,6 +317,22 @@ def test_what_cannot_be_quantized_is_told(
     assert got == status
     assert reason in told.splitlines()[-1]
     assert form_in(models).read_bytes() == before
+
+
+def test_a_full_disk_leaves_the_form_that_was_there(
+    models: Path, made: Made, run: Run, monkeypatch: pytest.MonkeyPatch
+):
+    before = form_in(models).read_bytes()
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, limits[1]))
+    try:
+        status, _, told = run("quantize", "shapes", "--models", models, "--images", made.images)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert status == 1
+    assert told.splitlines()[-1].endswith("the graph cannot be written there; is the disk full?")
+    assert form_in(models).read_bytes() == before
+    assert not [path for path in form_in(models).parent.iterdir() if path.name.startswith(".")]
 
 
 def test_it_says_what_to_install(
