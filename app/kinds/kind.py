@@ -112,6 +112,12 @@ class Quantization:
     worst: Image
 
 
+#: Is called with what is being done, how many pictures are done, and of how many.
+Tell = Callable[[str, int, int], None]
+#: Says of a model in eight bits why it must not be used, or None.
+Check = Callable[["LoadedModel"], str | None]
+
+
 @runtime_checkable
 class Quantizable(Protocol):
     """A kind whose models have a form in eight bits."""
@@ -121,14 +127,10 @@ class Quantizable(Protocol):
         source: ModelSource,
         pictures: Sequence[Path],
         limits: Limits,
-        tell: Callable[[str, int, int], None],
-        check: Callable[[LoadedModel], str | None],
+        tell: Tell,
+        check: Check,
     ) -> Quantization:
-        """Make it, judge it, and write it beside the model; raises ModelError, or OSError.
-
-        `tell` is called with what is being done, how many pictures are done, and of how many;
-        `check` with the model in that form: it says why it must not be used, or None.
-        """
+        """Make it, judge it, and write it beside the model; raises ModelError, or OSError."""
 
 
 class LoadedModel(Protocol):

@@ -5,14 +5,14 @@ Importing this imports no reader of files and no framework: `model` and `inspect
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import Field
 
 from app.kinds.face import Face
-from app.kinds.kind import Inspection, LoadedModel, ModelSource, Quantization
+from app.kinds.kind import Check, Inspection, LoadedModel, ModelSource, Quantization, Tell
 from app.kinds.limits import Limits
 from app.kinds.mask_rcnn.face import INSTANCES
 from app.kinds.options import Options, Text
@@ -78,8 +78,8 @@ class MaskRcnn:
         source: ModelSource,
         pictures: Sequence[Path],
         limits: Limits,
-        tell: Callable[[str, int, int], None],
-        check: Callable[[LoadedModel], str | None],
+        tell: Tell,
+        check: Check,
     ) -> Quantization:
         """Make the form in eight bits and judge it; raises ModelError, or OSError."""
         from app.kinds.mask_rcnn.quantization import quantize

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from app.images.limits import ImageError
-from app.kinds.kind import LoadedModel, ModelError, ModelSource, Quantization
+from app.kinds.kind import Check, ModelError, ModelSource, Quantization, Tell
 from app.kinds.limits import Limits
 from app.kinds.mask_rcnn.model import LoadedMaskRcnn, examined, in_channels, labels_for
 from app.kinds.pictures import pixels_of
@@ -34,8 +34,8 @@ def quantize(
     source: ModelSource,
     pictures: Sequence[Path],
     limits: Limits,
-    tell: Callable[[str, int, int], None],
-    check: Callable[[LoadedModel], str | None],
+    tell: Tell,
+    check: Check,
 ) -> Quantization:
     """Make it, judge it, and write it beside the weights; raises ModelError, or OSError."""
     if source.options.get("allow_partial"):
