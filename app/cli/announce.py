@@ -29,7 +29,8 @@ from app.serving.vacancy import BEING_BROUGHT, no_model
 from app.settings import Settings
 
 _POLL_S = 0.3
-_TIMEOUT_S = 5
+# Longer than the slowest start: whoever hangs up on a server that starts fills its log.
+_TIMEOUT_S = 120
 _MOST_NAMED = 3
 _LONGEST_REASON = 120
 
