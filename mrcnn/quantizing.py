@@ -116,7 +116,7 @@ def _pair(
     def measured(count: int) -> None:
         tell("measuring", count)
 
-    small = quantized(model, file.architecture, made_from, inputs, measured)
+    small = quantized(model, file.architecture, config, made_from, inputs, measured)
     after = OpenVinoProgram(small, file.architecture, config, precision="int8", threads=threads)
     return small, reference, Detector(after, config)
 

@@ -62,7 +62,9 @@ def _block(x: Node, name: str, weights: FoldedWeights, stride: int) -> Node:
     y = part(y, "2b", 1, relu=True)
     y = part(y, "2c", 1, relu=False)
     shortcut = part(x, "1", stride, relu=False) if f"{name}1" in weights else x
-    return ops.relu(ops.add(shortcut, y))
+    y = ops.add(shortcut, y)
+    y.set_friendly_name(f"{name}2c/sum")
+    return ops.relu(y)
 
 
 def _pyramid(maps: list[Node], weights: FoldedWeights) -> list[Node]:

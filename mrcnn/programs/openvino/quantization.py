@@ -16,10 +16,15 @@ from typing import Any, TypeVar
 from numpy.typing import NDArray
 
 from mrcnn.architecture import Architecture
+from mrcnn.config import Config
 from mrcnn.layer_shapes import layer_shapes
+from mrcnn.programs.openvino.bands import cut_into_bands
 
 #: What the layers are made of.
 _LAYERS = frozenset({"Convolution", "ConvolutionBackpropData", "MatMul"})
+#: How the graph names the sums of the backbone's blocks. In float32 they would be four times as
+#: large on their way through memory, which takes a tenth of the network's time.
+_SUM = "/sum"
 #: What the graph calls a layer that the weight file has as two.
 _JOINED = "rpn_outputs"
 
@@ -29,6 +34,7 @@ Picture = TypeVar("Picture")
 def quantized(
     model: Any,
     architecture: Architecture,
+    config: Config,
     pictures: Sequence[Picture],
     inputs: Callable[[Picture], list[NDArray[Any]]],
     tell: Callable[[int], None] = lambda count: None,
@@ -54,13 +60,16 @@ def quantized(
         return dict(zip(names, inputs(picture), strict=True))
 
     with _quiet() as nncf:
-        return nncf.quantize(
+        small = nncf.quantize(
             model,
             nncf.Dataset(pictures, taken),
             subset_size=len(pictures),
             preset=nncf.QuantizationPreset.MIXED,
             ignored_scope=nncf.IgnoredScope(names=_others(model, architecture), validate=False),
         )
+    if int(config.RPN_ANCHOR_STRIDE) == 1:
+        cut_into_bands(small, "rpn_conv_shared/p2", f"{_JOINED}/p2/bias")
+    return small
 
 
 def _others(model: Any, architecture: Architecture) -> list[str]:
@@ -73,7 +82,7 @@ def _others(model: Any, architecture: Architecture) -> list[str]:
         if node.get_type_name() not in passed
         and not (
             (name := node.get_friendly_name()).split("/")[0] in layers
-            and node.get_type_name() in _LAYERS
+            and (node.get_type_name() in _LAYERS or name.endswith(_SUM))
         )
     ]
 

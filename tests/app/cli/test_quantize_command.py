@@ -95,7 +95,7 @@ def test_it_says_what_it_does_and_how_near_the_form_is(made: Made):
     assert made.status == 0, made.told
     assert made.told.splitlines() == ["measuring 12 pictures", "judging 12 pictures"]
     first, last = made.out.splitlines()
-    assert first.startswith(f"{form_in(made.models)}, 2.6 MB: of ")
+    assert first.startswith(f"{form_in(made.models)}, 2.8 MB: of ")
     assert "instances on 12 pictures" in first
     assert last == "near enough: a server that starts runs it"
 
