@@ -16,10 +16,11 @@ from typing import Any
 from bench.environment import quantized_demo
 from bench.machine import Load, watched
 from bench.report import show
-from mrcnn.demo.evaluation import MIN_SCORE, evaluate
+from mrcnn.demo.evaluation import evaluate
 from mrcnn.demo.recipe import serving_settings
 from mrcnn.demo.scenes import Scene, make_scene
 from mrcnn.detector import Detector
+from mrcnn.evaluation import AP, MIN_SCORE
 from mrcnn.instances import Instances
 
 _FIRST_SEED, _SIDE = 7_000_000, 320
@@ -71,8 +72,8 @@ def _row(
     median = statistics.median(seconds)
     return {
         "form": name,
-        "mask AP": f"{100 * judged.mask['AP@[.5:.95]']:.2f}",
-        "box AP": f"{100 * judged.box['AP@[.5:.95]']:.2f}",
+        "mask AP": f"{100 * judged.mask[AP]:.2f}",
+        "box AP": f"{100 * judged.box[AP]:.2f}",
         "ms, median": 1000 * median,
         "ratio": f"{median / first:.2f}",
     }

@@ -95,7 +95,7 @@ def _quantize(
         choose(weights, config, precision="int8")
     except FormError:
         print(f"making the form in eight bits of {weights.name}", file=sys.stderr)
-        print(made(weights, settings, made_from, judged).agreement, file=sys.stderr)
+        print(made(weights, settings, made_from, judged).told, file=sys.stderr)
 
 
 def _pixels(path: Path) -> Any:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from mrcnn.agreement import SLACK, Agreement, Match, match
 from mrcnn.config import Config
 from mrcnn.detector import Detector
+from mrcnn.evaluation import MIN_SCORE, Findings, Loss, Truth
 from mrcnn.forms import digest_of, form_path, write_form
 from mrcnn.instances import Instances
 from mrcnn.settings import settings_for
@@ -42,11 +43,12 @@ class Judged:
 class Quantized:
     """What came of it: the file, how near its answers are, and where they are farthest.
 
-    `shortfall` says why it is not used unless it is asked for; None where it is.
+    `told` says how near, and `shortfall` why it is not used unless it is asked for; None where it
+    is.
     """
 
     path: Path
-    agreement: Agreement
+    told: str
     shortfall: str | None
     worst: tuple[Judged, ...]
 
@@ -61,6 +63,7 @@ def quantize(
     threads: int | None = None,
     tell: Tell = lambda what, count: None,
     check: Callable[[Detector], str | None] = lambda detector: None,
+    truth: Truth | None = None,
 ) -> Quantized:
     """Make the form in eight bits, judge it, and write it beside the weights.
 
@@ -72,6 +75,8 @@ def quantize(
         min_score: the least score of what is compared; DETECTION_MIN_CONFIDENCE unless told.
         tell: is called with what is being done, and how many pictures are done.
         check: says why the network in eight bits must not be used, or None.
+        truth: what is on the pictures of `judged_on`, in their order, `LEAST_LABELLED` instances or
+            more. It is by the average precision that the form is judged then.
 
     Raises WeightFileError, ConfigError, ImportError where NNCF is not installed, or OSError.
     """
@@ -80,17 +85,16 @@ def quantize(
     digest = digest_of(weights, config)
     model, reference, detector = _pair(file, config, made_from, threads, tell)
     least = float(config.DETECTION_MIN_CONFIDENCE) if min_score is None else min_score
-    agreement, worst = _sum_of(_judged(reference, detector, judged_on, least, tell))
-    shortfall = agreement.shortfall() or check(detector)
-    facts = {
-        "of": digest,
-        "made_from": len(made_from),
-        "min_score": least,
-        **_verdict(agreement, shortfall),
-    }
+    both = None if truth is None else (Findings(truth), Findings(truth))
+    agreement, worst = _sum_of(_judged(reference, detector, judged_on, least, tell, both))
+    loss = None if both is None else Loss.between(*both)
+    shortfall = (agreement if loss is None else loss).shortfall() or check(detector)
+    told = str(agreement) if loss is None else f"{loss}; {agreement}"
+    facts = {"of": digest, "made_from": len(made_from), "min_score": least}
     path = form_path(weights, "int8")
-    write_form(path, *_serialized(model), facts)
-    return Quantized(path, agreement, shortfall, worst)
+    verdict = _verdict(shortfall, told, agreement, loss)
+    write_form(path, *_serialized(model), {**facts, **verdict})
+    return Quantized(path, told, shortfall, worst)
 
 
 def _pair(
@@ -122,13 +126,23 @@ def _pair(
 
 
 def _judged(
-    f32: Detector, int8: Detector, pictures: Iterable[Picture], least: float, tell: Tell
+    f32: Detector,
+    int8: Detector,
+    pictures: Iterable[Picture],
+    least: float,
+    tell: Tell,
+    both: tuple[Findings, Findings] | None,
 ) -> Iterator[Judged]:
+    """Yield what each finds; what counts where the truth is known is added to `both`."""
     lower = max(0.0, least - SLACK)
+    lowest = lower if both is None else min(lower, MIN_SCORE)
     for count, picture in enumerate(pictures, start=1):
-        (theirs,) = f32.detect([picture], min_score=lower)
-        (ours,) = int8.detect([picture], min_score=lower)
-        compared = match(ours, theirs, least)
+        (theirs,) = f32.detect([picture], min_score=lowest)
+        (ours,) = int8.detect([picture], min_score=lowest)
+        if both is not None:
+            both[0].add(theirs.above(MIN_SCORE))
+            both[1].add(ours.above(MIN_SCORE))
+        compared = match(ours.above(lower), theirs.above(lower), least)
         yield Judged(picture, theirs.above(least), ours.above(least), compared)
         tell("judging", count)
 
@@ -143,12 +157,15 @@ def _sum_of(judged: Iterable[Judged]) -> tuple[Agreement, tuple[Judged, ...]]:
     return Agreement.of(matches), tuple(worst)
 
 
-def _verdict(agreement: Agreement, shortfall: str | None) -> dict[str, Any]:
+def _verdict(
+    shortfall: str | None, told: str, agreement: Agreement, loss: Loss | None
+) -> dict[str, Any]:
     return {
         "precision": "int8",
         "is_near": shortfall is None,
-        "told": shortfall or str(agreement),
+        "told": shortfall or told,
         "agreement": asdict(agreement),
+        **({} if loss is None else {"average_precision": asdict(loss)}),
         "made_by": {name: version(name) for name in ("openvino", "nncf")},
     }
 

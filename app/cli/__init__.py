@@ -26,6 +26,7 @@ COMMANDS = {
     "fetch": "app.cli.fetch",
     "inspect": "app.cli.inspection",
     "quantize": "app.cli.quantize",
+    "evaluate": "app.cli.evaluate",
     "ready": "app.cli.ready",
     "predictions": "app.cli.predictions",
     "rollout": "app.cli.rollout",

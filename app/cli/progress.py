@@ -1,4 +1,4 @@
-"""How much of some files has come or gone, for a person who waits or for a log."""
+"""How far what takes long has come, for a person who waits or for a log."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import threading
 import time
 from collections import deque
 
-from app.cli.terminal import megabytes, printable
+from app.cli.terminal import counted, megabytes, printable
 
 _REDRAWN_S = 0.2
 _TOLD_S = 10.0
@@ -65,3 +65,28 @@ class Progress:
     def _erase(self) -> None:
         if self._is_for_a_person:
             print("\r\033[K", end="", file=sys.stderr, flush=True)
+
+
+class PictureProgress:
+    """What is being done with pictures: a line that is redrawn, or for nobody one a step."""
+
+    def __init__(self, title: str = "") -> None:
+        self._title = f"{title}: " if title else ""
+        self._is_for_a_person = sys.stderr.isatty()
+        self._what = ""
+
+    def __enter__(self) -> PictureProgress:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._is_for_a_person:
+            print("\r\033[K", end="", file=sys.stderr, flush=True)
+
+    def tell(self, what: str, count: int, of: int) -> None:
+        """Say how far it has come."""
+        if self._is_for_a_person:
+            text = f"\r\033[K{self._title}{what} pictures: {count} of {of}"
+            print(text, end="", file=sys.stderr, flush=True)
+        elif what != self._what:
+            print(f"{self._title}{what} {counted(of, 'picture')}", file=sys.stderr, flush=True)
+        self._what = what

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 
 from app.cli.folder import add_option, settings_with, version_in
+from app.cli.progress import PictureProgress
+from app.cli.source import source_of
 from app.cli.terminal import CommandError, counted, ending_at_once, megabytes
-from app.kinds.kind import LoadedModel, ModelError, Quantizable, Quantization
+from app.kinds.kind import (
+    Labelled,
+    LabelsError,
+    LoadedModel,
+    ModelError,
+    Quantizable,
+    Quantization,
+)
 from app.serving.layout import Found
 from app.serving.vacancy import check_here
 from app.settings import Settings
@@ -38,6 +46,9 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "--images", type=Path, metavar="FOLDER", required=True, help="pictures, in any depth"
     )
     parser.add_argument(
+        "--labels", type=Path, metavar="COCO.json", help="what is on the pictures, or some of them"
+    )
+    parser.add_argument(
         "--worst",
         type=_picture,
         metavar="FILE.png",
@@ -52,14 +63,19 @@ def run(arguments: argparse.Namespace) -> int:
     settings = settings_with(arguments)
     check_here(settings.serving)
     pictures = _pictures(arguments.images)
+    labelled = None
+    if arguments.labels is not None:
+        labelled = Labelled(arguments.labels, arguments.images)
     found = version_in(settings.serving.model_repository, arguments.model, arguments.version)
     try:
         with ending_at_once():
-            made = _quantized(settings, found, pictures)
+            made = _quantized(settings, found, pictures, labelled)
         if arguments.worst is not None:
             made.worst.save(arguments.worst)
     except ModelError as error:
         raise CommandError(f"{found.name} version {found.version}: {error}") from error
+    except LabelsError as error:
+        raise CommandError(str(error)) from error
     except OSError as error:
         # What is written piece by piece, on a full disk, is not named.
         raise CommandError(f"{error.filename or found.folder}: {error.strerror}") from error
@@ -96,18 +112,15 @@ def _pictures(folder: Path) -> list[Path]:
     return there
 
 
-def _quantized(settings: Settings, found: Found, pictures: list[Path]) -> Quantization:
-    """Ask the model's kind; raises ModelError, or OSError."""
+def _quantized(
+    settings: Settings, found: Found, pictures: list[Path], labelled: Labelled | None
+) -> Quantization:
+    """Ask the model's kind; raises ModelError, LabelsError, or OSError."""
     # Here: they bring HDF5, which a help text does without.
     from app.kinds.registry import kinds
-    from app.serving.arrivals import entry_of
     from app.serving.goldens import GoldenError, reproduce_goldens
-    from app.serving.preparation import Preparation
 
-    entry = entry_of(found)
-    if entry.error is not None or found.path is None:
-        raise ModelError(entry.error or "there is no file")
-    kind, source = Preparation(settings.serving, kinds()).source(entry, found.path)
+    kind, source = source_of(settings, found)
     if not isinstance(kind, Quantizable):
         able = ", ".join(one.name for one in kinds() if isinstance(one, Quantizable))
         raise ModelError(f"is of the kind {kind.name}, which has no form in eight bits; {able} has")
@@ -120,30 +133,5 @@ def _quantized(settings: Settings, found: Found, pictures: list[Path]) -> Quanti
             return str(error)
         return None
 
-    progress = _Progress()
-    try:
-        return kind.quantize(source, pictures, settings.limits, progress.tell, check)
-    finally:
-        progress.erase()
-
-
-class _Progress:
-    """What is being done, on stderr: a line that is redrawn, or where nobody looks one a step."""
-
-    def __init__(self) -> None:
-        self._is_for_a_person = sys.stderr.isatty()
-        self._what = ""
-
-    def tell(self, what: str, count: int, of: int) -> None:
-        """Say how far it has come."""
-        if self._is_for_a_person:
-            text = f"\r\033[K{what} pictures: {count} of {of}"
-            print(text, end="", file=sys.stderr, flush=True)
-        elif what != self._what:
-            print(f"{what} {counted(of, 'picture')}", file=sys.stderr, flush=True)
-        self._what = what
-
-    def erase(self) -> None:
-        """Leave the line as it was."""
-        if self._is_for_a_person:
-            print("\r\033[K", end="", file=sys.stderr, flush=True)
+    with PictureProgress() as progress:
+        return kind.quantize(source, pictures, settings.limits, progress.tell, check, labelled)

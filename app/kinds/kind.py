@@ -24,6 +24,10 @@ class ModelError(Exception):
     """A model that cannot be loaded; its text is one line that names the cause."""
 
 
+class LabelsError(Exception):
+    """Labelled pictures that cannot be used; its text is one line: file, field, value."""
+
+
 class InputError(Exception):
     """An input that a model cannot take, for a reason that lies in the input.
 
@@ -112,6 +116,42 @@ class Quantization:
     worst: Image
 
 
+@dataclass(frozen=True)
+class Labelled:
+    """Pictures of which it is known what is on them: a COCO file, and the folder they lie in.
+
+    At most so many are looked at, where `most` says so.
+    """
+
+    labels: Path
+    images: Path
+    most: int | None = None
+
+
+@dataclass(frozen=True)
+class Accuracy:
+    """How good a model's answers are on labelled pictures.
+
+    Attributes:
+        program, precision, reason: what ran, and why that.
+        pictures, instances: how many there were, and how many things to be found on them.
+        picture_ms: what one picture took, in the median, decoded already.
+        precisions: COCO's average precisions, 0 to 1, by their names, of `mask` and of `box`.
+        by_class: how many instances a category has, and its mask AP.
+        remarks: what is left out, a line each.
+    """
+
+    program: str
+    precision: str
+    reason: str
+    pictures: int
+    instances: int
+    picture_ms: float
+    precisions: Mapping[str, Mapping[str, float]]
+    by_class: Mapping[str, tuple[int, float]]
+    remarks: tuple[str, ...] = ()
+
+
 #: Is called with what is being done, how many pictures are done, and of how many.
 Tell = Callable[[str, int, int], None]
 #: Says of a model in eight bits why it must not be used, or None.
@@ -129,8 +169,22 @@ class Quantizable(Protocol):
         limits: Limits,
         tell: Tell,
         check: Check,
+        labelled: Labelled | None = None,
     ) -> Quantization:
-        """Make it, judge it, and write it beside the model; raises ModelError, or OSError."""
+        """Make it, judge it, and write it beside the model.
+
+        Those that are labelled are among the pictures. Raises ModelError, LabelsError, or OSError.
+        """
+
+
+@runtime_checkable
+class Evaluable(Protocol):
+    """A kind whose models find instances on pictures, as COCO's files tell of them."""
+
+    def evaluate(
+        self, source: ModelSource, labelled: Labelled, limits: Limits, tell: Tell
+    ) -> Accuracy:
+        """Ask the model for every picture; raises ModelError, LabelsError, or OSError."""
 
 
 class LoadedModel(Protocol):

@@ -12,7 +12,16 @@ from typing import Any, Literal
 from pydantic import Field
 
 from app.kinds.face import Face
-from app.kinds.kind import Check, Inspection, LoadedModel, ModelSource, Quantization, Tell
+from app.kinds.kind import (
+    Accuracy,
+    Check,
+    Inspection,
+    Labelled,
+    LoadedModel,
+    ModelSource,
+    Quantization,
+    Tell,
+)
 from app.kinds.limits import Limits
 from app.kinds.mask_rcnn.face import INSTANCES
 from app.kinds.options import Options, Text
@@ -80,8 +89,17 @@ class MaskRcnn:
         limits: Limits,
         tell: Tell,
         check: Check,
+        labelled: Labelled | None = None,
     ) -> Quantization:
-        """Make the form in eight bits and judge it; raises ModelError, or OSError."""
+        """Make the form in eight bits and judge it; raises ModelError, LabelsError, or OSError."""
         from app.kinds.mask_rcnn.quantization import quantize
 
-        return quantize(source, pictures, limits, tell, check)
+        return quantize(source, pictures, limits, tell, check, labelled)
+
+    def evaluate(
+        self, source: ModelSource, labelled: Labelled, limits: Limits, tell: Tell
+    ) -> Accuracy:
+        """Judge by COCO's average precision; raises ModelError, LabelsError, or OSError."""
+        from app.kinds.mask_rcnn.evaluation import evaluate
+
+        return evaluate(source, labelled, limits, tell)

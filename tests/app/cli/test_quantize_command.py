@@ -21,14 +21,13 @@ import yaml
 from PIL import Image
 
 from app.cli import main
-from app.serving.local_client import LocalClient
-from app.settings import Settings
 from mrcnn.demo.scenes import make_scene
 from mrcnn.forms import FormError
 from mrcnn.programs.choice import Choice, choose
 from mrcnn.settings import settings_for
 from mrcnn.weights import WeightFile
 from tests.app.cli.conftest import Run
+from tests.app.cli.eight_bits import described, spoil_for_eight_bits
 
 pytestmark = pytest.mark.slow
 
@@ -68,15 +67,6 @@ def made(tmp_path_factory: pytest.TempPathFactory, root: Path) -> Made:
 def models(made: Made, tmp_path: Path) -> Path:
     """Return a copy of that repository, to be changed."""
     return Path(shutil.copytree(made.models, tmp_path / "models"))
-
-
-def described(models: Path) -> Mapping[str, Any]:
-    """Load the demo model as a server does and return what `/models` says of it."""
-    settings = Settings.from_environment({"MODEL_REPOSITORY": str(models)}).serving
-    with contextlib.closing(LocalClient.start(settings)) as client:
-        client.wait_until_loaded()
-        (status,) = client.models()
-    return {"error": status.error, **status.description}
 
 
 def with_options(models: Path, **options: object) -> Path:
@@ -192,11 +182,7 @@ def chosen(folder: Path, config: Mapping[str, object], **wishes: Any) -> Choice:
 def test_a_model_that_must_not_be_quantized_is_served_in_float32(
     models: Path, made: Made, run: Run
 ):
-    """Its answers in float32 are as before; a few channels are so large that 256 steps hold no
-    others."""
-    with h5py.File(models / "shapes" / "1" / "shapes.h5", "r+") as file:
-        for layer in (1, 2, 3):
-            enlarge(file, f"mrcnn_mask_bn{layer}", f"mrcnn_mask_conv{layer + 1}")
+    spoil_for_eight_bits(models / "shapes" / "1" / "shapes.h5")
     status, out, _ = run("quantize", "shapes", "--models", models, "--images", made.images)
     assert status == 3
     assert "too far, and used only where `precision: int8` says so: " in out
@@ -207,23 +193,6 @@ def test_a_model_that_must_not_be_quantized_is_served_in_float32(
     assert told["precision_reason"].startswith("shapes.int8.openvino is too far from the weights: ")
     told = described(with_options(models, precision="int8", golden=None))
     assert (told["program"], told["precision"]) == ("openvino", "int8")
-
-
-def enlarge(file: h5py.File, norm: str, behind: str) -> None:
-    """Have a few channels be 4,096 times as large, and the layer behind take them as they were."""
-
-    def change(name: str, array: object) -> None:
-        if not isinstance(array, h5py.Dataset):
-            return
-        values = array[...]
-        if f"{norm}/" in f"{name}/" and name.split("/")[-1].startswith(("gamma", "beta")):
-            values[:4] *= 4096
-            array[...] = values
-        if f"{behind}/" in f"{name}/" and name.split("/")[-1].startswith("kernel"):
-            values[:, :, :4] /= 4096
-            array[...] = values
-
-    file.visititems(change)
 
 
 def test_goldens_that_the_form_does_not_give_keep_it_from_being_used(

@@ -10,9 +10,10 @@ import pytest
 import yaml
 from PIL import Image
 
-from mrcnn.demo.evaluation import Evaluation, evaluate
+from mrcnn.demo.evaluation import evaluate
 from mrcnn.demo.recipe import ARCHITECTURE, SIDE, serving_settings
 from mrcnn.demo.scenes import CLASS_NAMES, EVALUATION_SEEDS, SAMPLE_SEEDS, make_scene
+from mrcnn.evaluation import Evaluation
 from mrcnn.weights import WeightFile
 
 
@@ -54,5 +55,5 @@ def test_it_finds_the_shapes_of_scenes_it_has_never_seen(folder: Path) -> None:
 
 def test_its_readme_has_the_figures_of_the_evaluation(folder: Path) -> None:
     result = Evaluation(**json.loads((folder / "evaluation.json").read_text()))
-    assert result.scenes == len(EVALUATION_SEEDS)
+    assert result.pictures == len(EVALUATION_SEEDS)
     assert result.table() in (folder / "README.md").read_text()

@@ -1,0 +1,209 @@
+"""How good a network's answers are where it is known what is right: COCO's average precision.
+
+pycocotools computes it. An area is the mask's for masks, and the box's for boxes. No framework is
+imported.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from pycocotools.coco import COCO
+from pycocotools.cocoeval import COCOeval
+
+from mrcnn.annotations import Annotations
+from mrcnn.instances import Instances
+from mrcnn.masks import encode_rle
+
+#: Detections down to this score count: average precision wants the whole curve.
+MIN_SCORE = 0.05
+#: COCO's first one, the mean over IoUs from .5 to .95.
+AP = "AP@[.5:.95]"
+STATISTICS = (AP, "AP50", "AP75", "AP small", "AP medium", "AP large")
+
+#: What eight bits may cost of the mask AP of float32.
+MOST_LOSS_POINTS = 0.3
+#: Fewer labelled instances than these are not to judge by, nor a network that hardly finds any.
+LEAST_LABELLED = 50
+LEAST_AP_POINTS = 5.0
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Average precisions as pycocotools computes them, 0 to 1.
+
+    Attributes:
+        mask, box: those of `STATISTICS`, without areas of which there is no instance.
+        mask_by_class: category -> mask AP@[.5:.95], where there are instances of it.
+        pictures: how many.
+    """
+
+    mask: dict[str, float]
+    box: dict[str, float]
+    mask_by_class: dict[str, float]
+    pictures: int
+
+    def table(self) -> str:
+        """A Markdown table of the whole."""
+        rows = ["| | mask | box |", "| --- | --- | --- |"]
+        rows += [f"| {name} | {self.mask[name]:.3f} | {self.box[name]:.3f} |" for name in self.mask]
+        rows += ["", "| class | mask AP |", "| --- | --- |"]
+        rows += [f"| {name} | {value:.3f} |" for name, value in self.mask_by_class.items()]
+        return "\n".join(rows)
+
+
+@dataclass(frozen=True)
+class Truth:
+    """What is on pictures, and which of its categories each class of a network is.
+
+    What is found of a class that is none of them does not count.
+    """
+
+    annotations: Annotations
+    category_of: Mapping[int, int]
+
+    def judge(self, found: Iterable[Instances]) -> Evaluation:
+        """Judge what was found on each picture, in their order, from `MIN_SCORE` on."""
+        findings = Findings(self)
+        for instances in found:
+            findings.add(instances)
+        return findings.judged()
+
+
+class Findings:
+    """What is found on the pictures of a truth, one after the other."""
+
+    def __init__(self, truth: Truth) -> None:
+        self.truth = truth
+        self._left = iter(truth.annotations.pictures)
+        self._results: list[dict[str, Any]] = []
+
+    def add(self, instances: Instances) -> None:
+        """Say what was found on the next picture, from `MIN_SCORE` on."""
+        self._results += _results(next(self._left).id, instances, self.truth.category_of)
+
+    def judged(self) -> Evaluation:
+        """Judge it all; there have to be instances that are no crowd."""
+        return evaluate(self.truth.annotations, self._results)
+
+
+@dataclass(frozen=True)
+class Loss:
+    """What another form of a network costs on labelled pictures: mask AP and box AP, 0 to 1."""
+
+    pictures: int
+    instances: int
+    mask_f32: float
+    mask_int8: float
+    box_f32: float
+    box_int8: float
+
+    @classmethod
+    def between(cls, f32: Findings, int8: Findings) -> Loss:
+        """Judge what both have found on the same pictures."""
+        before, after = f32.judged(), int8.judged()
+        return cls(
+            pictures=before.pictures,
+            instances=f32.truth.annotations.counted,
+            mask_f32=before.mask[AP],
+            mask_int8=after.mask[AP],
+            box_f32=before.box[AP],
+            box_int8=after.box[AP],
+        )
+
+    @property
+    def points(self) -> float:
+        """How many points of mask AP are lost; below 0 where it is better."""
+        return 100 * (self.mask_f32 - self.mask_int8)
+
+    def __str__(self) -> str:
+        return (
+            f"mask AP {100 * self.mask_int8:.2f}, in float32 {100 * self.mask_f32:.2f}, on "
+            f"{self.pictures} pictures with {self.instances} labelled instances"
+        )
+
+    def shortfall(self) -> str | None:
+        """Say in which way it is too much; None where it is not."""
+        if 100 * self.mask_f32 < LEAST_AP_POINTS:
+            return (
+                f"mask AP is {100 * self.mask_f32:.2f} in float32, which says nothing of eight "
+                f"bits; {LEAST_AP_POINTS:g} are needed"
+            )
+        if self.points > MOST_LOSS_POINTS:
+            return (
+                f"{self.points:.2f} points of mask AP are lost, {MOST_LOSS_POINTS} may be: {self}"
+            )
+        return None
+
+
+def evaluate(annotations: Annotations, results: list[dict[str, Any]]) -> Evaluation:
+    """Judge results by what is on the pictures.
+
+    Args:
+        annotations: with one or more instances that are no crowd.
+        results: COCO's, each with `bbox` and `segmentation`.
+    """
+    # With a `bbox` beside it a mask's area would be its box's.
+    masks = [{k: v for k, v in one.items() if k != "bbox"} for one in results]
+    boxes = [{k: v for k, v in one.items() if k != "segmentation"} for one in results]
+    with contextlib.redirect_stdout(io.StringIO()):
+        reference = _data_set(annotations.dataset())
+        mask, box = (
+            _run(reference, found, kind) for found, kind in ((masks, "segm"), (boxes, "bbox"))
+        )
+    by_class: dict[str, float] = {}
+    precision = mask.eval["precision"][:, :, :, 0, -1]  # [ious, recalls, categories]
+    for index, key in enumerate(mask.params.catIds):
+        values = precision[:, :, index]
+        if (values > -1).any():
+            by_class[annotations.categories[key]] = float(np.mean(values[values > -1]))
+    return Evaluation(_told(mask), _told(box), by_class, len(annotations.pictures))
+
+
+def _results(
+    picture_id: int, instances: Instances, category_of: Mapping[int, int]
+) -> list[dict[str, Any]]:
+    results = []
+    for index, class_id in enumerate(instances.class_ids.tolist()):
+        if class_id not in category_of:
+            continue
+        box = instances.boxes_yxyx[index]
+        y1, x1, y2, x2 = (float(side) for side in box)
+        results.append(
+            {
+                "image_id": picture_id,
+                "category_id": category_of[class_id],
+                "score": float(instances.scores[index]),
+                "segmentation": encode_rle(instances.masks[index], box, instances.image_size),
+                "bbox": [x1, y1, x2 - x1, y2 - y1],
+            }
+        )
+    return results
+
+
+def _data_set(content: dict[str, Any]) -> COCO:
+    data_set = COCO()
+    data_set.dataset = content
+    data_set.createIndex()
+    return data_set
+
+
+def _run(reference: COCO, results: list[dict[str, Any]], kind: str) -> COCOeval:
+    # It fails on an empty list.
+    found = reference.loadRes(results) if results else _data_set({"images": [], "annotations": []})
+    run = COCOeval(reference, found, kind)
+    run.evaluate()
+    run.accumulate()
+    run.summarize()
+    return run
+
+
+def _told(run: COCOeval) -> dict[str, float]:
+    """Return the statistics that there are: -1 says that there is no instance."""
+    found = zip(STATISTICS, map(float, run.stats[:6]), strict=True)
+    return {name: value for name, value in found if value > -1}
