@@ -183,7 +183,8 @@ class InstancesFace(pictures.OfPictures):
     def difference(self, golden: Any, outcome: Outcome) -> str | None:
         """Say in one line in which way the instances are not the golden ones."""
         tolerance = goldens.INT8 if outcome.facts.get("precision") == "int8" else goldens.F32
-        return goldens.difference(golden, instances_of(outcome.result), tolerance)
+        least = outcome.facts.get("least_score", 0.0)
+        return goldens.difference(golden, instances_of(outcome.result), tolerance, least)
 
     def _png(self, outcome: Outcome, parameters: InstanceParameters, index: int) -> bytes:
         return pictures.png_of(self.drawing(outcome))

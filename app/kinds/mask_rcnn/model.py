@@ -110,11 +110,16 @@ class LoadedMaskRcnn:
         *,
         nested_in: tuple[str, ...] = (),
     ) -> None:
-        self.facts = {"labels": list(labels), "precision": detector.precision}
         self._detector = detector
         self._channels = detector.architecture.input_channels
         self._nested_in = nested_in
         self._min_score: float | None = source.options.get("min_score")
+        least = detector.config.DETECTION_MIN_CONFIDENCE
+        self.facts = {
+            "labels": list(labels),
+            "precision": detector.precision,
+            "least_score": float(least if self._min_score is None else self._min_score),
+        }
         self._max_molded_pixels = source.max_molded_pixels
 
     def describe(self) -> dict[str, Any]:

@@ -208,6 +208,30 @@ def test_goldens_that_the_form_does_not_give_keep_it_from_being_used(
 
 
 @pytest.mark.parametrize(
+    ("score", "error"),
+    [
+        pytest.param(0.75, None, id="beside the least score"),
+        pytest.param(0.85, "golden samples/scene-500.png: instance 12 (class ", id="far above it"),
+        pytest.param(None, "golden samples/scene-500.png: an instance more, of class ", id="more"),
+    ],
+)
+def test_what_lies_beside_the_least_score_may_be_found_by_the_form_or_not(
+    models: Path, score: float | None, error: str | None
+):
+    golden = models / "shapes" / "1" / "golden" / "scene-500.json"
+    said = json.loads(golden.read_text())
+    instances = said["instances"]
+    if score is None:
+        del instances[0]
+    else:
+        corner = {"x_min": 0, "y_min": 300, "x_max": 20, "y_max": 320}
+        instances.append({**instances[0], "score": score, "box": corner})
+    golden.write_text(json.dumps(said))
+    told = described(models)
+    assert told["precision"] == "int8" if error is None else told["error"].startswith(error)
+
+
+@pytest.mark.parametrize(
     ("options", "reason"),
     [
         pytest.param(
