@@ -106,6 +106,8 @@ def run(arguments: argparse.Namespace) -> int:
     check_here(settings.serving)
     if not arguments.images.is_dir():
         raise CommandError(f"--images {arguments.images}: there is no such folder", 2)
+    if arguments.json is not None and not arguments.json.parent.is_dir():
+        raise CommandError(f"--json {arguments.json}: there is no such folder", 2)
     labelled = Labelled(arguments.data, arguments.images, arguments.limit)
     contestants = [
         _contestant(settings, found, precision) for found, precision in _wanted(settings, arguments)

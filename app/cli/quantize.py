@@ -37,7 +37,8 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         description="Makes the form in eight bits of a model from every second picture of a "
         "folder, compares on the others what it finds with what the model finds, and writes it "
         "beside the model. A server that starts then runs it, if it is near enough. Pictures are "
-        "to be like those that the model will see; fifty or more. Exit status "
+        "to be like those that the model will see; fifty or more. With --labels every second "
+        "labelled picture judges, by the average precision that is lost. Exit status "
         f"{TOO_FAR}: it is too far from the model, and used only where `precision: int8` says so.",
     )
     parser.add_argument("model", metavar="MODEL", help="its name in the model repository")
@@ -80,6 +81,8 @@ def run(arguments: argparse.Namespace) -> int:
         # What is written piece by piece, on a full disk, is not named.
         raise CommandError(f"{error.filename or found.folder}: {error.strerror}") from error
     print(f"{made.path}, {megabytes(made.path.stat().st_size)}: {made.told}")
+    for remark in made.remarks:
+        print(remark)
     if made.shortfall:
         print(f"too far, and used only where `precision: int8` says so: {made.shortfall}")
         return TOO_FAR

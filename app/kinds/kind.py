@@ -107,13 +107,14 @@ class Quantization:
     """A model's form in eight bits: where it lies, and how near its answers are.
 
     `shortfall` says why it is not used unless asked for by name; `worst` shows the pictures on
-    which it is farthest, in both forms.
+    which it is farthest, in both forms; `remarks` say what is left out of judging it.
     """
 
     path: Path
     told: str
     shortfall: str | None
     worst: Image
+    remarks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

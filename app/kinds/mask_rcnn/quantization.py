@@ -87,7 +87,8 @@ def quantize(
         raise ModelError(str(error)) from error
     except ImportError as error:
         raise ModelError(f"{error.name} is not installed: ./setup.sh quantize does it") from error
-    return Quantization(found.path, found.told, found.shortfall, _sheet(found, labels))
+    remarks = () if there is None else there.remarks
+    return Quantization(found.path, found.told, found.shortfall, _sheet(found, labels), remarks)
 
 
 class _Split(NamedTuple):

@@ -214,6 +214,12 @@ def test_a_picture_of_another_size_than_its_labels_say_is_told(
             id="no folder",
         ),
         pytest.param(
+            ["shapes", "--json", "nowhere/figures.json"],
+            2,
+            "--json nowhere/figures.json: there is no such folder",
+            id="no folder for figures",
+        ),
+        pytest.param(
             ["shapes", "--data", "nowhere.json"],
             1,
             "nowhere.json: No such file or directory",
