@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -12,6 +13,8 @@ ProgramName = Literal["auto", "tensorflow", "openvino"]
 Precision = Literal["auto", "f32", "int8"]
 
 _MADE_BY = "slipway quantize makes it"
+#: Where a driver of NVIDIA's is, a container that was given a GPU included.
+_DRIVER = Path("/dev/nvidiactl")
 
 
 class Choice(NamedTuple):
@@ -32,8 +35,9 @@ def choose(
 ) -> Choice:
     """Choose what runs a weight file.
 
-    By itself it is the form in eight bits, where one lies beside the file, was made of it and of
-    these settings, and answers nearly as it does; and else TensorFlow.
+    By itself it is TensorFlow where there is a GPU, which it alone uses. Else OpenVINO: in eight
+    bits where such a form lies beside the file, was made of it and of these settings, and answers
+    nearly as it does; in float32 where not.
 
     Args:
         program, precision: what is wanted; "auto" leaves it open.
@@ -42,11 +46,15 @@ def choose(
     Raises FormError where what is wanted cannot be had, or OSError.
     """
     check_wishes(program, precision, allow_partial=allow_partial)
-    rest: Literal["tensorflow", "openvino"] = "openvino" if program == "openvino" else "tensorflow"
+    rest: Literal["tensorflow", "openvino"] = "openvino"
+    if program == "tensorflow" or allow_partial or (program == "auto" and has_gpu()):
+        rest = "tensorflow"
     if precision == "f32":
         return Choice(rest, None, "precision is 'f32'")
-    if program == "tensorflow" or allow_partial:
-        return Choice("tensorflow", None, "TensorFlow runs float32 alone")
+    if rest == "tensorflow" and precision == "auto":
+        is_told = program == "tensorflow" or allow_partial
+        told = "TensorFlow runs float32 alone"
+        return Choice(rest, None, told if is_told else f"a GPU is there, and {told}")
     form, fault = _usable(form_path(weights, "int8"), weights, config)
     if form is not None and (form.is_near or precision == "int8"):
         return Choice("openvino", form, form.told)
@@ -55,6 +63,12 @@ def choose(
     if precision == "int8":
         raise FormError(f"precision is 'int8', and {fault}; {_MADE_BY}")
     return Choice(rest, None, fault)
+
+
+def has_gpu() -> bool:
+    """Say whether TensorFlow may find a GPU: there is a driver, and none is hidden from it."""
+    shown = os.environ.get("CUDA_VISIBLE_DEVICES", "all")
+    return shown not in ("", "-1", "NoDevFiles") and _DRIVER.exists()
 
 
 def check_wishes(program: ProgramName, precision: Precision, *, allow_partial: bool) -> None:

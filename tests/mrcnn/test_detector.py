@@ -88,7 +88,7 @@ def test_several_photos_give_what_each_gives_alone(detector: Detector):
 def test_photos_that_share_a_pass_give_the_same_but_for_the_last_digits(
     tiny_file: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    detector = Detector.load(tiny_file, SETTINGS)
+    detector = Detector.load(tiny_file, SETTINGS, program="tensorflow")
     alone = detector.detect(PHOTOS)
     monkeypatch.setattr(detector, "images_at_once", 3)
     for one, other in zip(alone, detector.detect(PHOTOS), strict=True):
@@ -118,11 +118,13 @@ def test_min_score_replaces_the_setting(detector: Detector):
     assert len(detector.detect([PHOTOS[0]], min_score=1.0)[0]) == 0
 
 
-def test_photo_of_nothing_has_no_instances_whatever_the_width_of_the_mask_head(tmp_path: Path):
+def test_photo_of_nothing_has_no_instances_whatever_the_width_of_the_mask_head(
+    program: ProgramName, tmp_path: Path
+):
     architecture = replace(ARCHITECTURE, mask_channels=2 * ARCHITECTURE.pyramid_channels)
     path = tmp_path / "wide.h5"
     save_weights(tiny_network(architecture), path)
-    detector = Detector.load(path, SETTINGS)
+    detector = Detector.load(path, SETTINGS, program=program)
     nothing, found = (detector.detect(PHOTOS[:2], min_score=least) for least in (1.0, 0.25))
     assert [instances.masks.shape for instances in nothing] == [(0, 28, 28)] * 2
     assert all(len(instances) > 0 for instances in found)
@@ -135,7 +137,7 @@ def test_max_instances_keeps_the_best(detector: Detector):
 
 
 def test_warm_up_builds_the_usual_graph(tiny_file: Path):
-    detector = Detector.load(tiny_file, SETTINGS)
+    detector = Detector.load(tiny_file, SETTINGS, program="tensorflow")
     detector.warm_up()
     detector.detect([PHOTOS[0]])
     assert detector._program._graphs.cache_info().misses == 1
@@ -143,7 +145,8 @@ def test_warm_up_builds_the_usual_graph(tiny_file: Path):
 
 def test_shapes_without_end_do_not_pile_up(tiny_file: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(tensorflow_module, "KEPT_GRAPHS", 2)
-    detector = Detector.load(tiny_file, {**SETTINGS, "IMAGE_RESIZE_MODE": "pad64"})
+    settings = {**SETTINGS, "IMAGE_RESIZE_MODE": "pad64"}
+    detector = Detector.load(tiny_file, settings, program="tensorflow")
     detector.warm_up()
     detector.detect([photo(64, 64 * n) for n in (1, 2, 3)])
     assert detector._program._graphs.cache_info().currsize == 2
@@ -175,20 +178,28 @@ def exploded(group: str, largest: float, tiny_file: Path, folder: Path) -> Path:
     return changed(tiny_file, folder / "odd.h5", explode)
 
 
-def test_network_of_large_numbers_still_answers(tiny_file: Path, tmp_path: Path):
+def test_network_of_large_numbers_still_answers(
+    program: ProgramName, tiny_file: Path, tmp_path: Path
+):
     path = exploded("rpn_model", 1e6, tiny_file, tmp_path)
-    found = Detector.load(path, SETTINGS).detect([PHOTOS[0]], min_score=0.0)[0]
+    found = Detector.load(path, SETTINGS, program=program).detect([PHOTOS[0]], min_score=0.0)[0]
     assert np.isfinite(found.scores).all()
     assert np.isfinite(found.masks).all()
 
 
-@pytest.mark.parametrize("group", ["fpn_c2p2", "mrcnn_mask_deconv"])
+@pytest.mark.parametrize(
+    "group",
+    [
+        *("conv1", "res3b_branch2a", "res4a_branch1", "fpn_c2p2", "fpn_p5", "rpn_model"),
+        *("mrcnn_class_conv1", "mrcnn_bbox_fc", "mrcnn_mask_conv2", "mrcnn_mask_deconv"),
+    ],
+)
 def test_network_whose_answers_are_no_numbers_is_refused(
-    group: str, tiny_file: Path, tmp_path: Path
+    group: str, program: ProgramName, tiny_file: Path, tmp_path: Path
 ):
     path = exploded(group, 1e38, tiny_file, tmp_path)
     with pytest.raises(WeightFileError) as caught:
-        Detector.load(path, SETTINGS)
+        Detector.load(path, SETTINGS, program=program)
     assert "training had diverged" in str(caught.value)
     assert str(caught.value).startswith("odd.h5: ")
 

@@ -16,6 +16,7 @@ from mrcnn.config import Config
 from mrcnn.forms import Form, FormError
 from mrcnn.layer_shapes import parameter_count
 from mrcnn.programs.openvino.graph import ANY_SHAPE, build
+from mrcnn.programs.openvino.overflows import OVERFLOWS, with_overflows_told
 from mrcnn.programs.openvino.weights import FoldedWeights
 from mrcnn.programs.program import Found
 from mrcnn.weights import WeightFile
@@ -66,7 +67,7 @@ class OpenVinoProgram:
 
         Raises WeightFileError, FormError, or OSError.
         """
-        model = graph_of(file, config) if form is None else _read(form)
+        model = with_overflows_told(graph_of(file, config)) if form is None else _read(form)
         precision = "f32" if form is None else str(form.facts.get("precision"))
         return cls(model, file.architecture, config, precision=precision, threads=threads)
 
@@ -75,7 +76,8 @@ class OpenVinoProgram:
         shape = 1, 64, 64, self.architecture.input_channels
         noise = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
         outputs = self._outputs(noise, np.array([0, 0, 64, 64], np.float32), 0.0)
-        return bool(np.isfinite(outputs["sums"]).all())
+        told = [outputs[name] for name in ("sums", OVERFLOWS) if name in outputs]
+        return all(bool(np.isfinite(numbers).all()) for numbers in told)
 
     def run(self, pixels: NDArray[Any], windows: NDArray[np.float32], least: float) -> Found:
         """See `Program`."""
@@ -109,7 +111,7 @@ class OpenVinoProgram:
         inputs = self.inputs(pixels, window, least)
         with self._running:
             found = self._request.infer(inputs, share_inputs=True, share_outputs=False)
-            return {name: found[name] for name in _OUTPUTS}
+            return {output.get_any_name(): found[output] for output in found}
 
     def _anchors(self, image_shape: tuple[int, int]) -> NDArray[np.float32]:
         config = self._config
@@ -149,6 +151,3 @@ def _compiled(model: Any, threads: int | None) -> Any:
     if threads:
         told["INFERENCE_NUM_THREADS"] = threads
     return ov.Core().compile_model(model, "CPU", told)
-
-
-_OUTPUTS = ("boxes", "classes", "scores", "probabilities", "masks", "sums")

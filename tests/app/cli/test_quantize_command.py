@@ -132,7 +132,7 @@ def test_it_finds_what_the_model_finds_without_tensorflow(made: Made):
 
 def test_float32_is_run_where_it_is_asked_for(models: Path):
     told = described(with_options(models, precision="f32"))
-    assert (told["program"], told["precision"]) == ("tensorflow", "f32")
+    assert (told["program"], told["precision"]) == ("openvino", "f32")
     assert told["precision_reason"] == "precision is 'f32'"
 
 
@@ -146,7 +146,7 @@ def test_a_form_of_something_else_is_never_used(models: Path, change: str):
     else:
         config["POST_NMS_ROIS_INFERENCE"] = 90
     reason = "shapes.int8.openvino is of other weights or settings than these"
-    assert chosen(folder, config) == ("tensorflow", None, reason)
+    assert chosen(folder, config) == ("openvino", None, reason)
     told = described(with_options(models, precision="int8", config=config))
     assert told["error"] == f"precision is 'int8', and {reason}; slipway quantize makes it"
 
@@ -167,7 +167,7 @@ def test_a_damaged_form_costs_its_speed_and_no_model(models: Path, damage: str):
         form.write_bytes(b"" if damage == "empty" else b"<html>log in</html>")
     config = yaml.safe_load((form.parent / "model.yaml").read_text())["config"]
     program, used, reason = chosen(form.parent, config)
-    assert (program, used) == ("tensorflow", None)
+    assert (program, used) == ("openvino", None)
     assert "shapes.int8.openvino is " in reason
     with pytest.raises(FormError, match=r"precision is 'int8', and shapes\.int8\.openvino is "):
         chosen(form.parent, config, precision="int8")
@@ -189,7 +189,7 @@ def test_a_model_that_must_not_be_quantized_is_served_in_float32(
     assert out.splitlines()[-1].endswith("% found by both, 95% are needed")
     told = described(models)
     assert told["error"] is None
-    assert (told["program"], told["precision"]) == ("tensorflow", "f32")
+    assert (told["program"], told["precision"]) == ("openvino", "f32")
     assert told["precision_reason"].startswith("shapes.int8.openvino is too far from the weights: ")
     told = described(with_options(models, precision="int8", golden=None))
     assert (told["program"], told["precision"]) == ("openvino", "int8")
