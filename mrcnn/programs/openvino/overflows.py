@@ -1,54 +1,92 @@
-"""Tells of numbers that became infinite within a network, though its answers are finite.
+"""Whether a network's numbers overflow, found before its graph is built.
 
 OpenVINO's Relu makes 0 of NaN, where TensorFlow's keeps it: a network that overflows would answer
-as if it saw nothing.
+as if it saw nothing. So it is asked here what a picture of one colour gives far from its edges,
+where all cells of a map are alike and a convolution is a product with the sum of its kernel.
 """
 
 from __future__ import annotations
 
-from typing import Any
+import string
 
-import openvino as ov
-from openvino import opset15 as ops
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
-from mrcnn.programs.openvino import operations as op
-from mrcnn.programs.openvino.operations import Node
+from mrcnn.programs.openvino.weights import FoldedWeights
 
-#: The output's name.
-OVERFLOWS = "overflows"
+_COLOURS = 8
 
-_AXES_OF_MAPS = 4
+#: Of each colour what a cell has: [colours, channels].
+Cells = NDArray[np.float32]
 
 
-def with_overflows_told(model: Any) -> Any:
-    """Return a model that has as an output more what is finite where all numbers of its layers are.
+class LayerOverflowError(Exception):
+    """A layer gave what is infinite or no number."""
 
-    What overflows is infinite behind a Relu before it is NaN behind the next layer; of the pyramid,
-    which has none, the levels are looked at. Of a map it is the first cell, since a layer
-    overflows in all of them.
+
+def overflows(weights: FoldedWeights, mean: ArrayLike) -> bool:
+    """Say whether a layer gives infinite numbers, or none, for pictures of one colour.
+
+    Args:
+        mean: of each channel, as it is subtracted from pixels.
     """
-    cells = [_first(node) for node in model.get_ops() if _is_looked_at(node)]
-    # A picture may have no masks: what has no rows is summed by itself.
-    rows = [cell for cell in cells if cell.get_output_partial_shape(0)[0] == 1]
-    sums = [op.joined(rows, 1), *(cell for cell in cells if cell not in rows)]
-    result = ops.result(op.joined([_sum_of(part) for part in sums], 0))
-    result.output(0).set_names({OVERFLOWS})
-    return ov.Model([*model.get_results(), result], model.get_parameters(), "mask_rcnn")
+    channels = weights.architecture.input_channels
+    colours = np.random.default_rng(0).integers(0, 256, (_COLOURS, channels))
+    try:
+        with np.errstate(over="ignore", invalid="ignore"):
+            _pass((colours - np.asarray(mean)).astype(np.float32), weights)
+    except LayerOverflowError:
+        return True
+    return False
 
 
-def _is_looked_at(node: Node) -> bool:
-    name = node.get_friendly_name()
-    is_level = name.startswith("fpn_p") and name.endswith("/bias")
-    return is_level or node.get_type_name() == "Relu"
+def _pass(x: Cells, weights: FoldedWeights) -> None:
+    maps = _backbone(_relu(_layer(x, "conv1", weights)), weights)
+    merged = _layer(maps[3], "fpn_c5p5", weights)
+    levels = [_layer(merged, "fpn_p5", weights)]
+    for level in (4, 3, 2):
+        merged = _finite(merged + _layer(maps[level - 2], f"fpn_c{level}p{level}", weights))
+        levels.append(_layer(merged, f"fpn_p{level}", weights))
+    x = np.concatenate(levels)
+    shared = _relu(_layer(x, "rpn_conv_shared", weights))
+    crops = _relu(_layer(x, "mrcnn_class_conv1", weights))
+    crops = _relu(_layer(crops, "mrcnn_class_conv2", weights))
+    for index in (1, 2, 3, 4):
+        x = _relu(_layer(x, f"mrcnn_mask_conv{index}", weights))
+    kernel, bias = weights["mrcnn_mask_deconv"]  # [2, 2, out, in]: each cell becomes four
+    x = np.concatenate(
+        [_relu(_finite(x @ one.T + bias)) for one in kernel.reshape(4, *kernel.shape[2:])]
+    )
+    ends = [(shared, "rpn_class_raw"), (shared, "rpn_bbox_pred"), (crops, "mrcnn_class_logits")]
+    for cells, name in (*ends, (crops, "mrcnn_bbox_fc"), (x, "mrcnn_mask")):
+        _layer(cells, name, weights)
 
 
-def _first(x: Node) -> Node:
-    """Return the first cell of the first map, [1 or none, channels, 1, 1]."""
-    axes = [0, 2, 3] if len(x.get_output_partial_shape(0)) == _AXES_OF_MAPS else [0]
-    zeros, ones = op.whole(*[0] * len(axes)), op.whole(*[1] * len(axes))
-    cell = ops.slice(x, zeros, ones, ones, op.whole(*axes))
-    return cell if len(axes) > 1 else ops.unsqueeze(cell, op.whole(2, 3))
+def _backbone(x: Cells, weights: FoldedWeights) -> list[Cells]:
+    maps = []
+    for stage, count in enumerate(weights.architecture.backbone_spec.blocks, 2):
+        for letter in string.ascii_lowercase[:count]:
+            name = f"res{stage}{letter}_branch"
+            y = _relu(_layer(x, f"{name}2a", weights))
+            y = _relu(_layer(y, f"{name}2b", weights))
+            y = _layer(y, f"{name}2c", weights)
+            shortcut = _layer(x, f"{name}1", weights) if f"{name}1" in weights else x
+            x = _relu(_finite(shortcut + y))
+        maps.append(x)
+    return maps
 
 
-def _sum_of(x: Node) -> Node:
-    return ops.reduce_sum(op.reshaped(x, -1), op.whole(0), True)
+def _layer(x: Cells, name: str, weights: FoldedWeights) -> Cells:
+    kernel, bias = weights[name]
+    summed = kernel.reshape(-1, *kernel.shape[-2:]).sum(axis=0)
+    return _finite(x @ summed + bias)
+
+
+def _relu(x: Cells) -> Cells:
+    return np.maximum(x, 0)
+
+
+def _finite(x: Cells) -> Cells:
+    if not np.isfinite(x).all():
+        raise LayerOverflowError
+    return x

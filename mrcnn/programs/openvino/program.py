@@ -16,7 +16,7 @@ from mrcnn.config import Config
 from mrcnn.forms import Form, FormError
 from mrcnn.layer_shapes import parameter_count
 from mrcnn.programs.openvino.graph import ANY_SHAPE, build
-from mrcnn.programs.openvino.overflows import OVERFLOWS, with_overflows_told
+from mrcnn.programs.openvino.overflows import overflows
 from mrcnn.programs.openvino.weights import FoldedWeights
 from mrcnn.programs.program import Found
 from mrcnn.weights import WeightFile
@@ -49,7 +49,7 @@ class OpenVinoProgram:
     ) -> None:
         self.architecture, self.precision = architecture, precision
         self.parameters = parameter_count(architecture)
-        self._config = config
+        self._config, self._is_sound = config, True
         self._running = threading.Lock()
         self._request = _compiled(model, threads).create_infer_request()
         self._anchors_of = functools.lru_cache(maxsize=2)(self._anchors)
@@ -67,17 +67,24 @@ class OpenVinoProgram:
 
         Raises WeightFileError, FormError, or OSError.
         """
-        model = with_overflows_told(graph_of(file, config)) if form is None else _read(form)
-        precision = "f32" if form is None else str(form.facts.get("precision"))
-        return cls(model, file.architecture, config, precision=precision, threads=threads)
+        if form is not None:
+            precision = str(form.facts.get("precision"))
+            return cls(_read(form), file.architecture, config, precision=precision, threads=threads)
+        weights = FoldedWeights(file)
+        is_sound = not overflows(weights, config.MEAN_PIXEL)
+        model = _graph(weights, config)
+        # Here: the arrays are another copy of all that the graph has.
+        del weights
+        program = cls(model, file.architecture, config, threads=threads)
+        program._is_sound = is_sound
+        return program
 
     def gives_numbers(self) -> bool:
         """Say whether all is finite that a small picture of noise gives."""
         shape = 1, 64, 64, self.architecture.input_channels
         noise = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
         outputs = self._outputs(noise, np.array([0, 0, 64, 64], np.float32), 0.0)
-        told = [outputs[name] for name in ("sums", OVERFLOWS) if name in outputs]
-        return all(bool(np.isfinite(numbers).all()) for numbers in told)
+        return self._is_sound and bool(np.isfinite(outputs["sums"]).all())
 
     def run(self, pixels: NDArray[Any], windows: NDArray[np.float32], least: float) -> Found:
         """See `Program`."""
@@ -127,8 +134,12 @@ class OpenVinoProgram:
 
 def graph_of(file: WeightFile, config: Config) -> Any:
     """Return the network that a file needs, filled, as `build` has it; raises WeightFileError."""
+    return _graph(FoldedWeights(file), config)
+
+
+def _graph(weights: FoldedWeights, config: Config) -> Any:
     # In float32 a picture is four times as large, and a graph is compiled for one type of pixels.
-    return build(FoldedWeights(file), config, shape=ANY_SHAPE, pixel_type="f32")
+    return build(weights, config, shape=ANY_SHAPE, pixel_type="f32")
 
 
 def _read(form: Form) -> Any:
