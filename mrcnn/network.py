@@ -174,25 +174,35 @@ class MaskRCNNNetwork(keras.Model):
         chosen = tf.gather(logits, tf.cast(kept[:, 4], tf.int32), batch_dims=1)
         return image_indices[:count], tf.sigmoid(chosen)[:count]
 
-    def stages(self, pixels: tf.Tensor, windows: tf.Tensor, min_confidence: tf.Tensor) -> Stages:
+    def stages(
+        self,
+        pixels: tf.Tensor,
+        windows: tf.Tensor,
+        min_confidence: tf.Tensor,
+        anchors: tf.Tensor | None = None,
+    ) -> Stages:
         """Run inference and return every intermediate result.
 
         Args:
             pixels: [batch, height, width, channels] uint8 molded images; static height and width.
             windows: [batch, 4] float32 y1 x1 y2 x2 in pixels, the part that is not padding.
             min_confidence: float32 scalar.
+            anchors: [anchors, 4] normalized, where height and width are not static.
         """
-        height, width = int(pixels.shape[1]), int(pixels.shape[2])
-        shape = tf.constant([height, width])
+        if anchors is None:
+            height, width = int(pixels.shape[1]), int(pixels.shape[2])
+            shape = tf.constant([height, width])
+            anchors = tf.constant(self.anchors_of((height, width)))
+        else:
+            shape = tf.shape(pixels)[1:3]
         molded = self.mold(pixels)
         maps, levels = self.pyramid_of(molded)
         rpn_logits, rpn_bbox = self.rpn(levels)
         rpn_class = tf.nn.softmax(rpn_logits)
-        anchors = tf.constant(self.anchors_of((height, width)))
         regions = self.propose(rpn_class[..., 1], rpn_bbox, anchors)
         logits, deltas = self.classify(levels, regions, shape)
         probabilities = tf.nn.softmax(logits)
-        size = tf.constant([height - 1, width - 1] * 2, tf.float32)
+        size = tf.cast(tf.tile(shape - 1, [2]), tf.float32)
         normalized = (windows - tf.constant([0.0, 0.0, 1.0, 1.0])) / size
         detections, kept = self.detect_layer(
             regions, probabilities, deltas, normalized, min_confidence

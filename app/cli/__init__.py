@@ -27,6 +27,7 @@ COMMANDS = {
     "inspect": "app.cli.inspection",
     "quantize": "app.cli.quantize",
     "evaluate": "app.cli.evaluate",
+    "export": "app.cli.export",
     "ready": "app.cli.ready",
     "predictions": "app.cli.predictions",
     "rollout": "app.cli.rollout",

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from app.cli.folder import add_option, settings_with, version_in
+from app.cli.picture_files import pictures_in
 from app.cli.progress import PictureProgress
 from app.cli.source import source_of
 from app.cli.terminal import CommandError, counted, ending_at_once, megabytes
@@ -26,7 +27,6 @@ TOO_FAR = 3
 
 #: Half of them make it, half judge it.
 _LEAST_PICTURES = 4
-_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".tif", ".tiff", ".bmp")
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -63,7 +63,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Make it and say what came of it; 3 where it is too far from the model."""
     settings = settings_with(arguments)
     check_here(settings.serving)
-    pictures = _pictures(arguments.images)
+    pictures = pictures_in(arguments.images, _LEAST_PICTURES, "and fifty say more")
     labelled = None
     if arguments.labels is not None:
         labelled = Labelled(arguments.labels, arguments.images)
@@ -95,24 +95,6 @@ def _picture(text: str) -> Path:
     if path.suffix.lower() not in (".png", ".jpg", ".jpeg", ".webp"):
         raise argparse.ArgumentTypeError(f"{text!r}: a .png, .jpg or .webp file is needed")
     return path
-
-
-def _pictures(folder: Path) -> list[Path]:
-    if not folder.is_dir():
-        raise CommandError(f"--images {folder}: there is no such folder", 2)
-    there = [
-        path
-        for path in sorted(folder.rglob("*"))
-        if path.suffix.lower() in _SUFFIXES and not path.name.startswith(".") and path.is_file()
-    ]
-    if len(there) < _LEAST_PICTURES:
-        told = counted(len(there), "picture")
-        raise CommandError(
-            f"--images {folder}: has {told} ({', '.join(_SUFFIXES)}); {_LEAST_PICTURES} or more "
-            "are needed, and fifty say more",
-            2,
-        )
-    return there
 
 
 def _quantized(

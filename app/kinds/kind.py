@@ -188,6 +188,50 @@ class Evaluable(Protocol):
         """Ask the model for every picture; raises ModelError, LabelsError, or OSError."""
 
 
+@dataclass(frozen=True)
+class Export:
+    """What is to be written of a model for other programs: a folder `path` in the format `to`.
+
+    `masks` says whether those that a model draws lie over the picture, or each over its box;
+    `replaces` whether what lies there may go.
+    """
+
+    to: Literal["saved_model", "openvino"]
+    path: Path
+    precision: Literal["f32", "int8"] = "f32"
+    masks: Literal["picture", "box"] = "picture"
+    replaces: bool = False
+
+
+@dataclass(frozen=True)
+class Exported:
+    """How near the answers of what was written are to the model's.
+
+    `shortfall` says in which way they are too far from them; None where they are not.
+    """
+
+    told: str
+    shortfall: str | None
+
+
+@runtime_checkable
+class Exportable(Protocol):
+    """A kind whose models can be written for other programs."""
+
+    def export(
+        self,
+        source: ModelSource,
+        export: Export,
+        pictures: Sequence[Path],
+        limits: Limits,
+        tell: Tell,
+    ) -> Exported:
+        """Write it, run it as others would, and compare; raises ModelError, or OSError.
+
+        Without pictures it is compared on some that are drawn.
+        """
+
+
 class LoadedModel(Protocol):
     """A model in memory. One thread at a time calls `predict`, with what `check` let pass."""
 

@@ -15,6 +15,8 @@ from app.kinds.face import Face
 from app.kinds.kind import (
     Accuracy,
     Check,
+    Export,
+    Exported,
     Inspection,
     Labelled,
     LoadedModel,
@@ -103,3 +105,16 @@ class MaskRcnn:
         from app.kinds.mask_rcnn.evaluation import evaluate
 
         return evaluate(source, labelled, limits, tell)
+
+    def export(
+        self,
+        source: ModelSource,
+        export: Export,
+        pictures: Sequence[Path],
+        limits: Limits,
+        tell: Tell,
+    ) -> Exported:
+        """Write it as one graph, run it and compare; raises ModelError, or OSError."""
+        from app.kinds.mask_rcnn.exporting import export_model
+
+        return export_model(source, export, pictures, limits, tell)

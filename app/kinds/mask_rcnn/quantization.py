@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from app.images.limits import ImageError
 from app.kinds.kind import (
     Check,
     Labelled,
@@ -22,8 +21,8 @@ from app.kinds.kind import (
 )
 from app.kinds.limits import Limits
 from app.kinds.mask_rcnn.labelled import Known, known
-from app.kinds.mask_rcnn.model import LoadedMaskRcnn, examined, in_channels, labels_for
-from app.kinds.pictures import pixels_of
+from app.kinds.mask_rcnn.model import LoadedMaskRcnn, examined, labels_for
+from app.kinds.mask_rcnn.pictures import Pictures
 from mrcnn.config import ConfigError
 from mrcnn.demo.contact_sheet import contact_sheet
 from mrcnn.drawing import draw_instances
@@ -67,7 +66,7 @@ def quantize(
         count = len(split.judged_on)
         split.known.check_pictures(limits, lambda done: tell("checking", done, count))
     made_from, judged_on = (
-        _Pictures(paths, limits, network.input_channels)
+        Pictures(paths, limits, network.input_channels)
         for paths in (split.made_from, split.judged_on)
     )
     counts = {"measuring": len(made_from), "judging": len(judged_on)}
@@ -118,29 +117,6 @@ def _split(pictures: Sequence[Path], there: Known | None) -> _Split:
             f"{instances} instances on {len(judged_on)}; {LEAST_LABELLED} are needed"
         )
     return _Split(_spread(others, MOST_MADE_FROM), judged_on, kept)
-
-
-class _Pictures(Sequence[NDArray[np.uint8]]):
-    """Pictures that are read when they are looked at: all at once may not fit into memory."""
-
-    def __init__(self, paths: Sequence[Path], limits: Limits, channels: int) -> None:
-        self._paths, self._limits, self._channels = paths, limits, channels
-
-    def __len__(self) -> int:
-        return len(self._paths)
-
-    def __iter__(self) -> Iterator[NDArray[np.uint8]]:
-        return (self[index] for index in range(len(self)))
-
-    def __getitem__(self, index: int) -> NDArray[np.uint8]:  # type: ignore[override]
-        path = self._paths[index]
-        try:
-            pixels = pixels_of(path.read_bytes(), self._limits)
-        except ImageError as error:
-            raise ModelError(f"{path.name}: {error}") from error
-        if pixels.shape[2] < self._channels:
-            raise ModelError(f"{path.name}: has no fourth channel, which the model takes")
-        return in_channels(pixels, self._channels)
 
 
 def _spread(these: Sequence[_T], most: int) -> list[_T]:

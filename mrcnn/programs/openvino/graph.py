@@ -59,17 +59,10 @@ def build(
         "sums": _sums(seen.logits, seen.deltas, logits, deltas, mask_logits),
     }
     return ov.Model(
-        [_result(node, name) for name, node in outputs.items()],
+        [op.result(node, name) for name, node in outputs.items()],
         [pixels, anchors, window, least],
         "mask_rcnn",
     )
-
-
-def _result(node: Node, name: str) -> Node:
-    result = ops.result(node)
-    result.set_friendly_name(name)
-    result.output(0).set_names({name})
-    return result
 
 
 def _sums(*parts: Node) -> Node:

@@ -37,6 +37,14 @@ def parameter(name: str, shape: list[int], kind: str) -> Node:
     return node
 
 
+def result(node: Node, name: str) -> Node:
+    """Return an output."""
+    output = ops.result(node)
+    output.set_friendly_name(name)
+    output.output(0).set_names({name})
+    return output
+
+
 def convolution(x: Node, arrays: Arrays, name: str, *, stride: int = 1, relu: bool = False) -> Node:
     """Return a convolution that keeps the size, or divides it by the stride, as TensorFlow pads."""
     kernel, bias = arrays

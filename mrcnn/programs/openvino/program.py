@@ -69,7 +69,7 @@ class OpenVinoProgram:
         """
         if form is not None:
             precision = str(form.facts.get("precision"))
-            return cls(_read(form), file.architecture, config, precision=precision, threads=threads)
+            return cls(read_graph(form), file.architecture, config, precision=precision, threads=threads)
         weights = FoldedWeights(file)
         is_sound = not overflows(weights, config.MEAN_PIXEL)
         model = _graph(weights, config)
@@ -142,7 +142,8 @@ def _graph(weights: FoldedWeights, config: Config) -> Any:
     return build(weights, config, shape=ANY_SHAPE, pixel_type="f32")
 
 
-def _read(form: Form) -> Any:
+def read_graph(form: Form) -> Any:
+    """Return the graph of a form, as `build` has it; raises FormError."""
     graph, numbers = form.graph()
     try:
         return ov.Core().read_model(graph, ov.Tensor(np.frombuffer(numbers, np.uint8)))

@@ -1,0 +1,29 @@
+"""The option `--images FOLDER` of commands that try a model on pictures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from app.cli.terminal import CommandError, counted
+
+_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".tif", ".tiff", ".bmp")
+
+
+def pictures_in(folder: Path, least: int, advice: str = "") -> list[Path]:
+    """Return the pictures in a folder, in any depth; raises CommandError where they are fewer."""
+    if not folder.is_dir():
+        raise CommandError(f"--images {folder}: there is no such folder", 2)
+    there = [
+        path
+        for path in sorted(folder.rglob("*"))
+        if path.suffix.lower() in _SUFFIXES and not path.name.startswith(".") and path.is_file()
+    ]
+    if len(there) < least:
+        told = counted(len(there), "picture")
+        more = f", {advice}" if advice else ""
+        raise CommandError(
+            f"--images {folder}: has {told} ({', '.join(_SUFFIXES)}); {least} or more are "
+            f"needed{more}",
+            2,
+        )
+    return there
