@@ -13,10 +13,11 @@ import numpy as np
 from openvino import opset15 as ops
 
 from mrcnn.config import SIZE_MULTIPLE, Config
+from mrcnn.exporting.rounding import misplacement
 from mrcnn.programs.openvino import operations as op
 from mrcnn.programs.openvino.operations import Node
 
-#: Less than a colour may be below a whole number by rounding, before what is behind the point goes.
+#: What is nearer to a whole number than this is one, but for the rounding of float32.
 _ROUNDING = 1e-4
 
 
@@ -90,27 +91,61 @@ class _Samples(NamedTuple):
 
     first: Node
     second: Node
-    of_first: Node
-    of_second: Node
+    is_first: Node  # 0 where that cell is outside, and so black
+    is_second: Node
+    fraction: Node
+    misplacement: Node
 
 
 def _resized(picture: Node, size: Node, target: Node) -> Node:
-    """Return float32 pixels of another size, whole numbers: see `mrcnn.bilinear`."""
-    pixels = picture
+    """Return float32 pixels of another size, whole numbers: see `mrcnn.bilinear`.
+
+    What float64 rounds is told along with them, since it decides where truncation is in doubt.
+    """
+    pixels, error = picture, None
     for place, axis in enumerate((1, 2)):
         source, wanted = (op.gathered(sides, op.scalar(place)) for sides in (size, target))
         at = _samples(source, wanted)
-        shape = op.whole(*(-1 if each == axis else 1 for each in range(4)))
-        first, second = (
-            ops.multiply(
-                ops.convert(op.gathered(pixels, cells, axis), "f32"),
-                ops.reshape(shares, shape, False),
-            )
-            for cells, shares in ((at.first, at.of_first), (at.second, at.of_second))
+        pixels, slope, error = (
+            _between(pixels, at, axis),
+            _slope(pixels, at, axis),
+            None if error is None else _between(error, at, axis),
         )
-        pixels = ops.add(first, second)
+        moved = ops.multiply(slope, _along(at.misplacement, axis))
+        error = moved if error is None else ops.add(error, moved)
+    nearest = ops.round(pixels, "half_to_even")
+    is_whole = ops.less(ops.abs(ops.subtract(pixels, nearest)), op.constant(_ROUNDING))
+    # Less than a unit of its last bit is lost among what float64 rounds later.
+    is_below = ops.convert(ops.less(error, ops.negative(nearest)), "f32")
+    truncated = ops.select(is_whole, ops.subtract(nearest, is_below), ops.floor(pixels))
     least = ops.convert(ops.reduce_min(picture, op.whole(0, 1, 2, 3)), "f32")
-    return ops.maximum(ops.floor(ops.add(pixels, op.constant(_ROUNDING))), least)
+    return ops.maximum(truncated, least)
+
+
+def _cells(pixels: Node, at: _Samples, axis: int) -> tuple[Node, Node]:
+    """Return the cell before and the one behind each sample."""
+    first, second = (
+        ops.multiply(ops.convert(op.gathered(pixels, cells, axis), "f32"), _along(is_inside, axis))
+        for cells, is_inside in ((at.first, at.is_first), (at.second, at.is_second))
+    )
+    return first, second
+
+
+def _between(pixels: Node, at: _Samples, axis: int) -> Node:
+    first, second = _cells(pixels, at, axis)
+    of_second = _along(at.fraction, axis)
+    of_first = ops.subtract(op.constant(1.0), of_second)
+    return ops.add(ops.multiply(first, of_first), ops.multiply(second, of_second))
+
+
+def _slope(pixels: Node, at: _Samples, axis: int) -> Node:
+    first, second = _cells(pixels, at, axis)
+    return ops.subtract(second, first)
+
+
+def _along(values: Node, axis: int) -> Node:
+    shape = op.whole(*(-1 if each == axis else 1 for each in range(4)))
+    return ops.reshape(values, shape, False)
 
 
 def _samples(source: Node, target: Node) -> _Samples:
@@ -127,16 +162,19 @@ def _samples(source: Node, target: Node) -> _Samples:
     below = ops.multiply(two, target)
     cells = ops.floor(ops.divide(above, below))
     fraction = ops.divide(ops.subtract(above, ops.multiply(cells, below)), below)
-    first = ops.add(ops.multiply(index, whole), cells)
+    off = misplacement(source, target)
+    # Before a cell it lies at the end of the one before.
+    is_before = ops.convert(ops.logical_and(ops.equal(fraction, zero), ops.less(off, zero)), "f32")
+    first = ops.subtract(ops.add(ops.multiply(index, whole), cells), is_before)
     second = ops.add(first, one)
     last = ops.subtract(source, one)
-    is_first = ops.convert(ops.greater_equal(first, zero), "f32")
-    is_second = ops.convert(ops.less_equal(second, last), "f32")
     return _Samples(
         ops.convert(ops.maximum(first, zero), "i32"),
         ops.convert(ops.minimum(second, last), "i32"),
-        ops.multiply(ops.subtract(one, fraction), is_first),
-        ops.multiply(fraction, is_second),
+        ops.convert(ops.greater_equal(first, zero), "f32"),
+        ops.convert(ops.less_equal(second, last), "f32"),
+        ops.add(fraction, is_before),
+        off,
     )
 
 
