@@ -111,8 +111,7 @@ def _exported(settings: Settings, found: Found, wanted: Export, pictures: list[P
     if not isinstance(kind, Exportable):
         able = ", ".join(one.name for one in kinds() if isinstance(one, Exportable))
         raise ModelError(
-            f"is of the kind {kind.name}, which other programs run as it is; {able} "
-            "is what can be exported"
+            f"is of the kind {kind.name}, which other programs run as it is; {able} can be exported"
         )
     with PictureProgress() as progress:
         return kind.export(source, wanted, pictures, settings.limits, progress.tell)

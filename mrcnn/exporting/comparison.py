@@ -12,11 +12,29 @@ from numpy.typing import NDArray
 from mrcnn.instances import Instances
 from mrcnn.masks import paste
 
-#: Instances of a class are the same where boxes, in pixels, and scores are no farther apart.
-BOX_PX = 1
-SCORE = 1e-3
-#: So much their masks have to overlap in the mean.
-LEAST_MASK_IOU = 0.99
+
+@dataclass(frozen=True)
+class Bounds:
+    """How far apart two instances of a class may be and still be the same one.
+
+    Boxes in pixels, or by a share of the longer side where that is more; and so much their masks
+    have to overlap in the mean.
+    """
+
+    box_px: int
+    box_share: float
+    score: float
+    mask_iou: float
+
+    def __str__(self) -> str:
+        share = f" or {self.box_share:.0%} of their side" if self.box_share else ""
+        return f"boxes within {self.box_px} px{share} and scores within {self.score:g}"
+
+
+FLOAT32 = Bounds(box_px=1, box_share=0.0, score=1e-3, mask_iou=0.99)
+#: In eight bits the last digit of a sum decides between two steps of 256, layer after layer. They
+#: are those of goldens in eight bits.
+INT8 = Bounds(box_px=1, box_share=0.1, score=0.1, mask_iou=0.9)
 
 #: What a written model gives, by its outputs' names.
 Answers = Mapping[str, NDArray[Any]]
@@ -41,6 +59,7 @@ class Comparison:
     pictures: int
     pairs: tuple[Pair, ...]
     alone: int
+    bounds: Bounds
 
     def __str__(self) -> str:
         if not self.pairs:
@@ -59,18 +78,17 @@ class Comparison:
     def shortfall(self) -> str | None:
         """Say in which way they are too far apart; None where they are not."""
         if self.alone:
-            return (
-                f"{self.alone} instances are not found by both with boxes within {BOX_PX} px and "
-                f"scores within {SCORE:g}"
-            )
+            return f"{self.alone} instances are not found by both with {self.bounds}"
         if not self.pairs:
             return "nothing was found, which compares nothing; name pictures on which there is"
-        if self.mask_iou < LEAST_MASK_IOU:
-            return f"masks' IoU {self.mask_iou:.4f}, {LEAST_MASK_IOU} is needed"
+        if self.mask_iou < self.bounds.mask_iou:
+            return f"masks' IoU {self.mask_iou:.4f}, {self.bounds.mask_iou} is needed"
         return None
 
 
-def compare(found: Iterable[tuple[Instances, Answers]], least: float) -> Comparison:
+def compare(
+    found: Iterable[tuple[Instances, Answers]], least: float, bounds: Bounds = FLOAT32
+) -> Comparison:
     """Compare the network's instances with the answers for the same pictures.
 
     What lies beside the least score may be found by one of the two alone.
@@ -82,22 +100,27 @@ def compare(found: Iterable[tuple[Instances, Answers]], least: float) -> Compari
         boxes, classes, scores = (theirs[name][0] for name in ("boxes", "classes", "scores"))
         left = list(range(len(scores)))
         for index in range(len(ours)):
+            most_px = max(bounds.box_px, bounds.box_share * _side(ours.boxes_yxyx[index]))
             near = {
                 place: distance
                 for place in left
                 if classes[place] == ours.class_ids[index]
-                and abs(scores[place] - ours.scores[index]) <= SCORE
-                and (distance := _distance(boxes[place], ours.boxes_yxyx[index])) <= BOX_PX
+                and abs(scores[place] - ours.scores[index]) <= bounds.score
+                and (distance := _distance(boxes[place], ours.boxes_yxyx[index])) <= most_px
             }
             if not near:
-                alone += bool(ours.scores[index] >= least + SCORE)
+                alone += bool(ours.scores[index] >= least + bounds.score)
                 continue
             place = min(near, key=lambda one: near[one])
             left.remove(place)
             iou = _mask_iou(ours, index, theirs["masks"][0, place], boxes[place])
             pairs.append(Pair(near[place], abs(float(scores[place] - ours.scores[index])), iou))
-        alone += sum(bool(scores[place] >= least + SCORE) for place in left)
-    return Comparison(pictures, tuple(pairs), alone)
+        alone += sum(bool(scores[place] >= least + bounds.score) for place in left)
+    return Comparison(pictures, tuple(pairs), alone, bounds)
+
+
+def _side(box: NDArray[np.int32]) -> int:
+    return int((box[2:] - box[:2]).max())
 
 
 def _distance(box: NDArray[Any], other: NDArray[Any]) -> int:

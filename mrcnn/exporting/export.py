@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from mrcnn.config import Config
 from mrcnn.detector import Detector
 from mrcnn.exporting.answers import Masks
-from mrcnn.exporting.comparison import Answers, Comparison, compare
+from mrcnn.exporting.comparison import FLOAT32, INT8, Answers, Comparison, compare
 from mrcnn.instances import Instances
 from mrcnn.programs.choice import Choice, ProgramName, choose
 from mrcnn.settings import settings_for
@@ -75,8 +75,6 @@ def export(
     """
     file = WeightFile.open(weights)
     config = settings_for(file.architecture, values, file.path.name)
-    if config.IMAGE_RESIZE_MODE == "crop":
-        raise ExportError("resize mode 'crop' is for training, and looks at a part by chance")
     program: ProgramName = "tensorflow" if wanted.to == "saved_model" else "openvino"
     chosen = choose(weights, config, program=program, precision=wanted.precision)
     least = float(config.DETECTION_MIN_CONFIDENCE) if min_score is None else min_score
@@ -177,7 +175,7 @@ def _compared(
             np.save(Path(given) / f"{index:06}.npy", picture)
         _run(wanted.to, folder, given, lambda count: tell("asking what was written with", count))
         found = ((one, _answers(given, index)) for index, one in enumerate(ours))
-        return compare(found, least)
+        return compare(found, least, INT8 if wanted.precision == "int8" else FLOAT32)
 
 
 def _run(to: Target, folder: Path, given: str, tell: Callable[[int], None]) -> None:
