@@ -268,7 +268,8 @@ def test_what_lies_there_is_kept_until_it_is_replaced_whole(made: Made, run: Run
             id="no pictures",
         ),
         pytest.param(
-            ["crop"], 1, "crop version 1: config: IMAGE_RESIZE_MODE 'crop' cuts at random", id="crop",
+            ["crop"], 1, "crop version 1: config: IMAGE_RESIZE_MODE 'crop' cuts at random",
+            id="crop",
         ),
         pytest.param(
             ["partial"], 1, "shapes.h5: allow_partial is true, and it needs every layer",
