@@ -9,7 +9,7 @@ from app.cli.folder import add_option, settings_with, version_in
 from app.cli.picture_files import pictures_in
 from app.cli.progress import PictureProgress
 from app.cli.source import source_of
-from app.cli.terminal import CommandError, counted, ending_at_once, megabytes
+from app.cli.terminal import CommandError, ending_at_once, megabytes
 from app.kinds.kind import (
     Labelled,
     LabelsError,
