@@ -32,8 +32,8 @@ class Bounds:
 
 
 FLOAT32 = Bounds(box_px=1, box_share=0.0, score=1e-3, mask_iou=0.99)
-#: In eight bits the last digit of a sum decides between two steps of 256, layer after layer. They
-#: are those of goldens in eight bits.
+#: Those of goldens in eight bits: with pixels and anchors made within it the graph answers a little
+#: otherwise than the form that is served.
 INT8 = Bounds(box_px=1, box_share=0.1, score=0.1, mask_iou=0.9)
 
 #: What a written model gives, by its outputs' names.

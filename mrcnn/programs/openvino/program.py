@@ -69,7 +69,9 @@ class OpenVinoProgram:
         """
         if form is not None:
             precision = str(form.facts.get("precision"))
-            return cls(read_graph(form), file.architecture, config, precision=precision, threads=threads)
+            return cls(
+                read_graph(form), file.architecture, config, precision=precision, threads=threads
+            )
         weights = FoldedWeights(file)
         is_sound = not overflows(weights, config.MEAN_PIXEL)
         model = _graph(weights, config)
