@@ -35,6 +35,7 @@ def frame_of(picture: Node, config: Config) -> Frame:
     In resize mode "none" sides that are no multiples of 64 are padded below and on the right.
     """
     size = ops.convert(op.gathered(ops.shape_of(picture, "i64"), op.whole(1, 2)), "f32")
+    channels = picture.get_output_partial_shape(0)[3].get_length()
     mode = config.IMAGE_RESIZE_MODE
     if mode == "none":
         inner, pixels = size, ops.convert(picture, "f32")
@@ -52,6 +53,9 @@ def frame_of(picture: Node, config: Config) -> Frame:
     padded = ops.pad(
         pixels, _around(before), _around(ops.subtract(room, before)), "constant", op.constant(0.0)
     )
+    # Padding leaves open how many channels there are, and of the first layer in eight bits OpenVINO
+    # then makes other numbers.
+    padded = op.reshaped(padded, 0, 0, 0, channels)
     return Frame(padded, target, op.joined([before, ops.add(before, inner)], 0))
 
 

@@ -192,6 +192,17 @@ def test_the_form_in_eight_bits_leaves_too(made: Made, run: Run, tmp_path: Path)
     run("quantize", "street", "--images", made.images, "--models", models)
     status, said, told = run(*words)
     assert status == 0, (said, told)
+    unscaled = tmp_path / "unscaled"
+    unscaled.mkdir()
+    for seed in range(3):
+        Image.fromarray(make_scene(8_000_000 + seed, 384).image).save(unscaled / f"{seed}.png")
+    status, said, _ = run(*words, "--images", unscaled, "--replace")
+    assert status == 0, said
+    assert "alone" not in said
+    apart = re.search(r"boxes (\d+) px apart at most, scores ([\d.e-]+),", said)
+    assert apart is not None, said
+    assert apart[1] == "0"
+    assert float(apart[2]) <= 1e-3
     size = (out / "model.bin").stat().st_size
     assert size < 0.4 * (made.folders["openvino"] / "model.bin").stat().st_size
 
