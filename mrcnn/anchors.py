@@ -7,6 +7,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from mrcnn.config import Config
+
 
 def generate_anchors(
     scale: float,
@@ -53,6 +55,17 @@ def pyramid_anchors(
     levels = zip(scales, pyramid_shapes(image_shape, strides), strides, strict=True)
     return np.concatenate(
         [generate_anchors(scale, ratios, shape, s, anchor_stride) for scale, shape, s in levels]
+    )
+
+
+def anchors_for(image_shape: Sequence[int], config: Config) -> np.ndarray:
+    """Anchors of all levels as the settings have them: float64 [n, 4] y1 x1 y2 x2, pixels."""
+    return pyramid_anchors(
+        image_shape,
+        config.RPN_ANCHOR_SCALES,
+        config.RPN_ANCHOR_RATIOS,
+        config.BACKBONE_STRIDES,
+        int(config.RPN_ANCHOR_STRIDE),
     )
 
 

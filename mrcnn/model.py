@@ -23,7 +23,7 @@ with importing_quietly():
     import tensorflow  # noqa: F401
 
 from mrcnn import activations, graph, keras2, old_imports, utils
-from mrcnn.anchors import normalize_boxes, pyramid_anchors
+from mrcnn.anchors import anchors_for, normalize_boxes
 from mrcnn.architecture import Architecture
 from mrcnn.config import Config, channels_of
 from mrcnn.detector import Detector, check_settings
@@ -246,14 +246,7 @@ class MaskRCNN:
         return functools.lru_cache(maxsize=1)(self._pyramid)
 
     def _pyramid(self, image_shape: tuple[int, ...]) -> Array:
-        config = self.config
-        return pyramid_anchors(
-            image_shape,
-            config.RPN_ANCHOR_SCALES,
-            config.RPN_ANCHOR_RATIOS,
-            config.BACKBONE_STRIDES,
-            config.RPN_ANCHOR_STRIDE,
-        )
+        return anchors_for(image_shape, self.config)
 
     def set_log_dir(self, model_path: str | None = None) -> None:
         """Set `log_dir`, `checkpoint_path` and `epoch`: those of a checkpoint's run, or new ones.

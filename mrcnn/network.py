@@ -13,7 +13,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from mrcnn.anchors import normalize_boxes, pyramid_anchors
+from mrcnn.anchors import anchors_for, normalize_boxes
 from mrcnn.architecture import Architecture
 from mrcnn.backbone import Backbone
 from mrcnn.classifier_head import ClassifierHead
@@ -99,15 +99,7 @@ class MaskRCNNNetwork(keras.Model):
         return all(bool(tf.reduce_all(tf.math.is_finite(output))) for output in outputs)
 
     def _anchors_of(self, image_shape: tuple[int, int]) -> np.ndarray:
-        config = self.config
-        boxes = pyramid_anchors(
-            image_shape,
-            config.RPN_ANCHOR_SCALES,
-            config.RPN_ANCHOR_RATIOS,
-            config.BACKBONE_STRIDES,
-            int(config.RPN_ANCHOR_STRIDE),
-        )
-        return normalize_boxes(boxes, image_shape)
+        return normalize_boxes(anchors_for(image_shape, self.config), image_shape)
 
     def mold(self, pixels: tf.Tensor) -> tf.Tensor:
         """Subtract the mean colour: [batch, height, width, channels] uint8 -> float32.

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mrcnn.anchors import pyramid_anchors
+from mrcnn.anchors import anchors_for
 from mrcnn.config import Config
 from mrcnn.dataset import Dataset
 from mrcnn.inputs import load_image_gt, mold_image
@@ -45,14 +45,7 @@ class _Source:
     anchors: Array = field(init=False)
 
     def __post_init__(self) -> None:
-        config = self.config
-        anchors = pyramid_anchors(
-            tuple(config.IMAGE_SHAPE),
-            config.RPN_ANCHOR_SCALES,
-            config.RPN_ANCHOR_RATIOS,
-            config.BACKBONE_STRIDES,
-            config.RPN_ANCHOR_STRIDE,
-        )
+        anchors = anchors_for(tuple(self.config.IMAGE_SHAPE), self.config)
         object.__setattr__(self, "anchors", anchors)
 
     def entry(self, image_id: int) -> tuple[list[Array], list[Array]] | None:

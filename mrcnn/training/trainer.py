@@ -13,7 +13,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from mrcnn.anchors import pyramid_anchors
+from mrcnn.anchors import anchors_for
 from mrcnn.loading import save_weights
 from mrcnn.network import MaskRCNNNetwork
 from mrcnn.proposals import ProposalLayer
@@ -216,13 +216,7 @@ class Trainer:
 
     def _anchor_targets(self, batch: Batch, shape: tuple[int, int]) -> tuple[tf.Tensor, tf.Tensor]:
         config = self.config
-        anchors = pyramid_anchors(
-            shape,
-            config.RPN_ANCHOR_SCALES,
-            config.RPN_ANCHOR_RATIOS,
-            config.BACKBONE_STRIDES,
-            int(config.RPN_ANCHOR_STRIDE),
-        )
+        anchors = anchors_for(shape, config)
         pixels = tf.constant(anchors, tf.float32)
         return tf.map_fn(
             lambda image: anchor_targets(pixels, image[0], image[1], config),

@@ -10,7 +10,7 @@ import numpy as np
 import openvino as ov
 from numpy.typing import NDArray
 
-from mrcnn.anchors import normalize_boxes, pyramid_anchors
+from mrcnn.anchors import anchors_for, normalize_boxes
 from mrcnn.architecture import Architecture
 from mrcnn.config import Config
 from mrcnn.forms import Form, FormError
@@ -123,15 +123,7 @@ class OpenVinoProgram:
             return {output.get_any_name(): found[output] for output in found}
 
     def _anchors(self, image_shape: tuple[int, int]) -> NDArray[np.float32]:
-        config = self._config
-        boxes = pyramid_anchors(
-            image_shape,
-            config.RPN_ANCHOR_SCALES,
-            config.RPN_ANCHOR_RATIOS,
-            config.BACKBONE_STRIDES,
-            int(config.RPN_ANCHOR_STRIDE),
-        )
-        return normalize_boxes(boxes, image_shape)
+        return normalize_boxes(anchors_for(image_shape, self._config), image_shape)
 
 
 def graph_of(file: WeightFile, config: Config) -> Any:
