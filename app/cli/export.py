@@ -26,7 +26,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "export",
         help="write a model as one graph that other programs run",
         description="Writes a model as one graph, with a picture as its only input, into a folder "
-        "that TensorFlow Serving, ONNX Runtime or OpenVINO runs without this project. "
+        "that TensorFlow Serving or OpenVINO runs without this project. "
         "Then runs it so, and compares its answers with the model's. Exit status "
         f"{TOO_FAR}: they are too far apart, or nothing was found that could be compared.",
     )
