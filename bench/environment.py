@@ -85,14 +85,14 @@ def _quantize(
     weights: Path, settings: Mapping[str, object], made_from: Sequence[Any], judged: Sequence[Any]
 ) -> None:
     from mrcnn.forms import FormError
-    from mrcnn.programs.choice import choose
+    from mrcnn.programs.choice import Wishes, choose
     from mrcnn.quantizing import quantize as made
     from mrcnn.settings import settings_for
     from mrcnn.weights import WeightFile
 
     config = settings_for(WeightFile.open(weights).architecture, settings, weights.name)
     try:
-        choose(weights, config, precision="int8")
+        choose(weights, config, Wishes(precision="int8"))
     except FormError:
         print(f"making the form in eight bits of {weights.name}", file=sys.stderr)
         print(made(weights, settings, made_from, judged).told, file=sys.stderr)

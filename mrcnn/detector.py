@@ -17,7 +17,7 @@ from mrcnn.architecture import Architecture
 from mrcnn.config import SIZE_MULTIPLE, Config
 from mrcnn.instances import Instances
 from mrcnn.molding import Molded, PhotoError, check_channels, mold_image, molded_size
-from mrcnn.programs.choice import Choice, Precision, ProgramName, choose
+from mrcnn.programs.choice import Choice, Frames, Precision, ProgramName, Wishes, choose
 from mrcnn.programs.program import Program
 from mrcnn.settings import check_settings as check_settings
 from mrcnn.settings import settings_for
@@ -39,13 +39,24 @@ class Detector:
         program: what the network runs on.
         precision: what its layers are in.
         reason: why those two, where they were chosen.
+        is_tight: whether a photo is padded to multiples of 64 alone, where it would be to a square.
+        frames_reason: why so.
         images_at_once: photos of one shape that share a pass.
     """
 
-    def __init__(self, program: Program, config: Config, *, reason: str = "") -> None:
+    def __init__(
+        self,
+        program: Program,
+        config: Config,
+        *,
+        reason: str = "",
+        is_tight: bool = False,
+        frames_reason: str = "",
+    ) -> None:
         self.architecture: Architecture = program.architecture
         self.config = config
         self.program, self.precision, self.reason = program.name, program.precision, reason
+        self.is_tight, self.frames_reason = is_tight, frames_reason
         self.images_at_once = program.most_at_once
         self._program = program
 
@@ -59,6 +70,7 @@ class Detector:
         threads: int | None = None,
         program: ProgramName = "auto",
         precision: Precision = "auto",
+        frames: Frames = "auto",
     ) -> Detector:
         """Build the network that a Matterport weight file needs, and fill it.
 
@@ -69,7 +81,8 @@ class Detector:
                 TensorFlow alone, whose layers start from random numbers.
             threads: how many compute. TensorFlow has one number for all networks of a process, and
                 takes it before the first one only.
-            program, precision: what the network runs on, and what its layers are in: see `choose`.
+            program, precision, frames: what the network runs on, what its layers are in, and how
+                much padding a photo gets: see `choose`.
 
         Raises:
             FormError: what is wanted cannot be had.
@@ -79,16 +92,25 @@ class Detector:
         """
         file = WeightFile.open(path)
         settings = settings_for(file.architecture, config or {}, file.path.name)
-        chosen = choose(
-            file.path, settings, program=program, precision=precision, allow_partial=allow_partial
-        )
+        wishes = Wishes(program, precision, frames, allow_partial=allow_partial)
+        chosen = choose(file.path, settings, wishes)
         loaded = _program(chosen, file, settings, allow_partial=allow_partial, threads=threads)
         if not loaded.gives_numbers():
             raise WeightFileError(
                 f"{file.path.name}: its numbers are so large that no picture gives an answer: "
                 "training had diverged when it was saved"
             )
-        return cls(loaded, settings, reason=chosen.reason)
+        return cls(
+            loaded,
+            settings,
+            reason=chosen.reason,
+            is_tight=chosen.is_tight,
+            frames_reason=chosen.frames_reason,
+        )
+
+    def in_frames(self, *, is_tight: bool) -> Detector:
+        """Return one with the same network that pads photos so."""
+        return Detector(self._program, self.config, reason=self.reason, is_tight=is_tight)
 
     def describe(self) -> dict[str, Any]:
         """Return the network's sizes and its number of parameters, as plain values."""
@@ -118,6 +140,7 @@ class Detector:
             min_dim=config.IMAGE_MIN_DIM,
             max_dim=config.IMAGE_MAX_DIM,
             min_scale=config.IMAGE_MIN_SCALE,
+            is_tight=self.is_tight,
         )
         self._check_sides(*molded)
         return molded
@@ -168,6 +191,7 @@ class Detector:
             min_dim=config.IMAGE_MIN_DIM,
             max_dim=config.IMAGE_MAX_DIM,
             min_scale=config.IMAGE_MIN_SCALE,
+            is_tight=self.is_tight,
         )
 
     def detect_molded(
@@ -213,7 +237,9 @@ def _program(
     if chosen.program == "openvino":
         from mrcnn.programs.openvino.program import OpenVinoProgram
 
-        return OpenVinoProgram.load(file, config, form=chosen.form, threads=threads)
+        return OpenVinoProgram.load(
+            file, config, form=chosen.form, precision=chosen.precision, threads=threads
+        )
     from mrcnn.programs.tensorflow import TensorFlowProgram
 
     return TensorFlowProgram.load(file, config, allow_partial=allow_partial, threads=threads)

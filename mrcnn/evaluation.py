@@ -28,8 +28,6 @@ AP = "AP@[.5:.95]"
 MOST_DETECTIONS = 100
 STATISTICS = (AP, "AP50", "AP75", "AP small", "AP medium", "AP large")
 
-#: What eight bits may cost of the mask AP of float32.
-MOST_LOSS_POINTS = 0.3
 #: Fewer labelled instances than these are not to judge by, nor a network that hardly finds any.
 LEAST_LABELLED = 50
 LEAST_AP_POINTS = 5.0
@@ -122,55 +120,62 @@ class Findings:
 class Loss:
     """What another form of a network costs on labelled pictures: mask AP and box AP, 0 to 1.
 
-    `error_points` is the standard error of the loss: how far it may be off by which pictures they
-    happen to be. It is a jackknife's, over groups of pictures.
+    Attributes:
+        before: what the form is compared with, for people.
+        most_points: so many points of mask AP may be lost.
+        error_points: the standard error of the loss: how far it may be off by which pictures they
+            happen to be. It is a jackknife's, over groups of pictures.
     """
 
     pictures: int
     instances: int
-    mask_f32: float
-    mask_int8: float
-    box_f32: float
-    box_int8: float
+    before: str
+    mask_before: float
+    mask_after: float
+    box_before: float
+    box_after: float
+    most_points: float
     error_points: float
 
     @classmethod
-    def between(cls, f32: Findings, int8: Findings) -> Loss:
-        """Judge what both have found on the same pictures."""
-        before, after = f32.judged(), int8.judged()
-        losses = np.subtract(f32.mask_ap_without(), int8.mask_ap_without())
+    def between(cls, before: Findings, after: Findings, *, name: str, most_points: float) -> Loss:
+        """Judge what both have found on the same pictures; `name` is what the first one is."""
+        first, second = before.judged(), after.judged()
+        losses = np.subtract(before.mask_ap_without(), after.mask_ap_without())
         return cls(
-            pictures=before.pictures,
-            instances=f32.truth.annotations.counted,
-            mask_f32=before.mask[AP],
-            mask_int8=after.mask[AP],
-            box_f32=before.box[AP],
-            box_int8=after.box[AP],
+            pictures=first.pictures,
+            instances=before.truth.annotations.counted,
+            before=name,
+            mask_before=first.mask[AP],
+            mask_after=second.mask[AP],
+            box_before=first.box[AP],
+            box_after=second.box[AP],
+            most_points=most_points,
             error_points=100 * float(np.sqrt((len(losses) - 1) * losses.var())),
         )
 
     @property
     def points(self) -> float:
         """How many points of mask AP are lost; below 0 where it is better."""
-        return 100 * (self.mask_f32 - self.mask_int8)
+        return 100 * (self.mask_before - self.mask_after)
 
     def __str__(self) -> str:
         return (
-            f"mask AP {100 * self.mask_int8:.2f}, in float32 {100 * self.mask_f32:.2f} "
+            f"mask AP {100 * self.mask_after:.2f}, {self.before} {100 * self.mask_before:.2f} "
             f"({-self.points:+.2f} points, give or take {self.error_points:.2f}), on "
             f"{self.pictures} pictures with {self.instances} labelled instances"
         )
 
     def shortfall(self) -> str | None:
         """Say in which way it is too much; None where it is not."""
-        if 100 * self.mask_f32 < LEAST_AP_POINTS:
+        if 100 * self.mask_before < LEAST_AP_POINTS:
             return (
-                f"mask AP is {100 * self.mask_f32:.2f} in float32, which says nothing of eight "
-                f"bits; {LEAST_AP_POINTS:g} are needed"
+                f"mask AP is {100 * self.mask_before:.2f} {self.before}, which says nothing of "
+                f"another form; {LEAST_AP_POINTS:g} are needed"
             )
-        if self.points > MOST_LOSS_POINTS:
+        if self.points > self.most_points:
             return (
-                f"{self.points:.2f} points of mask AP are lost, {MOST_LOSS_POINTS} may be: {self}"
+                f"{self.points:.2f} points of mask AP are lost, {self.most_points} may be: {self}"
             )
         return None
 

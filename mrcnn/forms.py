@@ -52,13 +52,24 @@ class FormError(ValueError):
 
 
 @dataclass(frozen=True)
+class Verdict:
+    """Whether answers were near enough to those of the weights; `told` says how, for people."""
+
+    is_near: bool
+    told: str
+
+
+@dataclass(frozen=True)
 class Form:
-    """A form as it lies on disk.
+    """A form as it lies on disk, with what was found of others when it was judged.
 
     Attributes:
         of: what `digest_of` gave for the weights and settings that it was made of.
         is_near: whether its answers were near enough to theirs.
         told: in which way they are or are not, for people.
+        is_exact: whether it was judged on a processor that adds up eight bits exactly.
+        bf16: what was found of the weights in bfloat16, where that was judged.
+        tight: what was found of tight frames, by the precision in which they were judged.
         facts: all that `form.json` says.
     """
 
@@ -66,6 +77,9 @@ class Form:
     of: str
     is_near: bool
     told: str
+    is_exact: bool
+    bf16: Verdict | None
+    tight: Mapping[str, Verdict]
     facts: Mapping[str, Any]
 
     def graph(self) -> tuple[bytes, bytes]:
@@ -108,11 +122,18 @@ def read_form(path: Path) -> Form | None:
                 f"{path.name} is of format {facts['format']}, this release reads {FORMAT}: "
                 "slipway quantize makes it anew"
             )
-        return Form(path, str(facts["of"]), bool(facts["is_near"]), str(facts["told"]), facts)
+        bf16 = _verdict(facts["bf16"]) if "bf16" in facts else None
+        tight = {name: _verdict(told) for name, told in facts.get("tight", {}).items()}
+        own, is_exact = _verdict(facts), bool(facts.get("is_exact", True))
+        return Form(path, str(facts["of"]), own.is_near, own.told, is_exact, bf16, tight, facts)
     except FormError:
         raise
-    except (*_DAMAGES, TypeError) as error:
+    except (*_DAMAGES, TypeError, AttributeError) as error:
         raise FormError(f"{path.name} is damaged: {error}") from error
+
+
+def _verdict(facts: Mapping[str, Any]) -> Verdict:
+    return Verdict(bool(facts["is_near"]), str(facts["told"]))
 
 
 def write_form(path: Path, graph: bytes, numbers: bytes, facts: Mapping[str, Any]) -> None:

@@ -68,6 +68,7 @@ def mold_image(
     min_dim: int | None,
     max_dim: int | None,
     min_scale: float | None = None,
+    is_tight: bool = False,
     rng: np.random.Generator | None = None,
 ) -> Molded:
     """Bring a photo, uint8 [h, w, channels], into the network's frame as `fit_image` does.
@@ -79,7 +80,13 @@ def mold_image(
     if image.dtype != np.uint8:
         raise ValueError(f"a photo holds uint8 values, not {image.dtype}")
     return fit_image(
-        image, mode=mode, min_dim=min_dim, max_dim=max_dim, min_scale=min_scale, rng=rng
+        image,
+        mode=mode,
+        min_dim=min_dim,
+        max_dim=max_dim,
+        min_scale=min_scale,
+        is_tight=is_tight,
+        rng=rng,
     )
 
 
@@ -97,6 +104,7 @@ def fit_image(
     min_dim: int | None,
     max_dim: int | None,
     min_scale: float | None = None,
+    is_tight: bool = False,
     rng: np.random.Generator | None = None,
 ) -> Molded:
     """Resize and pad an array [h, w, channels] of any type, which it keeps.
@@ -104,7 +112,8 @@ def fit_image(
     The modes are Matterport's: "none" leaves it as it is, "square" centres it in a square of
     `max_dim`, "pad64" pads both sides to multiples of 64, and "crop", meant for training, cuts a
     random square of `min_dim` placed by `rng`. A falsy `min_dim`, `max_dim` or `min_scale` does
-    not take part. Raises ValueError for a mode that lacks its side.
+    not take part. Of a square `is_tight` keeps only what the photo needs: it is resized as for the
+    square, and then padded to multiples of 64. Raises ValueError for a mode that lacks its side.
     """
     _check_mode(mode, min_dim, max_dim)
     height, width, channels = image.shape
@@ -118,8 +127,9 @@ def fit_image(
         image = resize_bilinear(image, _scaled((height, width), scale)).astype(image.dtype)
     if mode == "crop":
         return _crop(image, min_dim or 0, scale, shape, rng)
-    target = (max_dim, max_dim) if mode == "square" else _padded_size(image.shape[:2])
-    return _pad(image, (target[0] or 0, target[1] or 0), scale, shape)
+    if mode == "square" and not is_tight:
+        return _pad(image, (max_dim or 0, max_dim or 0), scale, shape)
+    return _pad(image, _padded_size(image.shape[:2]), scale, shape)
 
 
 def molded_size(
@@ -129,15 +139,17 @@ def molded_size(
     min_dim: int | None,
     max_dim: int | None,
     min_scale: float | None = None,
+    is_tight: bool = False,
 ) -> tuple[int, int]:
     """Return (height, width) of what `fit_image` makes of a photo of `size`, without making it."""
     _check_mode(mode, min_dim, max_dim)
     if mode == "none":
         return size
-    if mode != "pad64":
+    if mode == "crop" or (mode == "square" and not is_tight):
         side = (max_dim if mode == "square" else min_dim) or 0
         return side, side
-    scale = resize_scale(size, min_dim=min_dim, max_dim=None, min_scale=min_scale)
+    limit = max_dim if mode == "square" else None
+    scale = resize_scale(size, min_dim=min_dim, max_dim=limit, min_scale=min_scale)
     return _padded_size(_scaled(size, scale))
 
 

@@ -1,10 +1,14 @@
-"""A weight file's form in eight bits: made on some pictures, judged on others, kept beside it."""
+"""A weight file's form in eight bits: made on some pictures, judged on others, kept beside it.
+
+Judged along with it is what else saves time: layers in bfloat16, where eight bits are too far, and
+frames without the padding of a square.
+"""
 
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -12,31 +16,22 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mrcnn.agreement import SLACK, Agreement, Match, match
 from mrcnn.config import Config
 from mrcnn.detector import Detector
-from mrcnn.evaluation import MIN_SCORE, Findings, Loss, Truth
+from mrcnn.evaluation import Truth
 from mrcnn.forms import digest_of, form_path, write_form
-from mrcnn.instances import Instances
+from mrcnn.judging import Judge, Judged, Judgement, Picture, Tell
+from mrcnn.programs.cpu import adds_eight_bits_exactly, has_bfloat16
 from mrcnn.settings import settings_for
 from mrcnn.weights import WeightFile
 
-#: Of the worst pictures so many are told.
-WORST = 4
-
-Picture = NDArray[np.uint8]
-#: Is called with what is being done and with how many pictures are done.
-Tell = Callable[[str, int], None]
-
-
-@dataclass(frozen=True)
-class Judged:
-    """One picture with what the network found on it, in float32 and in eight bits."""
-
-    picture: Picture
-    f32: Instances
-    int8: Instances
-    match: Match
+#: What each may cost of the mask AP, in points: eight bits and bfloat16 of that in float32, tight
+#: frames of that in the frames of the training.
+MOST_LOST_INT8 = 0.3
+MOST_LOST_BF16 = 0.2
+MOST_LOST_TIGHT = 0.2
+#: What is told as being done with pictures that make the form; all else is done with the others.
+MEASURING = "measuring"
 
 
 @dataclass(frozen=True)
@@ -44,20 +39,21 @@ class Quantized:
     """What came of it: the file, how near its answers are, and where they are farthest.
 
     `told` says how near, and `shortfall` why it is not used unless it is asked for; None where it
-    is.
+    is. `others` says what was found of what else was judged, a line each.
     """
 
     path: Path
     told: str
     shortfall: str | None
     worst: tuple[Judged, ...]
+    others: tuple[str, ...]
 
 
 def quantize(
     weights: Path,
     values: Mapping[str, object],
     made_from: Sequence[Picture],
-    judged_on: Iterable[Picture],
+    judged_on: Sequence[Picture],
     *,
     min_score: float | None = None,
     threads: int | None = None,
@@ -74,7 +70,7 @@ def quantize(
         judged_on: others, on which its answers are compared with those in float32.
         min_score: the least score of what is compared; DETECTION_MIN_CONFIDENCE unless told.
         tell: is called with what is being done, and how many pictures are done.
-        check: says why the network in eight bits must not be used, or None.
+        check: says why the network in another form must not be used, or None.
         truth: what is on the pictures of `judged_on`, in their order, `LEAST_LABELLED` instances or
             more. It is by the average precision that the form is judged then.
 
@@ -83,34 +79,78 @@ def quantize(
     file = WeightFile.open(weights)
     config = settings_for(file.architecture, values, file.path.name)
     digest = digest_of(weights, config)
-    model, reference, detector = _pair(file, config, made_from, threads, tell)
+    model, reference, detector, halved = _detectors(file, config, made_from, threads, tell)
     least = float(config.DETECTION_MIN_CONFIDENCE) if min_score is None else min_score
-    both = None if truth is None else (Findings(truth), Findings(truth))
-    agreement, worst = _sum_of(_judged(reference, detector, judged_on, least, tell, both))
-    loss = None if both is None else Loss.between(*both)
-    shortfall = (agreement if loss is None else loss).shortfall() or check(detector)
-    told = str(agreement) if loss is None else f"{loss}; {agreement}"
-    facts = {"of": digest, "made_from": len(made_from), "min_score": least}
+    judge = Judge(reference, judged_on, least=least, tell=tell, check=check, truth=truth)
+    own = judge.judge(detector, "judging eight bits on", most_points=MOST_LOST_INT8)
+    facts, others = _others(judge, own, reference, detector, halved, config)
+    facts |= {"precision": "int8", "of": digest, "made_from": len(made_from), "min_score": least}
+    facts |= {"is_exact": adds_eight_bits_exactly()}
+    facts |= {"made_by": {name: version(name) for name in ("openvino", "nncf")}}
     path = form_path(weights, "int8")
-    verdict = _verdict(shortfall, told, agreement, loss)
-    write_form(path, *_serialized(model), {**facts, **verdict})
-    return Quantized(path, told, shortfall, worst)
+    write_form(path, *_serialized(model), {**facts, **own.facts()})
+    return Quantized(path, own.told, own.shortfall, own.worst, others)
 
 
-def _pair(
+def _others(
+    judge: Judge,
+    own: Judgement,
+    reference: Detector,
+    detector: Detector,
+    halved: Callable[[], Detector],
+    config: Config,
+) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """Judge what else saves time, in the precision that will run; return facts, and lines."""
+    facts: dict[str, Any] = {}
+    lines = []
+    best, of_best = detector, own.found
+    if own.shortfall is not None:
+        best, of_best = reference, None
+        if has_bfloat16():
+            half = halved()
+            in_half = judge.judge(half, "judging bfloat16 on", most_points=MOST_LOST_BF16)
+            facts["bf16"] = in_half.facts()
+            lines.append(_line("bfloat16", in_half))
+            if in_half.shortfall is None:
+                best, of_best = half, in_half.found
+    if config.IMAGE_RESIZE_MODE == "square":
+        tight = judge.judge(
+            best.in_frames(is_tight=True),
+            "judging tight frames on",
+            most_points=MOST_LOST_TIGHT,
+            before=of_best,
+            name="in square frames",
+        )
+        facts["tight"] = {best.precision: tight.facts()}
+        lines.append(_line("tight frames", tight))
+    return facts, tuple(lines)
+
+
+def _line(what: str, judgement: Judgement) -> str:
+    if judgement.shortfall is None:
+        return f"{what}: near enough: {judgement.told}"
+    return f"{what}: too far: {judgement.shortfall}"
+
+
+def _detectors(
     file: WeightFile,
     config: Config,
     made_from: Sequence[Picture],
     threads: int | None,
     tell: Tell,
-) -> tuple[Any, Detector, Detector]:
-    """Return the graph in eight bits, and detectors in float32 and in eight bits."""
+) -> tuple[Any, Detector, Detector, Callable[[], Detector]]:
+    """Return the graph in eight bits, and detectors in float32, eight bits, and bfloat16."""
     # Here: whoever reads this module's types needs no framework.
     from mrcnn.programs.openvino.program import OpenVinoProgram, graph_of
     from mrcnn.programs.openvino.quantization import quantized
 
     model = graph_of(file, config)
-    before = OpenVinoProgram(model, file.architecture, config, threads=threads)
+
+    def of(graph: Any, precision: str) -> OpenVinoProgram:
+        architecture = file.architecture
+        return OpenVinoProgram(graph, architecture, config, precision=precision, threads=threads)
+
+    before = of(model, "f32")
     reference = Detector(before, config)
 
     def inputs(picture: Picture) -> list[NDArray[Any]]:
@@ -118,56 +158,11 @@ def _pair(
         return before.inputs(molded.pixels[None], np.array(molded.window, np.float32), 0.0)
 
     def measured(count: int) -> None:
-        tell("measuring", count)
+        tell(MEASURING, count)
 
     small = quantized(model, file.architecture, config, made_from, inputs, measured)
-    after = OpenVinoProgram(small, file.architecture, config, precision="int8", threads=threads)
-    return small, reference, Detector(after, config)
-
-
-def _judged(
-    f32: Detector,
-    int8: Detector,
-    pictures: Iterable[Picture],
-    least: float,
-    tell: Tell,
-    both: tuple[Findings, Findings] | None,
-) -> Iterator[Judged]:
-    """Yield what each finds; what counts where the truth is known is added to `both`."""
-    lower = max(0.0, least - SLACK)
-    lowest = lower if both is None else min(lower, MIN_SCORE)
-    for count, picture in enumerate(pictures, start=1):
-        (theirs,) = f32.detect([picture], min_score=lowest)
-        (ours,) = int8.detect([picture], min_score=lowest)
-        if both is not None:
-            both[0].add(theirs.above(MIN_SCORE))
-            both[1].add(ours.above(MIN_SCORE))
-        compared = match(ours.above(lower), theirs.above(lower), least)
-        yield Judged(picture, theirs.above(least), ours.above(least), compared)
-        tell("judging", count)
-
-
-def _sum_of(judged: Iterable[Judged]) -> tuple[Agreement, tuple[Judged, ...]]:
-    """Return what the pictures say together, and the worst of them; the others are let go."""
-    matches: list[Match] = []
-    worst: list[Judged] = []
-    for one in judged:
-        matches.append(one.match)
-        worst = sorted([*worst, one], key=lambda each: -each.match.distance)[:WORST]
-    return Agreement.of(matches), tuple(worst)
-
-
-def _verdict(
-    shortfall: str | None, told: str, agreement: Agreement, loss: Loss | None
-) -> dict[str, Any]:
-    return {
-        "precision": "int8",
-        "is_near": shortfall is None,
-        "told": shortfall or told,
-        "agreement": asdict(agreement),
-        **({} if loss is None else {"average_precision": asdict(loss)}),
-        "made_by": {name: version(name) for name in ("openvino", "nncf")},
-    }
+    detector = Detector(of(small, "int8"), config)
+    return small, reference, detector, lambda: Detector(of(model, "bf16"), config)
 
 
 def _serialized(model: Any) -> tuple[bytes, bytes]:

@@ -107,7 +107,7 @@ class Quantization:
     """A model's form in eight bits: where it lies, and how near its answers are.
 
     `shortfall` says why it is not used unless asked for by name; `worst` shows the pictures on
-    which it is farthest, in both forms; `remarks` say what is left out of judging it.
+    which it is farthest, in both forms; `remarks` say what else was judged, and what left out.
     """
 
     path: Path

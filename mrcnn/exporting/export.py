@@ -22,7 +22,7 @@ from mrcnn.detector import Detector
 from mrcnn.exporting.answers import Masks
 from mrcnn.exporting.comparison import FLOAT32, INT8, Answers, Comparison, compare
 from mrcnn.instances import Instances
-from mrcnn.programs.choice import Choice, ProgramName, choose
+from mrcnn.programs.choice import Choice, ProgramName, Wishes, choose
 from mrcnn.settings import settings_for
 from mrcnn.weights import WeightFile
 
@@ -76,7 +76,7 @@ def export(
     file = WeightFile.open(weights)
     config = settings_for(file.architecture, values, file.path.name)
     program: ProgramName = "tensorflow" if wanted.to == "saved_model" else "openvino"
-    chosen = choose(weights, config, program=program, precision=wanted.precision)
+    chosen = choose(weights, config, Wishes(program, wanted.precision))
     least = float(config.DETECTION_MIN_CONFIDENCE) if min_score is None else min_score
     with _written(wanted) as folder:
         tell("writing", 0)

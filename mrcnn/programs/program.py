@@ -27,7 +27,7 @@ class Program(Protocol):
 
     Attributes:
         name: what it runs on.
-        precision: what its layers are in: "f32" or "int8".
+        precision: what its layers are in: "f32", "bf16" or "int8".
         architecture: the network's sizes.
         parameters: how many numbers it has, the normalizations folded in.
         most_at_once: pictures of one shape that share a pass.

@@ -99,6 +99,27 @@ def test_photos_that_share_a_pass_give_the_same_but_for_the_last_digits(
         assert np.abs(one.probabilities - other.probabilities).max() <= 1e-3
 
 
+def test_in_tight_frames_instances_lie_on_their_photo_too(
+    detector: Detector, tiny_file: Path, program: ProgramName
+):
+    tight = Detector.load(tiny_file, SETTINGS, program=program, frames="tight")
+    wide, tall, whole = photo(64, 128), photo(128, 60, 1), photo(128, 128, 2)
+    assert [tight.molded_size(*image.shape[:2]) for image in (wide, tall, whole)] == [
+        (64, 128),
+        (128, 64),
+        (128, 128),
+    ]
+    for image, found in zip((wide, tall, whole), tight.detect([wide, tall, whole]), strict=True):
+        assert len(found) > 0
+        y1, x1, y2, x2 = found.boxes_yxyx.T
+        assert (y1 >= 0).all()
+        assert (x1 >= 0).all()
+        assert (y2 <= image.shape[0]).all()
+        assert (x2 <= image.shape[1]).all()
+    # A photo that fills the square has no padding to leave out.
+    assert same(*detector.detect([whole]), *tight.detect([whole]))
+
+
 def test_no_photo_gives_no_answer(detector: Detector):
     assert detector.detect([]) == []
 

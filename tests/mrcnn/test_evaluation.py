@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from mrcnn.evaluation import Loss
+from mrcnn.quantizing import MOST_LOST_INT8
 
 
 @pytest.mark.parametrize(
@@ -17,6 +18,16 @@ from mrcnn.evaluation import Loss
     ],
 )
 def test_three_tenths_of_a_point_of_mask_ap_may_be_lost(f32: float, int8: float, told: str | None):
-    loss = Loss(100, 700, f32, int8, box_f32=0.4, box_int8=0.4, error_points=0.1)
+    loss = Loss(
+        pictures=100,
+        instances=700,
+        before="in float32",
+        mask_before=f32,
+        mask_after=int8,
+        box_before=0.4,
+        box_after=0.4,
+        most_points=MOST_LOST_INT8,
+        error_points=0.1,
+    )
     shortfall = loss.shortfall()
     assert shortfall is None if told is None else str(shortfall).startswith(told)

@@ -10,6 +10,7 @@ import pytest
 from mrcnn.molding import (
     compose_image_meta,
     mold_image,
+    molded_size,
     parse_image_meta,
     resize_bilinear,
     subtract_mean,
@@ -82,6 +83,35 @@ def test_square_mode_keeps_a_photo_that_is_large_enough():
     assert molded.window == (15, 4, 65, 75)  # the odd pixel goes below and right
     assert np.array_equal(molded.pixels[15:65, 4:75], image)
     assert not molded.pixels[:15].any()
+
+
+@pytest.mark.parametrize(
+    ("size", "frame"),
+    [
+        pytest.param((480, 640), (192, 256), id="4 to 3"),
+        pytest.param((640, 427), (256, 192), id="no multiple of 64"),
+        pytest.param((90, 160), (192, 256), id="16 to 9, enlarged"),
+        pytest.param((256, 256), (256, 256), id="the square itself"),
+        pytest.param((3, 900), (64, 256), id="hair-thin"),
+    ],
+)
+def test_tight_frame_is_the_square_without_the_padding_that_no_multiple_of_64_needs(size, frame):
+    square, tight = (
+        mold_image(
+            photo(*size), mode="square", min_dim=192, max_dim=256, min_scale=0, is_tight=is_tight
+        )
+        for is_tight in (False, True)
+    )
+    assert tight.pixels.shape[:2] == frame
+    assert frame == molded_size(size, mode="square", min_dim=192, max_dim=256, is_tight=True)
+    assert (tight.scale, tight.original_shape) == (square.scale, square.original_shape)
+    shown = [
+        molded.pixels[top:bottom, left:right]
+        for molded in (square, tight)
+        for top, left, bottom, right in [molded.window]
+    ]
+    assert np.array_equal(*shown)
+    assert tight.pixels.sum(dtype=np.int64) == shown[1].sum(dtype=np.int64)
 
 
 def test_resized_values_are_truncated_not_rounded():

@@ -37,7 +37,12 @@ class MaskRcnnOptions(Options):
     program: Literal["auto", "tensorflow", "openvino"] = Field(
         "auto", description="one of auto, tensorflow, openvino"
     )
-    precision: Literal["auto", "f32", "int8"] = Field("auto", description="one of auto, f32, int8")
+    precision: Literal["auto", "f32", "bf16", "int8"] = Field(
+        "auto", description="one of auto, f32, bf16, int8"
+    )
+    resize: Literal["auto", "trained", "tight"] = Field(
+        "auto", description="one of auto, trained, tight"
+    )
     config: dict[Text, Any] = Field({}, description="a mapping of setting names to values")
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import statistics
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from app.images.limits import ImageError
 from app.kinds.kind import Accuracy, InputError, Labelled, ModelError, ModelSource, Tell
@@ -37,7 +38,7 @@ def evaluate(source: ModelSource, labelled: Labelled, limits: Limits, tell: Tell
     return Accuracy(
         program=description["program"],
         precision=str(model.facts["precision"]),
-        reason=description["precision_reason"],
+        reason=_reason(description),
         pictures=count,
         instances=annotations.counted,
         picture_ms=1000 * statistics.median(taken_s),
@@ -45,6 +46,13 @@ def evaluate(source: ModelSource, labelled: Labelled, limits: Limits, tell: Tell
         by_class={name: (counts[name], value) for name, value in judged.mask_by_class.items()},
         remarks=there.remarks,
     )
+
+
+def _reason(description: Mapping[str, Any]) -> str:
+    """Return why it runs in its precision and, where it does, in tight frames."""
+    reason: str = description["precision_reason"]
+    is_tight = description["resize"] == "tight"
+    return f"{reason}; in tight frames: {description['resize_reason']}" if is_tight else reason
 
 
 def _found(

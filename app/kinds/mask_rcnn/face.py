@@ -182,7 +182,8 @@ class InstancesFace(pictures.OfPictures):
 
     def difference(self, golden: Any, outcome: Outcome) -> str | None:
         """Say in one line in which way the instances are not the golden ones."""
-        tolerance = goldens.INT8 if outcome.facts.get("precision") == "int8" else goldens.F32
+        is_original = outcome.facts.get("is_original", True)
+        tolerance = goldens.F32 if is_original else goldens.OTHER_FORM
         least = outcome.facts.get("least_score", 0.0)
         return goldens.difference(golden, instances_of(outcome.result), tolerance, least)
 

@@ -1,7 +1,7 @@
 """Whether instances are those of a golden answer: the JSON that POST /predict gave with masks=rle.
 
-Tolerances are wide enough for another processor, too narrow for another setting. A model in eight
-bits, whose answers are others by its nature, has wider ones.
+Tolerances are wide enough for another processor, too narrow for another setting. A model in another
+form than its weights', whose answers are others by its nature, has wider ones.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Tolerance:
 
 
 F32 = Tolerance(box_px=1, box_share=0.0, score=1e-2, mask_iou=0.99)
-INT8 = Tolerance(box_px=4, box_share=0.1, score=0.1, mask_iou=0.9, slack=0.1)
+OTHER_FORM = Tolerance(box_px=4, box_share=0.1, score=0.1, mask_iou=0.9, slack=0.1)
 
 
 @dataclass(frozen=True)

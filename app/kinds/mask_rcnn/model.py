@@ -18,7 +18,7 @@ from mrcnn.config import Config, ConfigError
 from mrcnn.forms import FormError
 from mrcnn.instances import Instances
 from mrcnn.molding import PhotoError
-from mrcnn.programs.choice import check_wishes
+from mrcnn.programs.choice import Wishes
 from mrcnn.settings import settings_for
 from mrcnn.weights import WeightFile, WeightFileError
 
@@ -90,6 +90,7 @@ def load(source: ModelSource) -> LoadedMaskRcnn:
             threads=source.threads or None,
             program=source.options.get("program", "auto"),
             precision=source.options.get("precision", "auto"),
+            frames=source.options.get("resize", "auto"),
         )
     except (WeightFileError, ConfigError, FormError, OSError) as error:
         raise ModelError(str(error)) from error
@@ -118,6 +119,7 @@ class LoadedMaskRcnn:
         self.facts = {
             "labels": list(labels),
             "precision": detector.precision,
+            "is_original": detector.precision == "f32" and not detector.is_tight,
             "least_score": float(least if self._min_score is None else self._min_score),
         }
         self._max_molded_pixels = source.max_molded_pixels
@@ -135,6 +137,8 @@ class LoadedMaskRcnn:
             "architecture": self._detector.describe(),
             "program": self._detector.program,
             "precision_reason": self._detector.reason,
+            "resize": "tight" if self._detector.is_tight else "trained",
+            "resize_reason": self._detector.frames_reason,
             **({"nested_in": ", ".join(self._nested_in)} if self._nested_in else {}),
             "min_score": self._min_score,
             "limits": {"molded_pixels": self._max_molded_pixels},
@@ -221,6 +225,17 @@ def labels_for(num_classes: int, given: Sequence[str] | None) -> tuple[str, ...]
     return tuple(given)
 
 
+def wishes_of(source: ModelSource) -> Wishes:
+    """Return what the source's options ask for."""
+    options = source.options
+    return Wishes(
+        options.get("program", "auto"),
+        options.get("precision", "auto"),
+        options.get("resize", "auto"),
+        allow_partial=options.get("allow_partial", False),
+    )
+
+
 def _check_channels(file: WeightFile) -> None:
     channels = file.architecture.input_channels
     if channels not in CHANNELS:
@@ -245,11 +260,7 @@ def examined(source: ModelSource) -> WeightFile:
         file = WeightFile.open(source.path)
         _check_channels(file)
         config = settings_for(file.architecture, source.options.get("config", {}), file.path.name)
-        check_wishes(
-            source.options.get("program", "auto"),
-            source.options.get("precision", "auto"),
-            allow_partial=source.options.get("allow_partial", False),
-        )
+        wishes_of(source).check(config)
     except (WeightFileError, ConfigError, FormError, OSError) as error:
         raise ModelError(str(error)) from error
     labels_for(file.architecture.num_classes, source.labels)

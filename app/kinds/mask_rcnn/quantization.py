@@ -27,8 +27,9 @@ from mrcnn.config import ConfigError
 from mrcnn.demo.contact_sheet import contact_sheet
 from mrcnn.drawing import draw_instances
 from mrcnn.evaluation import LEAST_LABELLED
+from mrcnn.judging import Judged
 from mrcnn.molding import PhotoError
-from mrcnn.quantizing import Judged, Quantized
+from mrcnn.quantizing import MEASURING, Quantized
 from mrcnn.quantizing import quantize as quantize_weights
 from mrcnn.weights import WeightFileError
 
@@ -69,7 +70,6 @@ def quantize(
         Pictures(paths, limits, network.input_channels)
         for paths in (split.made_from, split.judged_on)
     )
-    counts = {"measuring": len(made_from), "judging": len(judged_on)}
     try:
         found = quantize_weights(
             source.path,
@@ -78,7 +78,9 @@ def quantize(
             judged_on,
             min_score=source.options.get("min_score"),
             threads=source.threads or None,
-            tell=lambda what, count: tell(what, count, counts[what]),
+            tell=lambda what, count: tell(
+                what, count, len(made_from if what == MEASURING else judged_on)
+            ),
             check=lambda detector: check(LoadedMaskRcnn(detector, labels, source)),
             truth=None if split.known is None else split.known.truth,
         )
@@ -86,7 +88,7 @@ def quantize(
         raise ModelError(str(error)) from error
     except ImportError as error:
         raise ModelError(f"{error.name} is not installed: ./setup.sh quantize does it") from error
-    remarks = () if there is None else there.remarks
+    remarks = (*found.others, *(() if there is None else there.remarks))
     return Quantization(found.path, found.told, found.shortfall, _sheet(found, labels), remarks)
 
 
@@ -130,7 +132,7 @@ def _sheet(found: Quantized, labels: Sequence[str]) -> Image.Image:
     drawn: list[Image.Image] = []
     captions: list[str] = []
     for one in found.worst:
-        for name, instances in (("float32", one.f32), ("int8", one.int8)):
+        for name, instances in (("float32", one.f32), ("int8", one.other)):
             drawing = draw_instances(_rgb(one), instances, labels)
             drawing.thumbnail((_SIDE, _SIDE))
             drawn.append(drawing)

@@ -15,6 +15,7 @@ from mrcnn.architecture import Architecture
 from mrcnn.config import Config
 from mrcnn.forms import Form, FormError
 from mrcnn.layer_shapes import parameter_count
+from mrcnn.programs.openvino.corners import with_corners
 from mrcnn.programs.openvino.graph import ANY_SHAPE, build
 from mrcnn.programs.openvino.overflows import overflows
 from mrcnn.programs.openvino.weights import FoldedWeights
@@ -51,7 +52,7 @@ class OpenVinoProgram:
         self.parameters = parameter_count(architecture)
         self._config, self._is_sound = config, True
         self._running = threading.Lock()
-        self._request = _compiled(model, threads).create_infer_request()
+        self._request = _compiled(model, precision, threads).create_infer_request()
         self._anchors_of = functools.lru_cache(maxsize=2)(self._anchors)
 
     @classmethod
@@ -61,14 +62,18 @@ class OpenVinoProgram:
         config: Config,
         *,
         form: Form | None = None,
+        precision: str = "f32",
         threads: int | None = None,
     ) -> OpenVinoProgram:
         """Build the network that the file needs, and fill it; or read one that was kept.
 
+        Args:
+            form: a graph that was kept, in its own precision.
+            precision: "f32", or "bf16" where the processor has it.
+
         Raises WeightFileError, FormError, or OSError.
         """
         if form is not None:
-            precision = str(form.facts.get("precision"))
             return cls(
                 read_graph(form), file.architecture, config, precision=precision, threads=threads
             )
@@ -77,7 +82,7 @@ class OpenVinoProgram:
         model = _graph(weights, config)
         # Here: the arrays are another copy of all that the graph has.
         del weights
-        program = cls(model, file.architecture, config, threads=threads)
+        program = cls(model, file.architecture, config, precision=precision, threads=threads)
         program._is_sound = is_sound
         return program
 
@@ -146,12 +151,14 @@ def read_graph(form: Form) -> Any:
         raise FormError(f"{form.path.name} holds no graph that can be read: {reason}") from error
 
 
-def _compiled(model: Any, threads: int | None) -> Any:
+def _compiled(model: Any, precision: str, threads: int | None) -> Any:
+    if precision == "bf16":
+        model = with_corners(model)
     told = {
         "PERFORMANCE_HINT": "LATENCY",
         "NUM_STREAMS": 1,
-        # Where a CPU has bfloat16 it would be the default, for the boxes' arithmetic too.
-        "INFERENCE_PRECISION_HINT": "f32",
+        # Unless told it would be bfloat16 where a CPU has it, for the boxes' arithmetic too.
+        "INFERENCE_PRECISION_HINT": "bf16" if precision == "bf16" else "f32",
         "CPU_RUNTIME_CACHE_CAPACITY": _KEPT_PRIMITIVES,
     }
     if threads:

@@ -121,8 +121,8 @@ def test_what_eight_bits_cost_is_judged_by_labels_and_told(
         facts = json.loads(archive.read("form.json"))
     loss = facts["average_precision"]
     assert loss["instances"] >= 50
-    assert loss["mask_f32"] - loss["mask_int8"] <= 0.003
-    both = f"mask AP {100 * loss['mask_int8']:.2f}, in float32 {100 * loss['mask_f32']:.2f} ("
+    assert loss["mask_before"] - loss["mask_after"] <= 0.003
+    both = f"mask AP {100 * loss['mask_after']:.2f}, in float32 {100 * loss['mask_before']:.2f} ("
     assert both in out
     assert f" points, give or take {loss['error_points']:.2f}), on 12 pictures with " in out
     assert 0 < loss["error_points"] < 3

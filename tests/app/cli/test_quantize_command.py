@@ -23,7 +23,8 @@ from PIL import Image
 from app.cli import main
 from mrcnn.demo.scenes import make_scene
 from mrcnn.forms import FormError
-from mrcnn.programs.choice import Choice, choose
+from mrcnn.programs.choice import Choice, Wishes, choose
+from mrcnn.programs.cpu import has_bfloat16
 from mrcnn.settings import settings_for
 from mrcnn.weights import WeightFile
 from tests.app.cli.conftest import Run
@@ -32,6 +33,7 @@ from tests.app.cli.eight_bits import described, spoil_for_eight_bits
 pytestmark = pytest.mark.slow
 
 PICTURES = 24
+HAS_BF16 = has_bfloat16()
 
 
 class Made(NamedTuple):
@@ -83,10 +85,16 @@ def form_in(models: Path) -> Path:
 
 def test_it_says_what_it_does_and_how_near_the_form_is(made: Made):
     assert made.status == 0, made.told
-    assert made.told.splitlines() == ["measuring 12 pictures", "judging 12 pictures"]
-    first, last = made.out.splitlines()
+    assert made.told.splitlines() == [
+        "measuring 12 pictures",
+        "asking in float32 for 12 pictures",
+        "judging eight bits on 12 pictures",
+        "judging tight frames on 12 pictures",
+    ]
+    first, frames, last = made.out.splitlines()
     assert first.startswith(f"{form_in(made.models)}, 2.8 MB: of ")
     assert "instances on 12 pictures" in first
+    assert frames.startswith("tight frames: near enough: of ")
     assert last == "near enough: a server that starts runs it"
 
 
@@ -146,7 +154,7 @@ def test_a_form_of_something_else_is_never_used(models: Path, change: str):
     else:
         config["POST_NMS_ROIS_INFERENCE"] = 90
     reason = "shapes.int8.openvino is of other weights or settings than these"
-    assert chosen(folder, config) == ("openvino", None, reason)
+    assert chosen(folder, config)[:4] == ("openvino", "f32", None, reason)
     told = described(with_options(models, precision="int8", config=config))
     assert told["error"] == f"precision is 'int8', and {reason}; slipway quantize makes it"
 
@@ -166,8 +174,8 @@ def test_a_damaged_form_costs_its_speed_and_no_model(models: Path, damage: str):
     else:
         form.write_bytes(b"" if damage == "empty" else b"<html>log in</html>")
     config = yaml.safe_load((form.parent / "model.yaml").read_text())["config"]
-    program, used, reason = chosen(form.parent, config)
-    assert (program, used) == ("openvino", None)
+    program, precision, used, reason, *_ = chosen(form.parent, config)
+    assert (program, precision, used) == ("openvino", "f32", None)
     assert "shapes.int8.openvino is " in reason
     with pytest.raises(FormError, match=r"precision is 'int8', and shapes\.int8\.openvino is "):
         chosen(form.parent, config, precision="int8")
@@ -176,21 +184,30 @@ def test_a_damaged_form_costs_its_speed_and_no_model(models: Path, damage: str):
 def chosen(folder: Path, config: Mapping[str, object], **wishes: Any) -> Choice:
     """Return what would run the demo model with these settings."""
     file = WeightFile.open(folder / "shapes.h5")
-    return choose(file.path, settings_for(file.architecture, config, "shapes.h5"), **wishes)
+    return choose(file.path, settings_for(file.architecture, config, "shapes.h5"), Wishes(**wishes))
 
 
-def test_a_model_that_must_not_be_quantized_is_served_in_float32(
-    models: Path, made: Made, run: Run
+def test_a_model_that_must_not_be_quantized_is_served_in_bfloat16_or_in_float32(
+    models: Path, made: Made, run: Run, monkeypatch: pytest.MonkeyPatch
 ):
     spoil_for_eight_bits(models / "shapes" / "1" / "shapes.h5")
     status, out, _ = run("quantize", "shapes", "--models", models, "--images", made.images)
     assert status == 3
     assert "too far, and used only where `precision: int8` says so: " in out
     assert out.splitlines()[-1].endswith("% found by both, 95% are needed")
+    too_far = "shapes.int8.openvino is too far from the weights: "
+    told = described(models)
+    assert told["error"] is None
+    assert (told["program"], told["precision"]) == ("openvino", "bf16" if HAS_BF16 else "f32")
+    assert told["precision_reason"].startswith(too_far)
+    assert ("; in bfloat16: of " in told["precision_reason"]) == HAS_BF16
+    assert (told["resize"] == "tight") == ("tight frames: near enough: " in out)
+    monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", "AVX2")
     told = described(models)
     assert told["error"] is None
     assert (told["program"], told["precision"]) == ("openvino", "f32")
-    assert told["precision_reason"].startswith("shapes.int8.openvino is too far from the weights: ")
+    assert told["precision_reason"].startswith(too_far)
+    monkeypatch.delenv("ONEDNN_MAX_CPU_ISA")
     told = described(with_options(models, precision="int8", golden=None))
     assert (told["program"], told["precision"]) == ("openvino", "int8")
 
@@ -246,7 +263,7 @@ def test_what_lies_beside_the_least_score_may_be_found_by_the_form_or_not(
         ),
         pytest.param(
             {"precision": "int4"},
-            "model.yaml: precision is 'int4'; it must be one of auto, f32, int8",
+            "model.yaml: precision is 'int4'; it must be one of auto, f32, bf16, int8",
             id="unknown",
         ),
     ],
