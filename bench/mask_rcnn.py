@@ -1,7 +1,8 @@
 """Compares `Detector.detect` with torchvision's Mask R-CNN and with a matrix product.
 
-One photo at 1024 x 1024, weights of COCO's size, the same number of threads for all. Each contender
-has a process of its own and takes its turn in every round, so that noise of the machine hits all.
+One photo of 4 to 3 at 1024 x 1024, in tight frames at 1024 x 768, weights of COCO's size, the same
+number of threads for all. Each contender has a process of its own and takes its turn in every
+round, so that noise of the machine hits all.
 """
 
 from __future__ import annotations
@@ -16,9 +17,10 @@ from bench.contender import ROOT, Contender
 from bench.environment import photo, quantized_weight_file, torchvision_python
 from bench.machine import Load, difference, stated, watched
 from bench.report import save
+from mrcnn.programs.cpu import has_bfloat16
 
 OURS, PEAK = "Detector R101", "matrix product"
-OPENVINO, INT8 = "Detector R101, OpenVINO", "Detector R101, int8"
+OPENVINO = "Detector R101, OpenVINO"
 
 
 def main() -> None:
@@ -63,11 +65,20 @@ def contenders_of(threads: int, with_torchvision: bool) -> list[Contender]:
         return Contender(name, [str(python), "-m", f"bench.{module}", *rest, *told], environment)
 
     files = [str(quantized_weight_file()), str(photo())]
-    int8 = [*files, "--program", "openvino", "--precision", "int8"]
+
+    def detector(name: str, *form: str) -> Contender:
+        return contender(name, sys.executable, "run_detector", *files, *form)
+
+    on_openvino, tight = ["--program", "openvino"], ["--frames", "tight"]
     contenders = [
-        contender(OURS, sys.executable, "run_detector", *files),
-        contender(OPENVINO, sys.executable, "run_detector", *files, "--program", "openvino"),
-        contender(INT8, sys.executable, "run_detector", *int8),
+        detector(OURS),
+        detector(OPENVINO, *on_openvino),
+        *(
+            detector(f"Detector R101, {precision}{told}", *on_openvino, *form)
+            for precision in (["bf16"] if has_bfloat16() else []) + ["int8"]
+            for told, frames in (("", []), (", tight", tight))
+            for form in [["--precision", precision, *frames]]
+        ),
         contender(PEAK, sys.executable, "run_gemm"),
     ]
     if with_torchvision:
