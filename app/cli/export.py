@@ -26,14 +26,14 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "export",
         help="write a model as one graph that other programs run",
         description="Writes a model as one graph, with a picture as its only input, into a folder "
-        "that TensorFlow Serving or OpenVINO runs without this project. "
+        "that TensorFlow Serving, OpenVINO or ONNX Runtime runs without this project. "
         "Then runs it so, and compares its answers with the model's. Exit status "
         f"{TOO_FAR}: they are too far apart, or nothing was found that could be compared.",
     )
     parser.add_argument("model", metavar="MODEL", help="its name in the model repository")
     parser.add_argument("--version", type=int, help="of the model, by default the highest")
     parser.add_argument(
-        "--to", choices=["saved_model", "openvino"], required=True, help="the format"
+        "--to", choices=["saved_model", "openvino", "onnx"], required=True, help="the format"
     )
     parser.add_argument(
         "--out", type=Path, metavar="FOLDER", required=True, help="is made, and written whole"

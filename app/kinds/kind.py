@@ -196,7 +196,7 @@ class Export:
     `replaces` whether what lies there may go.
     """
 
-    to: Literal["saved_model", "openvino"]
+    to: Literal["saved_model", "openvino", "onnx"]
     path: Path
     precision: Literal["f32", "int8"] = "f32"
     masks: Literal["picture", "box"] = "picture"

@@ -21,22 +21,19 @@ from mrcnn.config import Config
 from mrcnn.detector import Detector
 from mrcnn.exporting.answers import Masks
 from mrcnn.exporting.comparison import FLOAT32, INT8, Answers, Comparison, compare
+from mrcnn.exporting.error import ExportError
 from mrcnn.instances import Instances
 from mrcnn.programs.choice import Choice, ProgramName, Wishes, choose
 from mrcnn.settings import settings_for
 from mrcnn.weights import WeightFile
 
-Target = Literal["saved_model", "openvino"]
+Target = Literal["saved_model", "openvino", "onnx"]
 Picture = NDArray[np.uint8]
 #: Is called with what is being done, and how many pictures are done.
 Tell = Callable[[str, int], None]
 
 #: The labels, one a line: the first is class 1. In a folder of its own, as SavedModels have it.
 LABELS = "assets/labels.txt"
-
-
-class ExportError(Exception):
-    """What cannot be written, or does not run; the message is one line."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +68,8 @@ def export(
         min_score: the least score of what it answers; DETECTION_MIN_CONFIDENCE unless told.
         tell: is called with what is being done, and how many pictures are done.
 
-    Raises ExportError, WeightFileError, ConfigError, FormError, or OSError.
+    Raises ExportError, WeightFileError, ConfigError, FormError, OSError, or ImportError where what
+    writes the format is not installed.
     """
     file = WeightFile.open(weights)
     config = settings_for(file.architecture, values, file.path.name)
@@ -153,12 +151,12 @@ def _write(
             masks=wanted.masks,
             threads=threads,
         )
+        return
+    if wanted.to == "onnx":
+        from mrcnn.exporting.onnx_model import write
     else:
-        from mrcnn.exporting import openvino_model
-
-        openvino_model.write(
-            file, config, chosen.form, folder, labels, least=least, masks=wanted.masks
-        )
+        from mrcnn.exporting.openvino_model import write
+    write(file, config, chosen.form, folder, labels, least=least, masks=wanted.masks)
 
 
 def _compared(

@@ -15,7 +15,8 @@ from app.kinds.mask_rcnn.model import examined, in_channels, labels_for
 from app.kinds.mask_rcnn.pictures import Pictures
 from mrcnn.config import ConfigError
 from mrcnn.demo.scenes import make_scene
-from mrcnn.exporting.export import ExportError, Wanted, export
+from mrcnn.exporting.error import ExportError
+from mrcnn.exporting.export import Wanted, export
 from mrcnn.forms import FormError
 from mrcnn.molding import PhotoError
 from mrcnn.weights import WeightFileError
@@ -54,6 +55,10 @@ def export_model(
         )
     except (ExportError, WeightFileError, ConfigError, FormError, PhotoError) as error:
         raise ModelError(str(error)) from error
+    except ImportError as error:
+        if error.name != "onnx":
+            raise
+        raise ModelError("onnx is not installed: ./setup.sh export does it") from error
     return Exported(str(found), found.shortfall())
 
 

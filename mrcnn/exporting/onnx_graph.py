@@ -1,0 +1,85 @@
+"""An ONNX graph while it is written: nodes in their order, numbers once each, names for all."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import onnx
+from numpy.typing import ArrayLike
+from onnx import helper, numpy_helper
+
+#: What every ONNX Runtime since 1.14, of February 2023, runs; and that release's form of files.
+OPSET, IR_VERSION = 18, 8
+
+#: How OpenVINO names what nobody named: the type, and a number that counts on in a process.
+_UNNAMED = re.compile(r"[A-Za-z]+_\d+")
+
+#: Of what a node gives, or of numbers.
+Name = str
+
+
+class OnnxGraph:
+    """Nodes and numbers so far."""
+
+    def __init__(self) -> None:
+        self._nodes: dict[Name, onnx.NodeProto] = {}
+        self._numbers: dict[Name, onnx.TensorProto] = {}
+        self._names: dict[tuple[str, tuple[int, ...], bytes], Name] = {}
+        self._counts: dict[str, int] = {}
+
+    def add(
+        self, kind: str, *inputs: Name, of: str = "", outputs: int = 1, **attributes: Any
+    ) -> tuple[Name, ...]:
+        """Add a node, and return the names of what it gives.
+
+        Args:
+            kind: its type.
+            inputs: an empty one is left out.
+            of: what it was called; what nobody named is called by its type.
+            outputs: how many it gives.
+        """
+        name = self._own(of, kind)
+        given = (name, *(f"{name}/{index}" for index in range(1, outputs)))
+        self._nodes[name] = helper.make_node(kind, inputs, given, name, **attributes)
+        return given
+
+    def constant(self, values: ArrayLike, kind: Any = None, *, of: str = "") -> Name:
+        """Return the name of numbers; what is there already is not kept twice."""
+        array = np.asarray(values, kind, order="C")
+        digest = hashlib.blake2b(array.data, digest_size=16).digest()
+        key = array.dtype.str, array.shape, digest
+        if key not in self._names:
+            self._names[key] = name = self._own(of, "numbers")
+            self._numbers[name] = numpy_helper.from_array(array, name)
+        return self._names[key]
+
+    def node_of(self, name: Name) -> onnx.NodeProto:
+        """Return the node that is called so."""
+        return self._nodes[name]
+
+    def model(
+        self, inputs: Sequence[onnx.ValueInfoProto], outputs: Sequence[onnx.ValueInfoProto]
+    ) -> onnx.ModelProto:
+        """Return all of it that an output is made of."""
+        needed = {output.name for output in outputs}
+        nodes = []
+        for node in reversed(self._nodes.values()):
+            if needed.intersection(node.output):
+                needed.update(node.input)
+                nodes.append(node)
+        numbers = [tensor for name, tensor in self._numbers.items() if name in needed]
+        graph = helper.make_graph(nodes[::-1], "mask_rcnn", inputs, outputs, numbers)
+        opsets = [helper.make_opsetid("", OPSET)]
+        return helper.make_model(
+            graph, opset_imports=opsets, ir_version=IR_VERSION, producer_name="slipway"
+        )
+
+    def _own(self, of: str, kind: str) -> Name:
+        """Return a name that nothing has: the same ones in each process, as OpenVINO's are not."""
+        wanted = kind if not of or _UNNAMED.fullmatch(of) else of
+        count = self._counts[wanted] = self._counts.get(wanted, 0) + 1
+        return wanted if count == 1 else f"{wanted}/{count}"
