@@ -1,9 +1,10 @@
 #!/bin/sh
-# Makes .venv with the locked packages and the `slipway` command: ./setup.sh [dev|fetch|xgboost|records|drift|quantize]
+# Makes .venv with the locked packages and the `slipway` command: ./setup.sh [dev|fetch|xgboost|records|drift|quantize|export]
 # Run again, it does nothing unless a lock, pyproject.toml or this file has changed.
 # With `fetch`, or where models are in a bucket or by reference, what asks the stores is installed too;
 # with `xgboost`, or where a model is a booster, what runs those; with `records`, or where predictions are
-# sent to BigQuery or to a bucket, what sends them; with `drift` or `quantize`, what those commands need.
+# sent to BigQuery or to a bucket, what sends them; with `drift`, `quantize` or `export`, what those
+# commands need beside that.
 set -eu
 cd "$(dirname "$0")"
 
@@ -137,4 +138,7 @@ if [ "${1:-}" = drift ]; then
 fi
 if [ "${1:-}" = quantize ]; then
     install_further requirements-quantize.txt "models in eight bits (250 MB on disk)"
+fi
+if [ "${1:-}" = export ]; then
+    install_further requirements-export.txt "models as ONNX (30 MB on disk)"
 fi

@@ -45,7 +45,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "--precision",
         choices=["f32", "int8"],
         default="f32",
-        help="int8, to openvino alone: the form that `slipway quantize` has made",
+        help="int8, to openvino and onnx: the form that `slipway quantize` has made",
     )
     parser.add_argument(
         "--masks",
@@ -65,7 +65,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 def run(arguments: argparse.Namespace) -> int:
     """Write it and say how near it is; 3 where it is too far from the model."""
-    if arguments.precision == "int8" and arguments.to != "openvino":
+    if arguments.precision == "int8" and arguments.to == "saved_model":
         raise CommandError(f"--precision int8: --to {arguments.to} has float32 alone", 2)
     path = _place(arguments.out, replaces=arguments.replace)
     settings = settings_with(arguments)

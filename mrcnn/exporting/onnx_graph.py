@@ -57,9 +57,15 @@ class OnnxGraph:
             self._numbers[name] = numpy_helper.from_array(array, name)
         return self._names[key]
 
-    def node_of(self, name: Name) -> onnx.NodeProto:
-        """Return the node that is called so."""
-        return self._nodes[name]
+    def type_of(self, name: Name) -> str | None:
+        """Return the type of the node that is called so; None for numbers."""
+        return self._nodes[name].op_type if name in self._nodes else None
+
+    def extend(self, name: Name, further: Name) -> None:
+        """Give a node that nothing reads yet one input more, that may have come after it."""
+        node = self._nodes.pop(name)
+        node.input.append(further)
+        self._nodes[name] = node
 
     def model(
         self, inputs: Sequence[onnx.ValueInfoProto], outputs: Sequence[onnx.ValueInfoProto]

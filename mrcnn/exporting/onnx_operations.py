@@ -10,20 +10,16 @@ from typing import Any
 
 import numpy as np
 import onnx
-from numpy.typing import NDArray
-from onnx import helper
 
-from mrcnn.exporting.error import ExportError
+from mrcnn.exporting import onnx_quantized as quantized
 from mrcnn.exporting.onnx_graph import Name, OnnxGraph
+from mrcnn.exporting.onnx_nodes import Node, constant_of, fixed, refused, require, type_of
 
-#: A node of OpenVINO's graph; its classes have no types that mypy knows.
-Node = Any
 #: Writes a node whose inputs have these names, and returns the names of what it gives.
 Translator = Callable[[OnnxGraph, Node, Sequence[Name]], Sequence[Name]]
 
 _SAME = {
     "Abs": "Abs",
-    "Add": "Add",
     "Ceiling": "Ceil",
     "Divide": "Div",  # of whole numbers, none of which is negative here
     "Equal": "Equal",
@@ -38,7 +34,6 @@ _SAME = {
     "LogicalAnd": "And",
     "Maximum": "Max",
     "Minimum": "Min",
-    "Multiply": "Mul",
     "Negative": "Neg",
     "Relu": "Relu",
     "Select": "Where",
@@ -46,6 +41,8 @@ _SAME = {
     "Sqrt": "Sqrt",
     "Subtract": "Sub",
 }
+#: Those of ONNX's layers that take a bias.
+_LAYERS = {"Conv", "ConvTranspose", "Gemm"}
 _REDUCTIONS = {
     "ReduceMax": "ReduceMax",
     "ReduceMin": "ReduceMin",
@@ -55,43 +52,33 @@ _REDUCTIONS = {
 _PADDINGS = {"same_upper": "SAME_UPPER", "same_lower": "SAME_LOWER"}
 
 
-def type_of(value: Any) -> int:
-    """Return ONNX's number for the type of an input or output."""
-    return helper.np_dtype_to_tensor_dtype(np.dtype(value.get_element_type().to_dtype()))
-
-
-def numbers_of(node: Node) -> NDArray[Any]:
-    """Return what a constant holds."""
-    return np.array(node.get_data())
-
-
-def _fixed(node: Node, place: int) -> NDArray[Any]:
-    """Return an input that has to be constant; raises ExportError."""
-    source = node.input_value(place).get_node()
-    if source.get_type_name() != "Constant":
-        raise _refused(node, f"its input {place} is computed")
-    return numbers_of(source)
-
-
-def _refused(node: Node, reason: str) -> ExportError:
-    return ExportError(
-        f"{node.get_friendly_name()}: {node.get_type_name()} is not written as ONNX: {reason}"
-    )
-
-
-def _require(node: Node, **wanted: object) -> dict[str, Any]:
-    """Return a node's attributes; raises ExportError where one of them is not as is wanted."""
-    told: dict[str, Any] = node.get_attributes()
-    for name, value in wanted.items():
-        if told[name] != value:
-            raise _refused(node, f"{name} is {told[name]!r}")
-    return told
-
-
 def _same(graph: OnnxGraph, node: Node, inputs: Sequence[Name]) -> Sequence[Name]:
     if "auto_broadcast" in node.get_attributes():
-        _require(node, auto_broadcast="numpy")
+        require(node, auto_broadcast="numpy")
     return graph.add(_SAME[node.get_type_name()], *inputs, of=node.get_friendly_name())
+
+
+def _sum(graph: OnnxGraph, node: Node, inputs: Sequence[Name]) -> Sequence[Name]:
+    """Write a sum; that with a bias into the layer itself, where ONNX has it."""
+    require(node, auto_broadcast="numpy")
+    value, bias = node.input_values()
+    numbers = constant_of(bias)
+    if (
+        numbers is None
+        or numbers.ndim < 2
+        or not numbers.size == numbers.shape[1] == value.get_partial_shape()[1]
+        or graph.type_of(inputs[0]) not in _LAYERS
+        or len(value.get_target_inputs()) != 1
+    ):
+        return graph.add("Add", *inputs, of=node.get_friendly_name())
+    graph.extend(inputs[0], quantized.bias(graph, value.get_node(), numbers.ravel()))
+    return inputs[:1]
+
+
+def _product(graph: OnnxGraph, node: Node, inputs: Sequence[Name]) -> Sequence[Name]:
+    require(node, auto_broadcast="numpy")
+    kernel = quantized.kernel(graph, node)
+    return graph.add("Mul", *inputs, of=node.get_friendly_name()) if kernel is None else kernel
 
 
 def _reduced(graph: OnnxGraph, node: Node, inputs: Sequence[Name]) -> Sequence[Name]:
@@ -145,7 +132,7 @@ def _convolution(graph: OnnxGraph, node: Node, inputs: Sequence[Name]) -> Sequen
 
 
 def _deconvolution(graph: OnnxGraph, node: Node, inputs: Sequence[Name]) -> Sequence[Name]:
-    told = _require(node, auto_pad="explicit")
+    told = require(node, auto_pad="explicit")
     return graph.add(
         "ConvTranspose",
         *inputs,
@@ -158,7 +145,7 @@ def _deconvolution(graph: OnnxGraph, node: Node, inputs: Sequence[Name]) -> Sequ
 
 
 def _pooled(graph: OnnxGraph, node: Node, inputs: Sequence[Name]) -> Sequence[Name]:
-    told = _require(node, rounding_type="floor")
+    told = require(node, rounding_type="floor")
     return graph.add(
         "MaxPool",
         *inputs,
@@ -171,18 +158,18 @@ def _pooled(graph: OnnxGraph, node: Node, inputs: Sequence[Name]) -> Sequence[Na
 
 def _gathered(graph: OnnxGraph, node: Node, inputs: Sequence[Name]) -> Sequence[Name]:
     rows, indices, _ = inputs
-    axis, batches = int(_fixed(node, 2)), int(node.get_attributes()["batch_dims"])
+    axis, batches = int(fixed(node, 2)), int(node.get_attributes()["batch_dims"])
     if batches == 0:
         return graph.add("Gather", rows, indices, axis=axis)
     if batches != axis:
-        raise _refused(node, f"batch_dims is {batches} and the axis {axis}")
+        raise refused(node, f"batch_dims is {batches} and the axis {axis}")
     (places,) = graph.add("Unsqueeze", indices, graph.constant([-1], np.int64))
     places = _cast(graph, places, onnx.TensorProto.INT64)
     return graph.add("GatherND", rows, places, batch_dims=batches)
 
 
 def _enlarged(graph: OnnxGraph, node: Node, inputs: Sequence[Name]) -> Sequence[Name]:
-    told = _require(
+    told = require(
         node,
         mode="nearest",
         shape_calculation_mode="scales",
@@ -190,9 +177,9 @@ def _enlarged(graph: OnnxGraph, node: Node, inputs: Sequence[Name]) -> Sequence[
         nearest_mode="floor",
     )
     if any(told["pads_begin"]) or any(told["pads_end"]):
-        raise _refused(node, "it pads")
+        raise refused(node, "it pads")
     scales = np.ones(len(node.get_input_partial_shape(0)), np.float32)
-    scales[_fixed(node, 2)] = _fixed(node, 1)
+    scales[fixed(node, 2)] = fixed(node, 1)
     return graph.add(
         "Resize",
         inputs[0],
@@ -205,13 +192,18 @@ def _enlarged(graph: OnnxGraph, node: Node, inputs: Sequence[Name]) -> Sequence[
 
 
 def _multiplied(graph: OnnxGraph, node: Node, inputs: Sequence[Name]) -> Sequence[Name]:
-    told = _require(node, transpose_a=False)
+    told = require(node, transpose_a=False)
+    name, ranks = (
+        node.get_friendly_name(),
+        [len(value.get_partial_shape()) for value in node.inputs()],
+    )
+    if told["transpose_b"] and ranks == [2, 2]:
+        return graph.add("Gemm", *inputs, of=name, transB=1)
     first, second = inputs
     if told["transpose_b"]:
-        rank = len(node.get_input_partial_shape(1))
-        order = [*range(rank - 2), rank - 1, rank - 2]
+        order = [*range(ranks[1] - 2), ranks[1] - 1, ranks[1] - 2]
         (second,) = graph.add("Transpose", second, perm=order)
-    return graph.add("MatMul", first, second, of=node.get_friendly_name())
+    return graph.add("MatMul", first, second, of=name)
 
 
 def _suppressed(graph: OnnxGraph, node: Node, inputs: Sequence[Name]) -> Sequence[Name]:
@@ -220,16 +212,16 @@ def _suppressed(graph: OnnxGraph, node: Node, inputs: Sequence[Name]) -> Sequenc
     OpenVINO does so with what overlaps by as much as the threshold, ONNX with what does by more.
     It puts all that stay in order, ONNX those of each class.
     """
-    _require(node, box_encoding="corner", sort_result_descending=True)
+    require(node, box_encoding="corner", sort_result_descending=True)
     boxes, ranks = inputs[:2]
-    below = np.nextafter(_fixed(node, 3).astype(np.float32), np.float32(-1))
+    below = np.nextafter(fixed(node, 3).astype(np.float32), np.float32(-1))
     (kept,) = graph.add(
         "NonMaxSuppression",
         boxes,
         ranks,
-        graph.constant(_fixed(node, 2).reshape(1), np.int64),
+        graph.constant(fixed(node, 2).reshape(1), np.int64),
         graph.constant(below.reshape(1)),
-        graph.constant(_fixed(node, 4).reshape(1), np.float32),
+        graph.constant(fixed(node, 4).reshape(1), np.float32),
         of=node.get_friendly_name(),
     )
     batches, classes, _ = node.get_input_partial_shape(1)
@@ -247,14 +239,14 @@ def _places(graph: OnnxGraph, node: Node, inputs: Sequence[Name]) -> Sequence[Na
 
 
 def _padded(graph: OnnxGraph, node: Node, inputs: Sequence[Name]) -> Sequence[Name]:
-    _require(node, pad_mode="constant")
+    require(node, pad_mode="constant")
     pixels, before, behind, value = inputs
     (pads,) = graph.add("Concat", before, behind, axis=0)
     return graph.add("Pad", pixels, pads, value, mode="constant")
 
 
 def _aligned(graph: OnnxGraph, node: Node, inputs: Sequence[Name]) -> Sequence[Name]:
-    told = _require(node, mode="avg", aligned_mode="half_pixel_for_nn")
+    told = require(node, mode="avg", aligned_mode="half_pixel_for_nn")
     pixels, boxes, batches = inputs
     return graph.add(
         "RoiAlign",
@@ -272,7 +264,7 @@ def _aligned(graph: OnnxGraph, node: Node, inputs: Sequence[Name]) -> Sequence[N
 
 def _counted(graph: OnnxGraph, node: Node, inputs: Sequence[Name]) -> Sequence[Name]:
     if {type_of(value) for value in node.inputs()} != {onnx.TensorProto.INT64}:
-        raise _refused(node, "it does not count in int64")
+        raise refused(node, "it does not count in int64")
     (counted,) = graph.add("Range", *inputs)
     return _as_told(graph, node, counted)
 
@@ -281,26 +273,25 @@ def _reshaped(graph: OnnxGraph, node: Node, inputs: Sequence[Name]) -> Sequence[
     """Write it with the sides that are known: of no rows at all ONNX Runtime works none out."""
     is_copied = bool(node.get_attributes()["special_zero"])
     rows, shape = inputs
-    source = node.input_value(1).get_node()
-    if source.get_type_name() == "Constant":
+    told = constant_of(node.input_value(1))
+    if told is not None:
+        known = zip(node.get_output_partial_shape(0), told, strict=True)
         sides = [
             asked if side.is_dynamic or (is_copied and asked == 0) else side.get_length()
-            for side, asked in zip(
-                node.get_output_partial_shape(0), numbers_of(source), strict=True
-            )
+            for side, asked in known
         ]
         shape = graph.constant(sides, np.int64)
     return graph.add("Reshape", rows, shape, allowzero=int(not is_copied))
 
 
 def _rounded(graph: OnnxGraph, node: Node, inputs: Sequence[Name]) -> Sequence[Name]:
-    _require(node, mode="half_to_even")
+    require(node, mode="half_to_even")
     return graph.add("Round", *inputs)
 
 
 def _scattered(graph: OnnxGraph, node: Node, inputs: Sequence[Name]) -> Sequence[Name]:
-    _require(node, reduction="none")
-    return graph.add("ScatterElements", *inputs[:3], axis=int(_fixed(node, 3)))
+    require(node, reduction="none")
+    return graph.add("ScatterElements", *inputs[:3], axis=int(fixed(node, 3)))
 
 
 def _shape(graph: OnnxGraph, node: Node, inputs: Sequence[Name]) -> Sequence[Name]:
@@ -323,7 +314,7 @@ def _squeezed(graph: OnnxGraph, node: Node, inputs: Sequence[Name]) -> Sequence[
 
 def _ranked(graph: OnnxGraph, node: Node, inputs: Sequence[Name]) -> Sequence[Name]:
     """Write what gives the largest; of equals ONNX gives the first first, whether asked or not."""
-    told = _require(node, mode="max", sort="value")
+    told = require(node, mode="max", sort="value")
     (count,) = graph.add("Reshape", inputs[1], graph.constant([1], np.int64))
     largest, places = graph.add("TopK", inputs[0], count, outputs=2, axis=int(told["axis"]))
     kind = type_of(node.output(1))
@@ -331,22 +322,25 @@ def _ranked(graph: OnnxGraph, node: Node, inputs: Sequence[Name]) -> Sequence[Na
 
 
 def _transposed(graph: OnnxGraph, node: Node, inputs: Sequence[Name]) -> Sequence[Name]:
-    return graph.add("Transpose", inputs[0], perm=_fixed(node, 1).tolist())
+    return graph.add("Transpose", inputs[0], perm=fixed(node, 1).tolist())
 
 
 #: By OpenVINO's types.
 TRANSLATORS: Mapping[str, Translator] = {
     **dict.fromkeys(_SAME, _same),
     **dict.fromkeys(_REDUCTIONS, _reduced),
+    "Add": _sum,
     "Clamp": _clamped,
     "Concat": _joined,
     "Convert": _converted,
     "Convolution": _convolution,
     "ConvolutionBackpropData": _deconvolution,
+    "FakeQuantize": quantized.rounded,
     "Gather": _gathered,
     "Interpolate": _enlarged,
     "MatMul": _multiplied,
     "MaxPool": _pooled,
+    "Multiply": _product,
     "NonMaxSuppression": _suppressed,
     "NonZero": _places,
     "Pad": _padded,

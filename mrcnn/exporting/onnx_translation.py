@@ -10,7 +10,8 @@ from onnx import helper
 
 from mrcnn.exporting.error import ExportError
 from mrcnn.exporting.onnx_graph import Name, OnnxGraph
-from mrcnn.exporting.onnx_operations import TRANSLATORS, numbers_of, type_of
+from mrcnn.exporting.onnx_nodes import type_of
+from mrcnn.exporting.onnx_operations import TRANSLATORS
 
 
 def translated(model: Any, sides: Mapping[str, Sequence[str]]) -> onnx.ModelProto:
@@ -29,7 +30,7 @@ def translated(model: Any, sides: Mapping[str, Sequence[str]]) -> onnx.ModelProt
         if kind == "Parameter":
             found = [name]
         elif kind == "Constant":
-            found = [graph.constant(numbers_of(node), of=name)]
+            found = [graph.constant(node.get_data(), of=name)]
         elif kind == "Result":
             found = list(graph.add("Identity", *given, of=name))
         elif kind in TRANSLATORS:
