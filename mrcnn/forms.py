@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from mrcnn.config import Config
+from mrcnn.leftovers import partial_path, remove_leftovers
 
 #: Counted up where a graph of before cannot be run as one of now: its inputs or outputs are others.
 FORMAT = 1
@@ -142,7 +142,8 @@ def write_form(path: Path, graph: bytes, numbers: bytes, facts: Mapping[str, Any
     Args:
         facts: what `Form` has of them, and what else is to be known.
     """
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
+    remove_leftovers(path)
+    partial = partial_path(path)
     try:
         with zipfile.ZipFile(partial, "w", zipfile.ZIP_STORED) as archive:
             archive.writestr(_FACTS, json.dumps({**facts, "format": FORMAT}, indent=2))

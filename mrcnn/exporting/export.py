@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import gc
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -23,6 +22,7 @@ from mrcnn.exporting.answers import Masks
 from mrcnn.exporting.comparison import FLOAT32, INT8, Answers, Comparison, compare
 from mrcnn.exporting.error import ExportError
 from mrcnn.instances import Instances
+from mrcnn.leftovers import partial_path, remove, remove_leftovers
 from mrcnn.programs.choice import Choice, ProgramName, Wishes, choose
 from mrcnn.settings import settings_for
 from mrcnn.weights import WeightFile
@@ -101,7 +101,8 @@ def _written(wanted: Wanted) -> Iterator[Path]:
     path = wanted.path
     if os.path.lexists(path) and not wanted.replaces:
         raise ExportError(f"{path} is there already")
-    folder = path.with_name(f".{path.name}.{os.getpid()}")
+    remove_leftovers(path)
+    folder = partial_path(path)
     folder.mkdir()
     before = folder.with_name(f"{folder.name}.before")
     try:
@@ -114,15 +115,8 @@ def _written(wanted: Wanted) -> Iterator[Path]:
             before.rename(path)
             raise
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
-    _remove(before)
-
-
-def _remove(path: Path) -> None:
-    if path.is_symlink() or path.is_file():
-        path.unlink()
-    else:
-        shutil.rmtree(path, ignore_errors=True)
+        remove(folder)
+    remove(before)
 
 
 def _write(
