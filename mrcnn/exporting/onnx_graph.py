@@ -12,7 +12,7 @@ import onnx
 from numpy.typing import ArrayLike
 from onnx import helper, numpy_helper
 
-#: What every ONNX Runtime since 1.14, of February 2023, runs; and that release's form of files.
+#: What ONNX Runtime 1.15, of 2023, runs as well as those after it.
 OPSET, IR_VERSION = 18, 8
 
 #: How OpenVINO names what nobody named: the type, and a number that counts on in a process.
