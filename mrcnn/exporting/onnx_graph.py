@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import onnx
 from numpy.typing import ArrayLike
-from onnx import helper, numpy_helper
+from onnx import helper
 
 #: What ONNX Runtime 1.15, of 2023, runs as well as those after it.
 OPSET, IR_VERSION = 18, 8
@@ -26,8 +26,8 @@ class OnnxGraph:
     """Nodes and numbers so far."""
 
     def __init__(self) -> None:
+        self._model = onnx.ModelProto(ir_version=IR_VERSION, producer_name="slipway")
         self._nodes: dict[Name, onnx.NodeProto] = {}
-        self._numbers: dict[Name, onnx.TensorProto] = {}
         self._names: dict[tuple[str, tuple[int, ...], bytes], Name] = {}
         self._counts: dict[str, int] = {}
 
@@ -54,7 +54,13 @@ class OnnxGraph:
         key = array.dtype.str, array.shape, digest
         if key not in self._names:
             self._names[key] = name = self._own(of, "numbers")
-            self._numbers[name] = numpy_helper.from_array(array, name)
+            # In their place at once: each copy of all is as large as the network.
+            self._model.graph.initializer.add(
+                name=name,
+                data_type=helper.np_dtype_to_tensor_dtype(array.dtype),
+                dims=array.shape,
+                raw_data=array.tobytes(),
+            )
         return self._names[key]
 
     def type_of(self, name: Name) -> str | None:
@@ -70,19 +76,23 @@ class OnnxGraph:
     def model(
         self, inputs: Sequence[onnx.ValueInfoProto], outputs: Sequence[onnx.ValueInfoProto]
     ) -> onnx.ModelProto:
-        """Return all of it that an output is made of."""
+        """Return all of it that an output is made of; nothing can be added then."""
         needed = {output.name for output in outputs}
         nodes = []
         for node in reversed(self._nodes.values()):
             if needed.intersection(node.output):
                 needed.update(node.input)
                 nodes.append(node)
-        numbers = [tensor for name, tensor in self._numbers.items() if name in needed]
-        graph = helper.make_graph(nodes[::-1], "mask_rcnn", inputs, outputs, numbers)
-        opsets = [helper.make_opsetid("", OPSET)]
-        return helper.make_model(
-            graph, opset_imports=opsets, ir_version=IR_VERSION, producer_name="slipway"
-        )
+        graph = self._model.graph
+        for place in reversed(range(len(graph.initializer))):
+            if graph.initializer[place].name not in needed:
+                del graph.initializer[place]
+        graph.name = "mask_rcnn"
+        graph.node.extend(reversed(nodes))
+        graph.input.extend(inputs)
+        graph.output.extend(outputs)
+        self._model.opset_import.append(helper.make_opsetid("", OPSET))
+        return self._model
 
     def _own(self, of: str, kind: str) -> Name:
         """Return a name that nothing has: the same ones in each process, as OpenVINO's are not."""

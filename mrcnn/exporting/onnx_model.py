@@ -44,6 +44,9 @@ def write(
     model = graph_of(file, config) if form is None else read_graph(form)
     model = whole(model, file.architecture, config, least=least, masks=masks)
     written = translated(model, _SIDES)
+    del model
     helper.set_model_props(written, {"labels": json.dumps(list(labels))})
-    onnx.checker.check_model(written, full_check=True)
-    (folder / "model.onnx").write_bytes(written.SerializeToString())
+    data = written.SerializeToString()
+    del written
+    onnx.checker.check_model(data, full_check=True)
+    (folder / "model.onnx").write_bytes(data)

@@ -41,14 +41,9 @@ _SAME = {
     "Sqrt": "Sqrt",
     "Subtract": "Sub",
 }
-#: Those of ONNX's layers that take a bias.
-_LAYERS = {"Conv", "ConvTranspose", "Gemm"}
-_REDUCTIONS = {
-    "ReduceMax": "ReduceMax",
-    "ReduceMin": "ReduceMin",
-    "ReduceProd": "ReduceProd",
-    "ReduceSum": "ReduceSum",
-}
+_REDUCTIONS = ("ReduceMax", "ReduceMin", "ReduceProd", "ReduceSum")
+#: Layers, and those of ONNX's that take a bias.
+_LAYERS = {"Convolution": "Conv", "ConvolutionBackpropData": "ConvTranspose", "MatMul": "Gemm"}
 _PADDINGS = {"same_upper": "SAME_UPPER", "same_lower": "SAME_LOWER"}
 
 
@@ -62,16 +57,17 @@ def _sum(graph: OnnxGraph, node: Node, inputs: Sequence[Name]) -> Sequence[Name]
     """Write a sum; that with a bias into the layer itself, where ONNX has it."""
     require(node, auto_broadcast="numpy")
     value, bias = node.input_values()
-    numbers = constant_of(bias)
+    layer, numbers = value.get_node(), constant_of(bias)
     if (
         numbers is None
         or numbers.ndim < 2
         or not numbers.size == numbers.shape[1] == value.get_partial_shape()[1]
-        or graph.type_of(inputs[0]) not in _LAYERS
+        or layer.get_type_name() not in _LAYERS
+        or _LAYERS[layer.get_type_name()] != graph.type_of(inputs[0])
         or len(value.get_target_inputs()) != 1
     ):
         return graph.add("Add", *inputs, of=node.get_friendly_name())
-    graph.extend(inputs[0], quantized.bias(graph, value.get_node(), numbers.ravel()))
+    graph.extend(inputs[0], quantized.bias(graph, layer, numbers.ravel()))
     return inputs[:1]
 
 
@@ -83,7 +79,7 @@ def _product(graph: OnnxGraph, node: Node, inputs: Sequence[Name]) -> Sequence[N
 
 def _reduced(graph: OnnxGraph, node: Node, inputs: Sequence[Name]) -> Sequence[Name]:
     is_kept = int(node.get_attributes()["keep_dims"])
-    return graph.add(_REDUCTIONS[node.get_type_name()], *inputs, keepdims=is_kept)
+    return graph.add(node.get_type_name(), *inputs, keepdims=is_kept)
 
 
 def _cast(graph: OnnxGraph, name: Name, kind: int) -> Name:
@@ -193,13 +189,10 @@ def _enlarged(graph: OnnxGraph, node: Node, inputs: Sequence[Name]) -> Sequence[
 
 def _multiplied(graph: OnnxGraph, node: Node, inputs: Sequence[Name]) -> Sequence[Name]:
     told = require(node, transpose_a=False)
-    name, ranks = (
-        node.get_friendly_name(),
-        [len(value.get_partial_shape()) for value in node.inputs()],
-    )
+    name, (first, second) = node.get_friendly_name(), inputs
+    ranks = [len(value.get_partial_shape()) for value in node.inputs()]
     if told["transpose_b"] and ranks == [2, 2]:
-        return graph.add("Gemm", *inputs, of=name, transB=1)
-    first, second = inputs
+        return graph.add("Gemm", first, second, of=name, transB=1)
     if told["transpose_b"]:
         order = [*range(ranks[1] - 2), ranks[1] - 1, ranks[1] - 2]
         (second,) = graph.add("Transpose", second, perm=order)
@@ -214,7 +207,7 @@ def _suppressed(graph: OnnxGraph, node: Node, inputs: Sequence[Name]) -> Sequenc
     """
     require(node, box_encoding="corner", sort_result_descending=True)
     boxes, ranks = inputs[:2]
-    below = np.nextafter(fixed(node, 3).astype(np.float32), np.float32(-1))
+    below = np.nextafter(fixed(node, 3).astype(np.float32), np.float32(-1)).clip(0, 1)
     (kept,) = graph.add(
         "NonMaxSuppression",
         boxes,

@@ -14,6 +14,8 @@ from mrcnn.exporting.onnx_graph import Name, OnnxGraph
 from mrcnn.exporting.onnx_nodes import Node, constant_of, fixed, refused, require
 
 _STEPS = 255
+#: By so much of a step zero may lie beside one: what float32 rounds.
+_OFF = 0.01
 #: What passes numbers on as they are.
 _PASSING = {"Slice", "Reshape"}
 
@@ -34,11 +36,13 @@ def _steps(node: Node) -> tuple[NDArray[np.float32], int]:
         raise refused(node, "its channels have steps of their own")
     if not np.array_equal([low, high], outside):
         raise refused(node, "it gives other numbers than it takes")
-    step = (high.ravel()[0] - low.ravel()[0]) / np.float32(_STEPS)
-    zero = -low.ravel()[0] / step
-    if not -0.01 < zero - round(float(zero)) < 0.01 or not 0 <= round(float(zero)) <= _STEPS:
+    step = np.float32((high.item() - low.item()) / _STEPS)
+    if not step > 0:
+        raise refused(node, f"its steps are of {step}")
+    zero = -low.item() / step
+    if abs(zero - round(zero)) > _OFF or not 0 <= round(zero) <= _STEPS:
         raise refused(node, "zero is none of its steps")
-    return np.asarray(step, np.float32), round(float(zero))
+    return np.asarray(step), round(zero)
 
 
 def kernel(graph: OnnxGraph, node: Node) -> Sequence[Name] | None:
@@ -50,14 +54,13 @@ def kernel(graph: OnnxGraph, node: Node) -> Sequence[Name] | None:
     steps = constant_of(step.output(0))
     if numbers is None or numbers.dtype != np.int8 or steps is None:
         return None
-    given = graph.constant(numbers, of=f"{node.get_friendly_name()}/int8")
     axis = int(np.argmax(steps.shape))
-    zeros = graph.constant(np.zeros(steps.size, np.int8))
+    by_channel = steps.ravel() if steps.size > 1 else steps.reshape(())
     return graph.add(
         "DequantizeLinear",
-        given,
-        graph.constant(steps.ravel(), np.float32),
-        zeros,
+        graph.constant(numbers, of=f"{node.get_friendly_name()}/int8"),
+        graph.constant(by_channel, np.float32),
+        graph.constant(np.zeros_like(by_channel), np.int8),
         of=node.get_friendly_name(),
         axis=axis,
     )
@@ -68,7 +71,9 @@ def bias(graph: OnnxGraph, layer: Node, numbers: NDArray[np.float32]) -> Name:
     steps = _product_steps(layer)
     if steps is None:
         return graph.constant(numbers)
-    whole = np.round(numbers / steps)
+    steps = np.broadcast_to(steps, numbers.shape)
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        whole = np.round(numbers / steps)
     if not np.abs(whole).max() < 2.0**31:
         return graph.constant(numbers)
     zeros = graph.constant(np.zeros(numbers.size, np.int32))

@@ -8,9 +8,8 @@ from typing import Any
 import onnx
 from onnx import helper
 
-from mrcnn.exporting.error import ExportError
 from mrcnn.exporting.onnx_graph import Name, OnnxGraph
-from mrcnn.exporting.onnx_nodes import type_of
+from mrcnn.exporting.onnx_nodes import refused, type_of
 from mrcnn.exporting.onnx_operations import TRANSLATORS
 
 
@@ -27,25 +26,27 @@ def translated(model: Any, sides: Mapping[str, Sequence[str]]) -> onnx.ModelProt
     for node in model.get_ordered_ops():
         kind, name = node.get_type_name(), node.get_friendly_name()
         given = [_named(names, value) for value in node.input_values()]
+        found: Sequence[Name]
         if kind == "Parameter":
             found = [name]
         elif kind == "Constant":
             found = [graph.constant(node.get_data(), of=name)]
         elif kind == "Result":
-            found = list(graph.add("Identity", *given, of=name))
+            found = graph.add("Identity", *given, of=name)
         elif kind in TRANSLATORS:
-            found = list(TRANSLATORS[kind](graph, node, given))
+            found = TRANSLATORS[kind](graph, node, given)
         else:
-            raise ExportError(f"{name}: {kind} is not written as ONNX: nothing here translates it")
-        names |= {(name, place): one for place, one in enumerate(found)}
+            raise refused(node, "nothing here translates it")
+        names |= {(node.get_name(), place): one for place, one in enumerate(found)}
     return graph.model(inputs, outputs)
 
 
 def _named(names: Mapping[tuple[str, int], Name], value: Any) -> Name:
-    key = value.get_node().get_friendly_name(), value.get_index()
-    if key not in names:
-        raise ExportError(f"{key[0]}: its output {key[1]} is not written as ONNX")
-    return names[key]
+    """Return the name of what a node gives; friendly names are not always names of one alone."""
+    node, place = value.get_node(), value.get_index()
+    if (node.get_name(), place) not in names:
+        raise refused(node, f"its output {place} is read")
+    return names[node.get_name(), place]
 
 
 def _value(value: Any, name: str, sides: Mapping[str, Sequence[str]]) -> onnx.ValueInfoProto:
