@@ -58,6 +58,9 @@ def made(tmp_path_factory: pytest.TempPathFactory, root: Path) -> Made:
         scene = make_scene(5_000_000 + seed, 320)
         Image.fromarray(scene.image).save(images / f"{seed:02}.jpg", quality=95)
     (images / "notes.txt").write_text("no picture")
+    killed = subprocess.Popen([sys.executable, "-c", ""])
+    killed.wait()
+    form_in(models).with_name(f".{form_in(models).name}.{killed.pid}").write_bytes(b"half of it")
     words = ["quantize", "shapes", "--models", models, "--images", images.parent, "--worst", worst]
     out, told = io.StringIO(), io.StringIO()
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(told):
@@ -96,6 +99,10 @@ def test_it_says_what_it_does_and_how_near_the_form_is(made: Made):
     assert "instances on 12 pictures" in first
     assert frames.startswith("tight frames: near enough: of ")
     assert last == "near enough: a server that starts runs it"
+
+
+def test_what_a_killed_run_left_goes(made: Made):
+    assert not [path for path in form_in(made.models).parent.iterdir() if path.name[0] == "."]
 
 
 def test_the_worst_pictures_are_shown_side_by_side(made: Made):
