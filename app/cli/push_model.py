@@ -1,8 +1,8 @@
 """`slipway push-model FILE BUCKET`: brings a model to a bucket, and writes what refers to it.
 
 Only a model that has answered goes: it is loaded by the server's own code, with the options that it
-will be served with, and what it answers on the photos given becomes its goldens. Git then has a few
-lines of YAML, and the goldens.
+will be served with, and what it answers on the photos given becomes its goldens. What lies beside
+the file and belongs to it goes with it. Git then has a few lines of YAML, and the goldens.
 """
 
 from __future__ import annotations
@@ -11,13 +11,11 @@ import argparse
 import contextlib
 import hashlib
 import io
-import json
 import os
 import re
 import shlex
 import shutil
 import sys
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,14 +24,14 @@ from typing import Any
 import yaml
 
 from app import log
-from app.cli.asking import ASKING_ERRORS, ask_once, reason_of
 from app.cli.folder import add_option, settings_with
 from app.cli.ignored import ignore
 from app.cli.progress import Progress
 from app.cli.terminal import CommandError, counted, ending_at_once, megabytes
+from app.cli.trial import Trial
 from app.cli.uploading import upload
-from app.serving.layout import MODELS_TEXT, VERSION, Found, is_model_file
-from app.serving.references import Source, SourceError, target_of
+from app.serving.layout import MODELS_TEXT, VERSION, is_model_file
+from app.serving.references import Reference, Source, SourceError
 from app.serving.stores import StoreError, store_of, words_of
 from app.serving.strays import no_content
 from app.serving.vacancy import check_folder
@@ -41,6 +39,8 @@ from app.serving.yaml_mapping import MappingError, read_mapping
 from app.settings import Settings
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+# What this command alone writes.
+_WRITTEN = ("source", "companions")
 _BUCKET = re.compile(r"(gs|s3|az)://[^/\s]+(/\S*)?")
 
 
@@ -51,7 +51,8 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         help="bring a model's file to a bucket, and write the YAML that refers to it",
         description="Loads the model, asks it, uploads its file unless it is there already, and "
         "writes NAME.yaml among the models, which `slipway fetch` and the build go by. What stands "
-        "there before, and in NAME.labels.txt, counts. With --version it is NAME/N/model.yaml.",
+        "there before, and in NAME.labels.txt, counts. With --version it is NAME/N/model.yaml. A "
+        "form in eight bits that lies beside the file, and is of it, goes with it.",
     )
     parser.add_argument("file", metavar="FILE.h5", type=Path)
     parser.add_argument(
@@ -82,11 +83,14 @@ class _Model:
     name: str
     version: int
     file: Path
+    place: str
+    """The folder in the bucket that has its files, each below its digest."""
     source: Source
     folder: Path
+    stem: str | None
+    """What its files are called there, if not as in the bucket."""
     options: Path
     labels: Path
-    target: Path
     golden: str
     """The folder of its goldens, as a `model.yaml` names it."""
 
@@ -103,11 +107,18 @@ def run(arguments: argparse.Namespace) -> int:
     before = _mapping(model.options)
     log.configure(settings.log_level, io.StringIO())
     with ending_at_once():
-        goldens = _goldens(model, before, settings, arguments.photo)
-        _upload(model)
-    written = _write(model, before, goldens)
+        trial, photos = _trial(model, before, arguments.photo)
+        goldens, beside = _asked(trial, photos, settings)
+        reference = _reference(model, beside)
+        _tell_left_out(before, reference, model.options)
+        _upload(model.file, model.source)
+        for file, source in zip(beside, reference.companions, strict=True):
+            _upload(file, source)
+    written = _write(model, before, goldens, reference)
     size, count = megabytes(model.source.size_bytes), counted(len(goldens), "new golden")
     print(f"{model.name} version {model.version}: {size} at {model.source.uri}, {count}")
+    for source in reference.companions:
+        print(f"with it: {megabytes(source.size_bytes)} at {source.uri}")
     print(f"next: {shlex.join(['git', 'add', *map(str, written)])}")
     return 0
 
@@ -128,47 +139,39 @@ def _model(arguments: argparse.Namespace, settings: Settings) -> _Model:
     if not _BUCKET.fullmatch(bucket):
         told = "name a bucket: slipway push-model FILE.h5 gs://my-bucket"
         raise CommandError(f"{bucket} is none; {told}" if arguments.bucket else told, 2)
-    source = _source(file, f"{bucket.rstrip('/')}/{name}")
+    place = f"{bucket.rstrip('/')}/{name}"
+    source = _source_of_model(file, place)
     repository = settings.serving.model_repository
     if version is None:
-        return _Model(
-            name,
-            1,
-            file,
-            source,
-            repository,
-            repository / f"{name}.yaml",
-            repository / f"{name}.labels.txt",
-            target_of(source, repository, name),
-            f"golden/{name}",
-        )
+        options, labels = repository / f"{name}.yaml", repository / f"{name}.labels.txt"
+        place_of = (repository, name, options, labels, f"golden/{name}")
+        return _Model(name, 1, file, place, source, *place_of)
     folder = repository / name / version
-    options, labels, target = (
-        folder / "model.yaml",
-        folder / "labels.txt",
-        target_of(source, folder),
-    )
-    return _Model(name, int(version), file, source, folder, options, labels, target, "golden")
+    place_of = (folder, None, folder / "model.yaml", folder / "labels.txt", "golden")
+    return _Model(name, int(version), file, place, source, *place_of)
 
 
-def _source(file: Path, place: str) -> Source:
-    """Return what refers to a file at a place; raises CommandError."""
+def _source_of_model(file: Path, place: str) -> Source:
+    """Return what refers to a model's file at a place; raises CommandError."""
     try:
         if not file.is_file() or not is_model_file(file):
             raise CommandError(f"{file} is no model file ({MODELS_TEXT})")
         if problem := no_content(file):
             raise CommandError(problem)
-        with file.open("rb") as opened:
-            digest = hashlib.file_digest(opened, "sha256").hexdigest()
-        size_bytes = file.stat().st_size
+        return Source.of(_referring(file, place))
     except OSError as error:
         raise CommandError(f"{file}: cannot be read: {error.strerror}") from error
-    # By its contents: another file never takes the place of one that something refers to.
-    uri = f"{place}/{digest[:16]}/{file.name}"
-    try:
-        return Source.of({"uri": uri, "sha256": digest, "bytes": size_bytes})
     except SourceError as error:
         raise CommandError(str(error)) from error
+
+
+def _referring(file: Path, place: str) -> dict[str, Any]:
+    """Return what a YAML says of a file at a place; raises OSError."""
+    with file.open("rb") as opened:
+        digest = hashlib.file_digest(opened, "sha256").hexdigest()
+    # By its contents: another file never takes the place of one that something refers to.
+    uri = f"{place}/{digest[:16]}/{file.name}"
+    return {"uri": uri, "sha256": digest, "bytes": file.stat().st_size}
 
 
 def _mapping(options: Path) -> dict[Any, Any]:
@@ -179,10 +182,10 @@ def _mapping(options: Path) -> dict[Any, Any]:
         raise CommandError(str(error)) from error
 
 
-def _goldens(
-    model: _Model, before: dict[Any, Any], settings: Settings, photos: Sequence[Path]
-) -> dict[Path, str]:
-    """Return the model's answer on each photo; raises CommandError where it cannot be served.
+def _trial(
+    model: _Model, before: dict[Any, Any], photos: Sequence[Path]
+) -> tuple[Trial, list[Path]]:
+    """Return what is asked, and the photos; raises CommandError where two have one name.
 
     Another file than before answers the photos of the goldens that there are, too: theirs are of
     the old one.
@@ -196,51 +199,74 @@ def _goldens(
     old = [] if is_same else [model.folder / entry["input"] for entry in known]
     given = {f"{model.golden}/{name}" for name in names}
     kept = [entry for entry in known if is_same and entry["input"] not in given]
-    options = {key: value for key, value in before.items() if key not in ("source", "golden")}
-    with tempfile.TemporaryDirectory() as folder:
-        draft = Path(folder) / model.options.name
-        draft.write_text(yaml.safe_dump(options | ({"golden": kept} if kept else {})))
-        labels = model.labels if model.labels.exists() else None
-        found = Found(model.name, model.version, model.folder, model.file, draft, labels)
-        print(f"asking {model.name} version {model.version}", file=sys.stderr, flush=True)
-        again = [photo for photo in old if photo.name not in names]
-        return _answers(settings, found, [*photos, *again])
+    options = {key: value for key, value in before.items() if key not in (*_WRITTEN, "golden")}
+    trial = Trial(
+        model.name,
+        model.version,
+        model.file,
+        model.folder,
+        model.options.name,
+        options | ({"golden": kept} if kept else {}),
+        model.labels if model.labels.exists() else None,
+    )
+    return trial, [*photos, *(photo for photo in old if photo.name not in names)]
 
 
-def _answers(settings: Settings, found: Found, photos: Sequence[Path]) -> dict[Path, str]:
-    # Here: it brings HDF5, which a help text does without.
-    from app.serving.local_client import LocalClient
+def _asked(
+    trial: Trial, photos: Sequence[Path], settings: Settings
+) -> tuple[dict[Path, str], list[Path]]:
+    """Return the model's answer on each photo, and the files that go with its own.
 
-    limits, answers = settings.limits, dict[Path, str]()
-    with contextlib.closing(LocalClient.start(settings.serving, find=lambda _: [found])) as client:
-        client.wait_until_loaded()
-        (status,) = client.models()
-        if status.error is not None:
-            raise CommandError(f"{found.name} cannot be served: {status.error}")
-        asked: Sequence[Path | None] = photos or (None,)
-        for photo in asked:
-            try:
-                asked_one = ask_once(client, found, photo, limits)
-            except ASKING_ERRORS as error:
-                raise CommandError(f"{photo or 'noise'}: {reason_of(error)}") from error
-            if photo:
-                answer = asked_one.answer(asked_one.face.parameters())
-                # What is another in each run says nothing of the model.
-                del answer["timing_ms"], answer["prediction_id"]
-                answers[photo] = json.dumps(answer, indent=1) + "\n"
-    return answers
+    What lies beside it has no say in the answers, unless the options ask for it by name, and goes
+    where the model is served with it, too. Raises CommandError where the model cannot be served.
+    """
+    print(f"asking {trial.name} version {trial.version}", file=sys.stderr, flush=True)
+    there = trial.companions(settings)
+    going = [one.path for one in there if one.is_needed]
+    answers = trial.answers(settings, photos, going)
+    for one in there:
+        if one.is_needed:
+            continue
+        if problem := one.problem or trial.problem_with(settings, [*going, one.path], answers):
+            print(f"{one.path.name} is left behind: {problem}", file=sys.stderr)
+        else:
+            going.append(one.path)
+    return answers, going
 
 
-def _upload(model: _Model) -> None:
-    """Bring the file to its bucket, unless it is there; raises CommandError."""
-    source = model.source
+def _reference(model: _Model, beside: Sequence[Path]) -> Reference:
+    """Return what refers to the file and to those that go with it; raises CommandError."""
+    try:
+        companions = tuple(
+            Source.of(_referring(path, model.place), "companions", (path.name,)) for path in beside
+        )
+    except OSError as error:
+        raise CommandError(f"{error.filename}: {error.strerror}") from error
+    except SourceError as error:
+        raise CommandError(str(error)) from error
+    return Reference(model.source, companions)
+
+
+def _tell_left_out(before: dict[Any, Any], reference: Reference, options: Path) -> None:
+    """Say of what the YAML refers to so far that it lies no longer beside this very file."""
+    with contextlib.suppress(SourceError):
+        old = Reference.of(before)
+        if old is None or old.source.sha256 != reference.source.sha256:
+            return
+        for one in old.companions:
+            if not any(new.file_name == one.file_name for new in reference.companions):
+                print(f"{options.name} refers to {one.file_name} no longer", file=sys.stderr)
+
+
+def _upload(file: Path, source: Source) -> None:
+    """Bring a file to its bucket, unless it is there; raises CommandError."""
     try:
         files, path = store_of(source.uri)
         if _size_at(files, path) == source.size_bytes:
             print(f"{source.uri} is there already", file=sys.stderr)
             return
         with Progress("uploading", source.size_bytes) as progress:
-            upload(files, model.file, source.uri, path, progress.add)
+            upload(files, file, source.uri, path, progress.add)
         files.invalidate_cache()
         size_bytes = _size_at(files, path)
     except StoreError as error:
@@ -261,7 +287,9 @@ def _size_at(files: Any, path: str) -> int:
         return 0
 
 
-def _write(model: _Model, before: dict[Any, Any], goldens: dict[Path, str]) -> list[Path]:
+def _write(
+    model: _Model, before: dict[Any, Any], goldens: dict[Path, str], reference: Reference
+) -> list[Path]:
     """Write goldens, YAML and what git is to ignore; return what git is to have."""
     model.folder.mkdir(parents=True, exist_ok=True)
     entries, written = list(before.get("golden") or []), [model.options]
@@ -278,14 +306,22 @@ def _write(model: _Model, before: dict[Any, Any], goldens: dict[Path, str]) -> l
         (model.folder / entry["output"]).write_text(answer)
     if goldens:
         written.append(model.folder / model.golden)
-    source = model.source
     new: dict[str, Any] = {"golden": entries} if entries else {}
-    new["source"] = {"uri": source.uri, "sha256": source.sha256, "bytes": source.size_bytes}
+    new["source"] = _entry(reference.source)
+    if reference.companions:
+        new["companions"] = [_entry(one) for one in reference.companions]
     text = _composed(model.options, new)
     draft = model.options.with_name(f".{model.options.name}.draft")
     draft.write_text(text)
     os.replace(draft, model.options)
-    return [*written, ignore(model.target)]
+    for _, target in reference.targets(model.folder, model.stem):
+        ignored = ignore(target)
+    return [*written, ignored]
+
+
+def _entry(source: Source) -> dict[str, Any]:
+    """Return what a YAML says of a file."""
+    return {"uri": source.uri, "sha256": source.sha256, "bytes": source.size_bytes}
 
 
 def _composed(options: Path, new: dict[str, Any]) -> str:
@@ -294,10 +330,11 @@ def _composed(options: Path, new: dict[str, Any]) -> str:
     if not options.exists():
         return addition
     text = options.read_text("utf-8-sig")
-    for key in new:
+    for key in {*new, *_WRITTEN}:
         text = re.sub(rf"^{key}:.*\n?(?:^(?:[ \t-].*)?\n)*(?:^[ \t-].*)?", "", text, flags=re.M)
     text += ("" if not text or text.endswith("\n") else "\n") + addition
-    wanted = {**read_mapping(options), **new}
+    kept = {key: value for key, value in read_mapping(options).items() if key not in _WRITTEN}
+    wanted = {**kept, **new}
     with contextlib.suppress(yaml.YAMLError):
         if yaml.safe_load(text) == wanted:
             return text

@@ -153,6 +153,19 @@ class Accuracy:
     remarks: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class Companion:
+    """A file beside a model's that belongs to it, such as another form of it.
+
+    `problem` says why it is of no use to this model with these options; `is_needed` whether they
+    ask for it by name: without it the model cannot be loaded.
+    """
+
+    path: Path
+    problem: str | None = None
+    is_needed: bool = False
+
+
 #: Is called with what is being done, how many pictures are done, and of how many.
 Tell = Callable[[str, int, int], None]
 #: Says of a model in eight bits why it must not be used, or None.
@@ -160,8 +173,22 @@ Check = Callable[["LoadedModel"], str | None]
 
 
 @runtime_checkable
+class Accompanied(Protocol):
+    """A kind whose models may have further files beside their own; `COMPANIONS` lists the names."""
+
+    def companions(self, source: ModelSource) -> Sequence[Companion]:
+        """Return those that lie there; raises ModelError, or OSError."""
+
+
+@runtime_checkable
 class Quantizable(Protocol):
-    """A kind whose models have a form in eight bits."""
+    """A kind whose models have a form in eight bits, which is a companion of theirs.
+
+    Their `model.yaml` may name the pictures that it is made from: `quantize`.
+    """
+
+    def form_of(self, source: ModelSource) -> Companion | None:
+        """Return the form that lies beside the model; raises ModelError, or OSError."""
 
     def quantize(
         self,

@@ -22,6 +22,15 @@ class Golden(BaseModel):
     output: Text
 
 
+class Quantize(BaseModel):
+    """From which pictures a form in eight bits is made: a folder, and what is on them."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    images: Text
+    labels: Text | None = None
+
+
 class Options(BaseModel):
     """The options of any kind."""
 
@@ -36,6 +45,9 @@ class Options(BaseModel):
     default: bool = Field(True, description="true or false")
     max_batch: int = Field(32, ge=1, description="a whole number from 1 on")
     source: dict[Text, Any] = Field({}, description="a mapping of uri, sha256 and bytes")
+    companions: list[dict[Text, Any]] = Field(
+        [], description="a list of {uri: ADDRESS, sha256: DIGEST, bytes: SIZE}"
+    )
     golden: list[Golden] = Field([], description="a list of {input: FILE, output: FILE}")
 
 

@@ -23,6 +23,10 @@ LISTED: dict[str, tuple[str, ...]] = {
     "app.kinds.xgboost_booster:XgboostBooster": ("model.bst", "model.ubj"),
     "app.kinds.onnx:Onnx": (".onnx",),
 }
+#: What the names of files end in that may belong beside a kind's, after the same stem.
+COMPANIONS: dict[str, tuple[str, ...]] = {
+    "app.kinds.mask_rcnn:MaskRcnn": (".int8.openvino",),
+}
 
 
 @cache
@@ -45,6 +49,11 @@ def suffixes() -> tuple[str, ...]:
 def markers() -> tuple[str, ...]:
     """Return the files that make a model of their folder."""
     return tuple(name for name in _names() if not name.startswith("."))
+
+
+def companion_suffixes() -> tuple[str, ...]:
+    """Return what the names of files end in that may belong beside a model's."""
+    return tuple(dict.fromkeys(name for those in COMPANIONS.values() for name in those))
 
 
 def _names() -> Iterable[str]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from app.kinds.kind import Kind, ModelError
 from app.serving import contents
-from app.serving.contents import name_of
+from app.serving.contents import companions_of, name_of
 from app.serving.entries import FAILED, Entry, Stamp
 from app.serving.layout import Found
 from app.serving.model_options import read_options
@@ -20,7 +20,7 @@ _TOLD = ("about",)
 
 def stamp_of(found: Found) -> Stamp:
     """Return what changes when a version's files do, or what is wrong with its place."""
-    paths = (found.path, found.options_path, found.labels_path)
+    paths = (found.path, found.options_path, found.labels_path, *companions_of(found.path))
     return (found.error, *(contents.stamp_of(path) for path in paths if path is not None))
 
 

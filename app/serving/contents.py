@@ -1,4 +1,4 @@
-"""What a model's bytes are: those of its file, or of all files in its folder."""
+"""What a model's bytes are: its file's, or those of all files in its folder; what lies beside."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from app.kinds.registry import markers
+from app.kinds.registry import companion_suffixes, markers
 from app.names import REFERENCE
 from app.serving import strays
 
@@ -16,6 +16,14 @@ def name_of(path: Path) -> str:
     if not path.is_dir():
         return path.name
     return next((marker for marker in markers() if (path / marker).exists()), path.name)
+
+
+def companions_of(path: Path | None) -> list[Path]:
+    """Return the files that lie beside a model's and may belong to it, such as forms of it."""
+    if path is None or path.is_dir():
+        return []
+    there = (path.with_name(path.stem + suffix) for suffix in companion_suffixes())
+    return [companion for companion in there if companion.is_file()]
 
 
 def stamp_of(path: Path) -> tuple[tuple[str, int, int], ...]:

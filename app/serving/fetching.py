@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import IO
 
 from app.serving.layout import references_in, version_of, visible
-from app.serving.references import Source, SourceError, misnamed, shown, source_in, target_of
+from app.serving.references import Source, SourceError, misnamed, reference_in, shown
 from app.serving.stores import BLOCK_BYTES, StoreError, blocks_of, store_of, tried
 
 #: Hears how many more bytes are there.
@@ -33,18 +33,20 @@ class _OtherFileError(Exception):
 
 @dataclass(frozen=True)
 class Wanted:
-    """A file that a `model.yaml` refers to, and where it belongs."""
+    """A file that a `model.yaml` refers to, and where it belongs; a model's own, or a companion."""
 
     name: str
     version: int
     options: Path
     source: Source
     target: Path
+    is_companion: bool = False
 
     @property
     def title(self) -> str:
         """How it is called in lines for people."""
-        return f"{self.name} version {self.version}"
+        title = f"{self.name} version {self.version}"
+        return f"{title}, {self.target.name}" if self.is_companion else title
 
     @property
     def aside(self) -> Path:
@@ -69,13 +71,14 @@ def find_wanted(repository: Path) -> tuple[list[Wanted], list[str]]:
             problems.append(f"{name} version {version}: {problem}")
             continue
         try:
-            source = source_in(options)
+            reference = reference_in(options)
         except SourceError as error:
             problems.append(f"{name} version {version}: {error}")
             continue
-        if source:
-            target = target_of(source, options.parent, name if is_bare else None)
-            wanted.append(Wanted(name, version, options, source, target))
+        files = reference.targets(options.parent, name if is_bare else None) if reference else []
+        for source, target in files:
+            is_companion = target != files[0][1]
+            wanted.append(Wanted(name, version, options, source, target, is_companion))
     return wanted, problems
 
 

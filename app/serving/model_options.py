@@ -31,7 +31,7 @@ def read_options(path: Path | None) -> dict[str, Any]:
         raise ModelError(str(error)) from error
     common = {key: value for key, value in found.items() if key in Options.model_fields}
     check_options(path, common, Options)
-    if "source" in found and (problem := problem_of(found["source"])):
+    if problem := problem_of(found):
         raise ModelError(f"{path.name}: {problem}")
     return found
 

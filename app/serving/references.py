@@ -1,7 +1,8 @@
 """Models by reference: a `model.yaml` whose `source` says where the model's file is to be had.
 
 Git takes no large files, so what lies there is the YAML alone. `slipway fetch` brings the file to
-the place that it would have in git, and from then on it is a model as any other.
+the place that it would have in git, and from then on it is a model as any other. What belongs
+beside it, such as another form of it, is referred to by `companions`.
 """
 
 from __future__ import annotations
@@ -11,16 +12,17 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import Any
 from urllib.parse import unquote
 
-from app.kinds.registry import suffixes
+from app.kinds.registry import companion_suffixes, suffixes
 from app.serving.yaml_mapping import MappingError, read_mapping
 
 #: What a `source` may begin with.
 SCHEMES = ("gs", "s3", "az", "https", "http")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _FIELDS = ("uri", "sha256", "bytes")
-_SUFFIXES = suffixes()
+_SUFFIXES, _COMPANION_SUFFIXES = suffixes(), companion_suffixes()
 _LARGEST_BYTES = 1 << 40
 _LARGEST_YAML_BYTES = 1 << 20
 _MEANT = re.compile(rb"(?im)^[\xef\xbb\xbf\s{\"',]*source[\"']?\s*:")
@@ -39,26 +41,26 @@ class Source:
     size_bytes: int
 
     @classmethod
-    def of(cls, value: object) -> Source:
-        """Return what `source:` says. Raises SourceError."""
+    def of(cls, value: object, key: str = "source", endings: tuple[str, ...] = _SUFFIXES) -> Source:
+        """Return what `source:` says, or another key of a file so called. Raises SourceError."""
         if not isinstance(value, Mapping) or set(value) != set(_FIELDS):
             what = list(value) if isinstance(value, Mapping) else type(value).__name__
             told = f"a mapping of {', '.join(_FIELDS)}"
-            raise SourceError(f"source has {what}; it must be {told}")
+            raise SourceError(f"{key} has {what}; it must be {told}")
         uri, sha256, size_bytes = (value[name] for name in _FIELDS)
-        if not isinstance(uri, str) or not _is_address(uri):
+        if not isinstance(uri, str) or not _is_address(uri, endings):
             known = ", ".join(f"{scheme}://…" for scheme in SCHEMES[:-1])
             raise SourceError(
-                f"source: uri is {shown(uri)!r}; it must be one of {known}, and end in "
-                f"{' or '.join(_SUFFIXES)}"
+                f"{key}: uri is {shown(uri)!r}; it must be one of {known}, and end in "
+                f"{' or '.join(endings)}"
             )
         if not isinstance(sha256, str) or not _SHA256.fullmatch(sha256):
             allowed = "64 digits 0-9 and a-f, in quotes"
-            raise SourceError(f"source: sha256 is {sha256!r}; it must be {allowed}")
+            raise SourceError(f"{key}: sha256 is {sha256!r}; it must be {allowed}")
         is_number = isinstance(size_bytes, int) and not isinstance(size_bytes, bool)
         if not is_number or not 1 <= size_bytes <= _LARGEST_BYTES:
             allowed = f"a whole number from 1 to {_LARGEST_BYTES}"
-            raise SourceError(f"source: bytes is {size_bytes!r}; it must be {allowed}")
+            raise SourceError(f"{key}: bytes is {size_bytes!r}; it must be {allowed}")
         return cls(uri, sha256, size_bytes)
 
     @property
@@ -78,28 +80,63 @@ class Source:
         )
 
 
-def problem_of(value: object) -> str | None:
-    """Say what is wrong with a `source:`; None where nothing is."""
+@dataclass(frozen=True)
+class Reference:
+    """What a `model.yaml` refers to: a model's file, and those that belong beside it."""
+
+    source: Source
+    companions: tuple[Source, ...] = ()
+
+    @classmethod
+    def of(cls, options: Mapping[Any, Any]) -> Reference | None:
+        """Return what options refer to; None where that is nothing. Raises SourceError."""
+        listed = options.get("companions", [])
+        if "source" not in options:
+            if listed:
+                raise SourceError("companions are listed, and no source; add it, or leave them out")
+            return None
+        source = Source.of(options["source"])
+        if not isinstance(listed, list):
+            raise SourceError(f"companions is {listed!r}; it must be a list, as source has it each")
+        stem = PurePosixPath(source.file_name).stem
+        names = tuple(stem + suffix for suffix in _COMPANION_SUFFIXES)
+        companions = tuple(Source.of(one, "companions", names) for one in listed)
+        for one in companions:
+            if one.file_name not in names:
+                allowed = f"as the source's file it must be {' or '.join(names)}"
+                raise SourceError(f"companions: uri ends in {one.file_name!r}; {allowed}")
+        if len({one.file_name for one in companions}) < len(companions):
+            raise SourceError("companions: two have one name; keep one")
+        return cls(source, companions)
+
+    def targets(self, folder: Path, stem: str | None = None) -> list[tuple[Source, Path]]:
+        """Return each file and where it belongs, the model's own first."""
+        target = target_of(self.source, folder, stem)
+        there = len(PurePosixPath(self.source.file_name).stem)
+        beside = [
+            (one, target.with_name(target.stem + one.file_name[there:])) for one in self.companions
+        ]
+        return [(self.source, target), *beside]
+
+
+def problem_of(options: Mapping[Any, Any]) -> str | None:
+    """Say what is wrong with what options refer to; None where nothing is."""
     try:
-        Source.of(value)
+        Reference.of(options)
     except SourceError as error:
         return str(error)
     return None
 
 
-def source_in(path: Path) -> Source | None:
-    """Return the source that a `model.yaml` names; None where it names none.
+def reference_in(path: Path) -> Reference | None:
+    """Return what a `model.yaml` refers to; None where that is nothing.
 
     Raises SourceError, whose text names the file.
     """
     try:
-        mapping = read_mapping(path)
+        return Reference.of(read_mapping(path))
     except MappingError as error:
         raise SourceError(str(error)) from error
-    if "source" not in mapping:
-        return None
-    try:
-        return Source.of(mapping["source"])
     except SourceError as error:
         raise SourceError(f"{path.name}: {error}") from error
 
@@ -123,11 +160,12 @@ def absence(options: Path, folder: Path, stem: str | None = None) -> str | None:
     if problem := misnamed(options):
         return problem
     try:
-        source = source_in(options)
+        reference = reference_in(options)
     except SourceError as error:
         return str(error)
-    if source is None:
+    if reference is None:
         return f"{options.name} has no key source, and there is no model file beside it"
+    source = reference.source
     name = target_of(source, folder, stem).name
     return f"{name} is not here yet ({source.size_bytes:,} bytes); slipway fetch brings it"
 
@@ -151,10 +189,10 @@ def shown(uri: object) -> object:
     return re.sub(r"^(https?://)[^/@]*@", r"\1", uri.partition("?")[0])
 
 
-def _is_address(uri: str) -> bool:
+def _is_address(uri: str, endings: tuple[str, ...]) -> bool:
     scheme, separator, rest = uri.partition("://")
     name = _file_name(uri)
-    has_name = PurePosixPath(name).suffix.lower() in _SUFFIXES and not name.startswith(".")
+    has_name = name.lower().endswith(tuple(map(str.lower, endings))) and not name.startswith(".")
     is_whole = bool(separator) and not rest.startswith("/") and "/" in rest
     return scheme in SCHEMES and is_whole and has_name and uri.isprintable() and name.isprintable()
 

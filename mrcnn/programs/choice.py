@@ -85,7 +85,7 @@ def choose(weights: Path, config: Config, wishes: Wishes | None = None) -> Choic
         told = "TensorFlow runs float32 alone"
         reason = told if is_told else f"a GPU is there, and {told}"
         return _framed(Choice(rest, "f32", None, reason), None, config, wishes)
-    form, fault = _usable(form_path(weights, "int8"), weights, config)
+    form, fault = usable_form(form_path(weights, "int8"), weights, config)
     chosen = _in_precision(form, fault, rest, wishes.precision)
     return _framed(chosen, form, config, wishes)
 
@@ -143,7 +143,7 @@ def has_gpu() -> bool:
     return shown not in ("", "-1", "NoDevFiles") and _DRIVER.exists()
 
 
-def _usable(path: Path, weights: Path, config: Config) -> tuple[Form | None, str]:
+def usable_form(path: Path, weights: Path, config: Config) -> tuple[Form | None, str]:
     """Return the form of these weights and settings, or why there is none; raises OSError."""
     try:
         form = read_form(path)

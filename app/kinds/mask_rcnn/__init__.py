@@ -15,6 +15,7 @@ from app.kinds.face import Face
 from app.kinds.kind import (
     Accuracy,
     Check,
+    Companion,
     Export,
     Exported,
     Inspection,
@@ -26,7 +27,7 @@ from app.kinds.kind import (
 )
 from app.kinds.limits import Limits
 from app.kinds.mask_rcnn.face import INSTANCES
-from app.kinds.options import Options, Text
+from app.kinds.options import Options, Quantize, Text
 
 
 class MaskRcnnOptions(Options):
@@ -42,6 +43,9 @@ class MaskRcnnOptions(Options):
     )
     resize: Literal["auto", "trained", "tight"] = Field(
         "auto", description="one of auto, trained, tight"
+    )
+    quantize: Quantize | None = Field(
+        None, description="{images: FOLDER}, or {images: FOLDER, labels: COCO.json}"
     )
     config: dict[Text, Any] = Field({}, description="a mapping of setting names to values")
 
@@ -88,6 +92,17 @@ class MaskRcnn:
         from app.kinds.mask_rcnn import model
 
         return model.load(source)
+
+    def companions(self, source: ModelSource) -> Sequence[Companion]:
+        """Return the form in eight bits, where there is one; raises ModelError, or OSError."""
+        form = self.form_of(source)
+        return [] if form is None else [form]
+
+    def form_of(self, source: ModelSource) -> Companion | None:
+        """Return the form in eight bits; raises ModelError, or OSError."""
+        from app.kinds.mask_rcnn.companions import form_of
+
+        return form_of(source)
 
     def quantize(
         self,
