@@ -1,4 +1,4 @@
-"""The option `--images FOLDER` of commands that try a model on pictures."""
+"""The pictures of commands that try a model on some: the option `--images FOLDER`, or a key."""
 
 from __future__ import annotations
 
@@ -9,10 +9,13 @@ from app.cli.terminal import CommandError, counted
 _SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".tif", ".tiff", ".bmp")
 
 
-def pictures_in(folder: Path, least: int, advice: str = "") -> list[Path]:
-    """Return the pictures in a folder, in any depth; raises CommandError where they are fewer."""
+def pictures_in(folder: Path, least: int, advice: str = "", what: str = "--images") -> list[Path]:
+    """Return the pictures in a folder, in any depth; raises CommandError where they are fewer.
+
+    `what` is where the folder is named.
+    """
     if not folder.is_dir():
-        raise CommandError(f"--images {folder}: there is no such folder", 2)
+        raise CommandError(f"{what} {folder}: there is no such folder", 2)
     there = [
         path
         for path in sorted(folder.rglob("*"))
@@ -22,7 +25,7 @@ def pictures_in(folder: Path, least: int, advice: str = "") -> list[Path]:
         told = counted(len(there), "picture")
         more = f", {advice}" if advice else ""
         raise CommandError(
-            f"--images {folder}: has {told} ({', '.join(_SUFFIXES)}); {least} or more are "
+            f"{what} {folder}: has {told} ({', '.join(_SUFFIXES)}); {least} or more are "
             f"needed{more}",
             2,
         )

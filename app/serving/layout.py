@@ -28,7 +28,7 @@ SAMPLE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
 VERSION = re.compile(r"[1-9][0-9]{0,17}")
 # What file systems and archive tools leave; and what belongs to bare model files.
 _NO_MODELS = frozenset({"lost+found", "__MACOSX", "@eaDir"})
-_BESIDE_BARE_FILES = frozenset({"samples", "golden", "goldens"})
+_BESIDE_BARE_FILES = frozenset({"samples", "golden", "goldens", "calibration"})
 _PARTS_OF_A_SAVED_MODEL = frozenset({"variables", "assets", "transform"})
 # Of a folder with no version, so many entries are looked at for a hint.
 _MOST_LOOKED_AT = 100
