@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import os
 import re
 import shutil
@@ -17,7 +18,8 @@ import yaml
 from google.cloud.devtools import cloudbuild_v1
 from google.protobuf import json_format
 
-from tests.image.cloud_build import COMMIT, CONFIGURATION, Builder
+from tests.app.cli.eight_bits import all_described, spoil_for_eight_bits, write_pictures
+from tests.image.cloud_build import COMMIT, CONFIGURATION, Builder, throwaway_python
 
 ROOT = Path(__file__).resolve().parents[1]
 #: What Cloud Build knows of itself: "Substituting variable values" in its documentation.
@@ -241,3 +243,59 @@ def test_an_image_with_a_booster_has_what_runs_it(builder: Builder, place: str, 
     commands = [line for line in built.stdout.splitlines() if line.startswith("build ")]
     assert len(commands) == 2
     assert [("XGBOOST=yes" in line) for line in commands] == [has_xgboost] * 2
+
+
+@pytest.fixture
+def quantizing(builder: Builder, tmp_path: Path) -> Builder:
+    """Return what runs steps where what the step `quantize` needs is installed already."""
+    for name in ("app", "mrcnn", "requirements.txt", "requirements-quantize.txt"):
+        (builder.workspace / name).symlink_to(ROOT / name)
+    path = f"{throwaway_python(tmp_path / 'python')}{os.pathsep}{builder.path}"
+    return Builder(builder.workspace, path, builder.registry)
+
+
+@pytest.mark.slow
+def test_what_is_pushed_with_pictures_goes_live_in_eight_bits_if_it_may(quantizing: Builder):
+    models = quantizing.workspace / "models"
+    shutil.copytree(ROOT / "models" / "shapes", models / "shapes")
+    options = models / "shapes" / "1" / "model.yaml"
+    write_pictures(models / "shapes" / "1" / "calibration", 8)
+    options.write_text(f"{options.read_text()}quantize: {{images: calibration}}\n")
+    # A bare file, and one that must not be quantized.
+    shutil.copy(models / "shapes" / "1" / "shapes.h5", models / "kite.h5")
+    spoil_for_eight_bits(models / "kite.h5")
+    write_pictures(models / "calibration" / "kite", 8)
+    said = {"images": "calibration/kite"}
+    config = yaml.safe_load(options.read_text())["config"]
+    (models / "kite.yaml").write_text(yaml.safe_dump({"config": config, "quantize": said}))
+
+    ran = quantizing.run("quantize")
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    assert "kite version 1: too far, and used only where `precision: int8` says so" in ran.stdout
+    assert "shapes version 1: near enough: a server runs it" in ran.stdout
+    told = all_described(models)
+    assert (told["kite"]["precision"], told["kite"]["error"]) == ("f32", None)
+    reason = told["kite"]["precision_reason"]
+    assert reason.startswith("kite.int8.openvino is too far from the weights: ")
+    assert (told["shapes"]["precision"], told["shapes"]["goldens"]) == ("int8", 2)
+
+    # What is there is made anew where the model's own goldens are no longer those that it gives.
+    golden = models / "shapes" / "1" / "golden" / "scene-500.json"
+    answer = json.loads(golden.read_text())
+    answer["instances"][0]["score"] -= 0.2
+    golden.write_text(json.dumps(answer))
+    again = quantizing.run("quantize")
+    assert again.returncode == 0, again.stderr
+    here, _, last = again.stdout.splitlines()
+    assert here == "kite version 1: kite.int8.openvino is here, of these weights and settings"
+    assert "says so: golden samples/scene-500.png: instance 1" in last
+
+
+def test_a_build_without_pictures_installs_nothing_to_quantize_with(builder: Builder):
+    python = Path(builder.path.partition(os.pathsep)[0], "python")
+    python.write_text("#!/bin/sh\nexit 9\n")
+    python.chmod(0o755)
+    shutil.copytree(ROOT / "models", builder.workspace / "models")
+    assert builder.run("quantize").returncode == 0
+    (builder.workspace / "models" / "kite.yaml").write_text("'quantize' : {images: a}\n")
+    assert builder.run("quantize").returncode == 9

@@ -6,6 +6,8 @@ import json
 import os
 import re
 import subprocess
+import sys
+import sysconfig
 import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +21,17 @@ CONFIGURATION = yaml.safe_load((Path(__file__).parents[2] / "cloudbuild.yaml").r
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 REPOSITORY = "my-project/slipway/ml-model"
 _BASE = CONFIGURATION["substitutions"]["_BASE"].rpartition("/")[2]
+
+
+def throwaway_python(folder: Path) -> Path:
+    """Make a `python` with the packages of this one; what a step installs beside goes with it.
+
+    Returns the folder that is to be on the `PATH`.
+    """
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True)
+    (packages,) = folder.glob("lib/python*/site-packages")
+    (packages / "these.pth").write_text(sysconfig.get_path("purelib"))
+    return folder / "bin"
 
 
 @dataclass(frozen=True)

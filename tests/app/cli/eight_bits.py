@@ -8,18 +8,33 @@ from pathlib import Path
 from typing import Any
 
 import h5py
+from PIL import Image
 
 from app.serving.local_client import LocalClient
 from app.settings import Settings
+from mrcnn.demo.scenes import make_scene
 
 
 def described(models: Path) -> Mapping[str, Any]:
-    """Load the demo model as a server does and return what `/models` says of it."""
+    """Load the only model as a server does and return what `/models` says of it."""
+    (one,) = all_described(models).values()
+    return one
+
+
+def all_described(models: Path) -> dict[str, Mapping[str, Any]]:
+    """Load models as a server does and return what `/models` says of each, by its name."""
     settings = Settings.from_environment({"MODEL_REPOSITORY": str(models)}).serving
     with contextlib.closing(LocalClient.start(settings)) as client:
         client.wait_until_loaded()
-        (status,) = client.models()
-    return {"error": status.error, **status.description}
+        return {one.name: {"error": one.error, **one.description} for one in client.models()}
+
+
+def write_pictures(folder: Path, count: int) -> None:
+    """Write scenes that the demo model has never seen."""
+    folder.mkdir(parents=True)
+    for seed in range(count):
+        scene = make_scene(5_000_000 + seed, 320)
+        Image.fromarray(scene.image).save(folder / f"{seed:02}.jpg", quality=95)
 
 
 def spoil_for_eight_bits(weights: Path) -> None:

@@ -9,6 +9,7 @@ import resource
 import shutil
 import subprocess
 import sys
+import time
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,14 +22,15 @@ import yaml
 from PIL import Image
 
 from app.cli import main
-from mrcnn.demo.scenes import make_scene
+from app.serving.local_client import LocalClient
+from app.settings import Settings
 from mrcnn.forms import FormError
 from mrcnn.programs.choice import Choice, Wishes, choose
 from mrcnn.programs.cpu import has_bfloat16
 from mrcnn.settings import settings_for
 from mrcnn.weights import WeightFile
 from tests.app.cli.conftest import Run
-from tests.app.cli.eight_bits import described, spoil_for_eight_bits
+from tests.app.cli.eight_bits import described, spoil_for_eight_bits, write_pictures
 
 pytestmark = pytest.mark.slow
 
@@ -53,10 +55,7 @@ def made(tmp_path_factory: pytest.TempPathFactory, root: Path) -> Made:
     folder = tmp_path_factory.mktemp("quantized")
     models, images, worst = folder / "models", folder / "photos" / "deep", folder / "worst.png"
     shutil.copytree(root / "models" / "shapes", models / "shapes")
-    images.mkdir(parents=True)
-    for seed in range(PICTURES):
-        scene = make_scene(5_000_000 + seed, 320)
-        Image.fromarray(scene.image).save(images / f"{seed:02}.jpg", quality=95)
+    write_pictures(images, PICTURES)
     (images / "notes.txt").write_text("no picture")
     killed = subprocess.Popen([sys.executable, "-c", ""])
     killed.wait()
@@ -98,7 +97,7 @@ def test_it_says_what_it_does_and_how_near_the_form_is(made: Made):
     assert first.startswith(f"{form_in(made.models)}, 2.8 MB: of ")
     assert "instances on 12 pictures" in first
     assert frames.startswith("tight frames: near enough: of ")
-    assert last == "near enough: a server that starts runs it"
+    assert last == "near enough: a server runs it"
 
 
 def test_what_a_killed_run_left_goes(made: Made):
@@ -118,6 +117,38 @@ def test_a_server_runs_it_and_says_why(made: Made):
     assert (told["program"], told["precision"]) == ("openvino", "int8")
     assert "on 12 pictures" in told["precision_reason"]
     assert told["goldens"] == 2
+
+
+def test_a_running_server_takes_up_a_form_that_comes_and_lets_go_of_one_that_is_gone(
+    models: Path, tmp_path: Path
+):
+    form = form_in(models)
+    aside = form.rename(tmp_path / "aside")
+    settings = Settings.from_environment({"MODEL_REPOSITORY": str(models)}).serving
+    with contextlib.closing(LocalClient.start(settings)) as client:
+        client.wait_until_loaded()
+        client.keep_up(0.05)
+
+        def wait_for_precision(precision: str) -> str:
+            deadline = time.monotonic() + 60
+            while time.monotonic() < deadline:
+                ready = [one.description for one in client.models() if one.state == "ready"]
+                assert ready, "nothing serves in between"
+                if ready[-1]["precision"] == precision:
+                    return str(ready[-1]["precision_reason"])
+                time.sleep(0.05)
+            raise AssertionError(client.models())
+
+        assert wait_for_precision("f32") == "there is no shapes.int8.openvino"
+        # As a copy comes that is not renamed: it is no form until all of it is there.
+        content = aside.read_bytes()
+        form.write_bytes(content[: len(content) // 2])
+        time.sleep(1)
+        wait_for_precision("f32")
+        form.write_bytes(content)
+        assert "on 12 pictures" in wait_for_precision("int8")
+        form.unlink()
+        wait_for_precision("f32")
 
 
 def test_it_finds_what_the_model_finds_without_tensorflow(made: Made):
