@@ -7,7 +7,6 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -18,8 +17,9 @@ import yaml
 
 from tests import parts
 from tests.app.api.server import free_port
+from tests.app.cli.eight_bits import write_pictures
 from tests.app.cli.web_store import WebStore
-from tests.image.cloud_build import COMMIT, REPOSITORY, Builder
+from tests.image.cloud_build import COMMIT, REPOSITORY, Builder, throwaway_python
 from tests.image.containers import DEMOS, BuiltImage, ImageTool, docker_of
 
 pytestmark = pytest.mark.image
@@ -62,27 +62,30 @@ def builder(
     """Return what runs steps; the image is built already, so that its layers are there."""
     docker = docker_of(image_tool.path, tmp_path_factory.mktemp("docker"))
     # Steps have the commands of the image that they name; of Python's that is `python`.
-    python = docker.with_name("python")
-    python.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
-    python.chmod(0o755)
-    shutil.copy2(root / "requirements-fetch.txt", context)
-    return Builder(context, f"{docker.parent}{os.pathsep}{os.environ['PATH']}", registry)
+    python = throwaway_python(tmp_path_factory.mktemp("python") / "venv")
+    for name in ("fetch", "quantize"):
+        shutil.copy2(root / f"requirements-{name}.txt", context)
+    path = os.pathsep.join([str(python), str(docker.parent), os.environ["PATH"]])
+    return Builder(context, path, registry)
 
 
 @pytest.fixture
 def by_reference(builder: Builder) -> Iterator[None]:
-    """Have the workspace hold a second model, by a YAML alone."""
+    """Have the workspace hold a second model, by a YAML alone, and pictures for it."""
     models = builder.workspace / "models"
     weights = (models / "shapes" / "1" / "shapes.h5").read_bytes()
     config = yaml.safe_load((models / "shapes" / "1" / "model.yaml").read_text())["config"]
     with WebStore({"kite.h5": weights}) as store:
         digest = hashlib.sha256(weights).hexdigest()
         source = {"uri": store.uri("kite.h5"), "sha256": digest, "bytes": len(weights)}
-        text = yaml.safe_dump({"config": config, "source": source})
+        named = {"images": "calibration/kite"}
+        text = yaml.safe_dump({"config": config, "source": source, "quantize": named})
         (models / "kite.yaml").write_text(text)
+        write_pictures(models / "calibration" / "kite", 8)
         yield
     for path in models.glob("kite.*"):
         path.unlink()
+    shutil.rmtree(models / "calibration")
 
 
 @pytest.mark.usefixtures("by_reference")
@@ -92,15 +95,21 @@ def test_a_push_to_a_branch_with_a_slash_gives_an_image_by_commit_and_by_branch(
     told = {"COMMIT_SHA": COMMIT, "BRANCH_NAME": "feature/größer masks"}
     fetched = builder.run("fetch", **told)
     assert fetched.returncode == 0, fetched.stderr[-3000:]
+    quantized = builder.run("quantize", **told)
+    assert quantized.returncode == 0, quantized.stderr[-3000:]
     built = builder.run("build", **told)
     assert built.returncode == 0, built.stderr[-3000:]
     checked = builder.run("check", **told)
     assert checked.returncode == 0, checked.stderr[-3000:]
     assert f"{DEMOS + 1} of {DEMOS + 1} versions can be served" in checked.stdout
+    # What serves has the form, and not the pictures that it was made from.
+    name = f"{builder.registry}/{REPOSITORY}:{COMMIT}"
+    listed = image_tool.ask("podman", "run", "--rm", "--entrypoint", "ls", name, "models")
+    assert {"kite.h5", "kite.int8.openvino", "kite.yaml"} <= {*listed.split()}
+    assert "calibration" not in listed
     pushed = builder.run("push", **told)
     assert pushed.returncode == 0, pushed.stderr[-3000:]
     # Cloud Build itself pushes what stands in `images`, once all steps have passed.
-    name = f"{builder.registry}/{REPOSITORY}:{COMMIT}"
     image_tool.ask("podman", "push", "--tls-verify=false", name)
     digest, _ = builder.manifest(COMMIT)
     assert builder.manifest("feature-gr----er-masks")[0] == digest
