@@ -274,6 +274,7 @@ def test_what_is_pushed_with_pictures_goes_live_in_eight_bits_if_it_may(quantizi
     assert "kite version 1: too far, and used only where `precision: int8` says so" in ran.stdout
     assert "shapes version 1: near enough: a server runs it" in ran.stdout
     told = all_described(models)
+    assert set(told) == {"kite", "shapes"}
     assert (told["kite"]["precision"], told["kite"]["error"]) == ("f32", None)
     reason = told["kite"]["precision_reason"]
     assert reason.startswith("kite.int8.openvino is too far from the weights: ")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from app.cli.terminal import CommandError, counted
+from app.serving.strays import LONGEST_START, is_pointer, pointer_text
 
 _SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".tif", ".tiff", ".bmp")
 
@@ -29,4 +30,11 @@ def pictures_in(folder: Path, least: int, advice: str = "", what: str = "--image
             f"needed{more}",
             2,
         )
+    if pointer := next(filter(_is_pointer, there), None):
+        raise CommandError(f"{what} {folder}: {pointer_text(pointer.name)}")
     return there
+
+
+def _is_pointer(path: Path) -> bool:
+    with path.open("rb") as file:
+        return is_pointer(file.read(LONGEST_START))

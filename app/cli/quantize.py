@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -135,6 +136,8 @@ def _make_all(settings: Settings) -> int:
         except CommandError as error:
             print(f"slipway: {printable(str(error))}", file=sys.stderr, flush=True)
             status = 1
+        # Networks hold on to themselves in circles: the next one may need the memory.
+        gc.collect()
     return status
 
 

@@ -127,7 +127,7 @@ def test_what_eight_bits_cost_is_judged_by_labels_and_told(
     assert f" points, give or take {loss['error_points']:.2f}), on 12 pictures with " in out
     assert 0 < loss["error_points"] < 3
     assert "% are found by both" in out
-    assert out.splitlines()[-1] == "near enough: a server that starts runs it"
+    assert out.splitlines()[-1] == "near enough: a server runs it"
     (int8, f32), out, _ = evaluate("--against", "f32")
     assert [(one["precision"], one["version"]) for one in (int8, f32)] == [("int8", 2), ("f32", 2)]
     assert int8["reason"] == facts["told"]

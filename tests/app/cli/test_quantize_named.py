@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from tests.app.cli.conftest import Run
+from tests.app.serving.model_folder import POINTER
 
 
 @pytest.fixture
@@ -35,6 +36,14 @@ def models(root: Path, tmp_path: Path) -> Path:
             1,
             "model.yaml: quantize: images {folder}/gone: there is no such folder",
             id="no folder",
+        ),
+        pytest.param(
+            {"images": "pointers"},
+            [],
+            1,
+            "images {folder}/pointers: 0.png is a Git LFS pointer, not the file itself; git lfs "
+            "pull brings it",
+            id="pointers",
         ),
         pytest.param(
             {"images": "samples", "labels": "gone.json"},
@@ -82,6 +91,9 @@ def test_pictures_that_are_named_and_of_no_use_are_told(
     models: Path, run: Run, named: object, words: list[str], status: int, reason: str
 ):
     folder = models / "shapes" / "1"
+    (folder / "pointers").mkdir()
+    for number in range(4):
+        (folder / "pointers" / f"{number}.png").write_text(POINTER)
     said = yaml.safe_load((folder / "model.yaml").read_text())
     if named is not None:
         said["quantize"] = named
