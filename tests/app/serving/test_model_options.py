@@ -51,7 +51,8 @@ def test_no_file_and_an_empty_file_say_nothing(written):
         pytest.param(
             "min_scor: 0.5",
             "there is no key 'min_scor'; allowed are kind, labels, about, fallback, default, "
-            "max_batch, source, golden, min_score, allow_partial, program, precision, config",
+            "max_batch, source, companions, golden, min_score, allow_partial, program, precision, "
+            "quantize, config",
             id="unknown key",
         ),
         pytest.param(
