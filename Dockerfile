@@ -11,8 +11,8 @@ RUN python -m venv --without-pip /opt/venv \
     && python -m pip --python /opt/venv/bin/python install --quiet --no-compile \
         --no-deps --require-hashes --only-binary :all: -r /requirements.txt
 # What is for compiling against TensorFlow, what is never imported and the symbols that only a debugger reads are
-# two fifths of it; half of OpenVINO is for other processors and for files that nothing here reads. numpy.testing,
-# which others import, needs one of numpy's folders of tests.
+# two fifths of it; half of OpenVINO is for other processors and for files that nothing here reads: forms in eight
+# bits are its own, `ir`. numpy.testing, which others import, needs one of numpy's folders of tests.
 # hadolint ignore=DL3008
 RUN apt-get -qq update && apt-get -qq install --yes --no-install-recommends binutils >/dev/null \
     && rm -rf /var/lib/apt/lists/*
@@ -22,7 +22,7 @@ RUN rm -rf lib/python3.*/site-packages/tensorflow/include \
         lib/python3.*/site-packages/clang lib/python3.*/site-packages/libclang-* \
         lib/python3.*/site-packages/openvino/include lib/python3.*/site-packages/openvino/libs/cache.json \
         lib/python3.*/site-packages/openvino/libs/libopenvino_intel_[gn]pu_* \
-        lib/python3.*/site-packages/openvino/libs/libopenvino_*_frontend.so* \
+        lib/python3.*/site-packages/openvino/libs/libopenvino_[!i]*_frontend.so* \
     && strip --strip-all lib/python3.*/site-packages/tensorflow/libtensorflow*.so.2
 COPY requirements-xgboost.txt requirements-records.txt /
 # For models that are boosters of XGBoost: --build-arg XGBOOST=yes, some 150 MB more.

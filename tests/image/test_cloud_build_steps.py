@@ -100,7 +100,7 @@ def test_a_push_to_a_branch_with_a_slash_gives_an_image_by_commit_and_by_branch(
     built = builder.run("build", **told)
     assert built.returncode == 0, built.stderr[-3000:]
     checked = builder.run("check", **told)
-    assert checked.returncode == 0, checked.stderr[-3000:]
+    assert checked.returncode == 0, checked.stdout + checked.stderr[-3000:]
     assert f"{DEMOS + 1} of {DEMOS + 1} versions can be served" in checked.stdout
     # What serves has the form, and not the pictures that it was made from.
     name = f"{builder.registry}/{REPOSITORY}:{COMMIT}"
