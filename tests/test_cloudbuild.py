@@ -275,7 +275,8 @@ def test_what_is_pushed_with_pictures_goes_live_in_eight_bits_if_it_may(quantizi
     assert "shapes version 1: near enough: a server runs it" in ran.stdout
     told = all_described(models)
     assert set(told) == {"kite", "shapes"}
-    assert (told["kite"]["precision"], told["kite"]["error"]) == ("f32", None)
+    assert told["kite"]["error"] is None
+    assert told["kite"]["precision"] in ("f32", "bf16")
     reason = told["kite"]["precision_reason"]
     assert reason.startswith("kite.int8.openvino is too far from the weights: ")
     assert (told["shapes"]["precision"], told["shapes"]["goldens"]) == ("int8", 2)
@@ -287,7 +288,7 @@ def test_what_is_pushed_with_pictures_goes_live_in_eight_bits_if_it_may(quantizi
     golden.write_text(json.dumps(answer))
     again = quantizing.run("quantize")
     assert again.returncode == 0, again.stderr
-    here, _, last = again.stdout.splitlines()
+    here, *_, last = again.stdout.splitlines()
     assert here == "kite version 1: kite.int8.openvino is here, of these weights and settings"
     assert "says so: golden samples/scene-500.png: instance 1" in last
 

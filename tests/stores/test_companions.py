@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from app.cli.terminal import megabytes
 from tests.app.cli.eight_bits import described, write_pictures
 from tests.stores.other_clouds import Store, running
 
@@ -72,7 +73,7 @@ def test_a_form_in_eight_bits_goes_with_its_weights_and_comes_with_them(
     (companion,) = said["companions"]
     assert companion["uri"].endswith("/rcnn_0030.int8.openvino")
     assert companion["bytes"] == form.stat().st_size
-    assert f"with it: 2.8 MB at {companion['uri']}" in pushed.stdout
+    assert f"with it: {megabytes(companion['bytes'])} at {companion['uri']}" in pushed.stdout
 
     fetched = slipway("fetch")
     assert fetched.returncode == 0, fetched.stderr
