@@ -22,6 +22,7 @@ import yaml
 from PIL import Image
 
 from app.cli import main
+from app.cli.terminal import megabytes
 from app.serving.local_client import LocalClient
 from app.settings import Settings
 from mrcnn.forms import FormError
@@ -94,7 +95,8 @@ def test_it_says_what_it_does_and_how_near_the_form_is(made: Made):
         "judging tight frames on 12 pictures",
     ]
     first, frames, last = made.out.splitlines()
-    assert first.startswith(f"{form_in(made.models)}, 2.8 MB: of ")
+    size = megabytes(form_in(made.models).stat().st_size)
+    assert first.startswith(f"{form_in(made.models)}, {size}: of ")
     assert "instances on 12 pictures" in first
     assert frames.startswith("tight frames: near enough: of ")
     assert last == "near enough: a server runs it"
