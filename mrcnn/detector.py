@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from mrcnn.architecture import Architecture
 from mrcnn.config import SIZE_MULTIPLE, Config
+from mrcnn.forms import FormError
 from mrcnn.instances import Instances
 from mrcnn.molding import Molded, PhotoError, check_channels, mold_image, molded_size
 from mrcnn.programs.choice import Choice, Frames, Precision, ProgramName, Wishes, choose
@@ -94,7 +95,14 @@ class Detector:
         settings = settings_for(file.architecture, config or {}, file.path.name)
         wishes = Wishes(program, precision, frames, allow_partial=allow_partial)
         chosen = choose(file.path, settings, wishes)
-        loaded = _program(chosen, file, settings, allow_partial=allow_partial, threads=threads)
+        try:
+            loaded = _program(chosen, file, settings, allow_partial=allow_partial, threads=threads)
+        except FormError as error:
+            if precision != "auto":
+                raise
+            chosen = choose(file.path, settings, wishes._replace(precision="f32"))
+            chosen = chosen._replace(reason=str(error))
+            loaded = _program(chosen, file, settings, allow_partial=allow_partial, threads=threads)
         if not loaded.gives_numbers():
             raise WeightFileError(
                 f"{file.path.name}: its numbers are so large that no picture gives an answer: "

@@ -190,6 +190,13 @@ class Quantizable(Protocol):
     def form_of(self, source: ModelSource) -> Companion | None:
         """Return the form that lies beside the model; raises ModelError, or OSError."""
 
+    def load_original(self, source: ModelSource, facts: Facts, reason: str) -> LoadedModel | None:
+        """Load a model as its file has it, where `facts` are of another form that was chosen.
+
+        None where they are not, or where the options ask for the other one. `reason` says why, for
+        people. Raises ModelError.
+        """
+
     def quantize(
         self,
         source: ModelSource,

@@ -5,6 +5,7 @@ One that fails does so with one clear error, whatever it was: the others go on.
 
 from __future__ import annotations
 
+import gc
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -13,7 +14,7 @@ from typing import Any
 
 from app import log
 from app.ids import new_id
-from app.kinds.kind import Kind, ModelError, ModelSource
+from app.kinds.kind import Kind, LoadedModel, ModelError, ModelSource, Quantizable
 from app.kinds.options import max_batch_of
 from app.serving.arrivals import kind_of
 from app.serving.contents import no_content, sha256_of, size_of
@@ -83,8 +84,7 @@ class Preparation:
         kind, source = self.source(entry, path)
         digest = sha256_of(path)
         _check_digest(path, digest, entry.options)
-        model = kind.load(source)
-        model.warm_up()
+        model, goldens = _proven(kind, source)
         face = kind.face_of(source.options)
         description = {
             **entry.description,
@@ -92,7 +92,7 @@ class Preparation:
             **model.describe(),
             **model.facts,
             "sha256": digest,
-            "goldens": reproduce_goldens(face, model, source),
+            "goldens": goldens,
         }
         return replace(
             entry,
@@ -105,6 +105,30 @@ class Preparation:
             max_batch=max_batch_of(entry.options, kind.options),
             description=description,
         )
+
+
+def _proven(kind: Kind, source: ModelSource) -> tuple[LoadedModel, int]:
+    """Load a model; return it with how many goldens it gives. Raises ModelError, or GoldenError.
+
+    One that runs in another form than its file's unasked, and does not give them, runs in its own.
+    """
+    model = kind.load(source)
+    model.warm_up()
+    face = kind.face_of(source.options)
+    try:
+        return model, reproduce_goldens(face, model, source)
+    except GoldenError as error:
+        if not isinstance(kind, Quantizable):
+            raise
+        facts, reason = model.facts, str(error)
+        # Networks hold on to themselves in circles: the next one may need the memory.
+        del model
+        gc.collect()
+        original = kind.load_original(source, facts, reason)
+        if original is None:
+            raise
+    original.warm_up()
+    return original, reproduce_goldens(face, original, source)
 
 
 def _outcome(entry: Entry, step: Callable[[Entry, Path], Entry]) -> Entry:

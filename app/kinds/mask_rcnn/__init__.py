@@ -28,6 +28,7 @@ from app.kinds.kind import (
 from app.kinds.limits import Limits
 from app.kinds.mask_rcnn.face import INSTANCES
 from app.kinds.options import Options, Quantize, Text
+from app.kinds.tensors import Facts
 
 
 class MaskRcnnOptions(Options):
@@ -103,6 +104,12 @@ class MaskRcnn:
         from app.kinds.mask_rcnn.companions import form_of
 
         return form_of(source)
+
+    def load_original(self, source: ModelSource, facts: Facts, reason: str) -> LoadedModel | None:
+        """Load it in float32 and in the frames of its training; raises ModelError."""
+        from app.kinds.mask_rcnn import model
+
+        return model.load_original(source, facts, reason)
 
     def quantize(
         self,

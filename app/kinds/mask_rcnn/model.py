@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ from PIL import Image
 from app.kinds.kind import InputError, ModelError, ModelSource
 from app.kinds.mask_rcnn.coco import COCO_LABELS
 from app.kinds.mask_rcnn.tensors import PICTURE, SIGNATURE, tensors_of
-from app.kinds.tensors import Tensors
+from app.kinds.tensors import Facts, Tensors
 from mrcnn.config import Config, ConfigError
 from mrcnn.forms import FormError
 from mrcnn.instances import Instances
@@ -98,6 +99,19 @@ def load(source: ModelSource) -> LoadedMaskRcnn:
     return LoadedMaskRcnn(detector, labels, source, nested_in=file.nested_in)
 
 
+def load_original(source: ModelSource, facts: Facts, reason: str) -> LoadedMaskRcnn | None:
+    """Load it as its file has it, save what its options ask for by name; see `Quantizable`."""
+    original = {"precision": "f32", "resize": "trained"}
+    changed = {
+        key: value for key, value in original.items() if source.options.get(key, "auto") == "auto"
+    }
+    if facts["is_original"] or not changed:
+        return None
+    loaded = load(replace(source, options={**source.options, **changed}))
+    loaded.chosen_because(f"with what was made for speed it does not give its goldens: {reason}")
+    return loaded
+
+
 class LoadedMaskRcnn:
     """A Mask R-CNN in memory."""
 
@@ -123,6 +137,10 @@ class LoadedMaskRcnn:
             "least_score": float(least if self._min_score is None else self._min_score),
         }
         self._max_molded_pixels = source.max_molded_pixels
+
+    def chosen_because(self, reason: str) -> None:
+        """Say why it runs as it does."""
+        self._detector.reason = self._detector.frames_reason = reason
 
     def describe(self) -> dict[str, Any]:
         """Return backbone, class count with background, the network's sizes and its settings.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import re
 import resource
 import shutil
 import subprocess
@@ -221,6 +222,22 @@ def test_a_damaged_form_costs_its_speed_and_no_model(models: Path, damage: str):
         chosen(form.parent, config, precision="int8")
 
 
+def test_a_form_whose_graph_cannot_be_read_costs_its_speed_and_no_model(models: Path):
+    form = form_in(models)
+    with zipfile.ZipFile(form) as archive:
+        facts = archive.read("form.json")
+    with zipfile.ZipFile(form, "w") as archive:
+        archive.writestr("form.json", facts)
+        archive.writestr("graph.xml", "<net/>")
+        archive.writestr("graph.bin", b"")
+    told = described(models)
+    assert (told["error"], told["precision"]) == (None, "f32")
+    reason = "shapes.int8.openvino holds no graph that can be read: "
+    assert told["precision_reason"].startswith(reason)
+    told = described(with_options(models, precision="int8"))
+    assert told["error"].startswith(reason)
+
+
 def chosen(folder: Path, config: Mapping[str, object], **wishes: Any) -> Choice:
     """Return what would run the demo model with these settings."""
     file = WeightFile.open(folder / "shapes.h5")
@@ -284,8 +301,28 @@ def test_what_lies_beside_the_least_score_may_be_found_by_the_form_or_not(
         corner = {"x_min": 0, "y_min": 300, "x_max": 20, "y_max": 320}
         instances.append({**instances[0], "score": score, "box": corner})
     golden.write_text(json.dumps(said))
-    told = described(models)
+    told = described(with_options(models, precision="int8"))
     assert told["precision"] == "int8" if error is None else told["error"].startswith(error)
+
+
+def test_a_form_that_misses_a_golden_of_later_costs_its_speed_and_no_model(models: Path):
+    form = form_in(models)
+    with zipfile.ZipFile(form) as archive:
+        content = {name: archive.read(name) for name in archive.namelist()}
+    # Without its largest kernels it finds nothing of what is there.
+    numbers = bytearray(content["graph.bin"])
+    places = re.findall(rb'offset="(\d+)" size="(\d+)"', content["graph.xml"])
+    for offset, size in sorted(((int(a), int(b)) for a, b in places), key=lambda at: -at[1])[:9]:
+        numbers[offset : offset + size] = bytes(size)
+    content["graph.bin"] = bytes(numbers)
+    with zipfile.ZipFile(form, "w") as archive:
+        for name, data in content.items():
+            archive.writestr(name, data)
+    told = described(models)
+    assert told["error"] is None
+    assert (told["precision"], told["resize"], told["goldens"]) == ("f32", "trained", 2)
+    why = "with what was made for speed it does not give its goldens: golden samples/"
+    assert told["precision_reason"].startswith(why)
 
 
 @pytest.mark.parametrize(
