@@ -147,6 +147,11 @@ def test_its_models_are_checked_without_a_server_by_any_user_on_a_file_system_to
     assert told.splitlines()[-1] == f"{DEMOS} of {DEMOS} versions can be served"
 
 
+def test_it_reads_the_graphs_that_openvino_writes_as_forms_in_eight_bits_are(image: BuiltImage):
+    told = image.shell("slipway export shapes --to openvino --out /tmp/shapes", *RESTRICTED)
+    assert told.splitlines()[-1].startswith("it answers as the model does")
+
+
 def test_it_holds_no_compiler_and_no_installer(image: BuiltImage):
     names = "cc gcc g++ c++ clang ld as make pip pip3 uv curl wget git"
     assert image.shell(f"for name in {names}; do command -v $name; done; true") == ""
