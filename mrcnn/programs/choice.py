@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -138,9 +139,10 @@ def _framed(chosen: Choice, form: Form | None, config: Config, wishes: Wishes) -
 
 
 def has_gpu() -> bool:
-    """Say whether TensorFlow may find a GPU: there is a driver, and none is hidden from it."""
+    """Say whether TensorFlow may find a GPU: it is here, a driver too, and none is hidden."""
     shown = os.environ.get("CUDA_VISIBLE_DEVICES", "all")
-    return shown not in ("", "-1", "NoDevFiles") and _DRIVER.exists()
+    is_shown = shown not in ("", "-1", "NoDevFiles") and _DRIVER.exists()
+    return is_shown and importlib.util.find_spec("tensorflow") is not None
 
 
 def usable_form(path: Path, weights: Path, config: Config) -> tuple[Form | None, str]:

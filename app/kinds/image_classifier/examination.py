@@ -14,6 +14,7 @@ from app.kinds.image_classifier.network import Network, network_of
 from app.kinds.image_classifier.pixels import Frame, frame_of
 from app.kinds.image_classifier.vocabulary import check_classes
 from app.kinds.kind import ModelError, ModelSource
+from app.kinds.requisites import TENSORFLOW, check_installed
 from app.kinds.scaling import Scale, scale_of
 
 # The side of Teachable Machine's pictures.
@@ -66,6 +67,7 @@ def examine(source: ModelSource) -> Examined:
     """Look at everything but what the network computes; raises ModelError."""
     file, options = ModelFile.open(source.path), source.options
     name = source.path.name
+    check_installed(TENSORFLOW, name)
     with told_of(source.path):
         check_classes(file.config, allow_code=bool(options.get("allow_code")))
         config = rewritten(file.config, file.keras_version)

@@ -13,6 +13,7 @@ from app.kinds.kind import Export, Exported, ModelError, ModelSource, Tell
 from app.kinds.limits import Limits
 from app.kinds.mask_rcnn.model import examined, in_channels, labels_for
 from app.kinds.mask_rcnn.pictures import Pictures
+from app.kinds.requisites import TENSORFLOW, check_installed
 from mrcnn.config import ConfigError
 from mrcnn.demo.scenes import make_scene
 from mrcnn.exporting.error import ExportError
@@ -38,6 +39,8 @@ def export_model(
     """Write it, run it as others would, and compare; raises ModelError, or OSError."""
     if source.options.get("allow_partial"):
         raise ModelError(f"{source.path.name}: allow_partial is true, and it needs every layer")
+    if wanted.to == "saved_model":
+        check_installed(TENSORFLOW, "writing a SavedModel")
     file = examined(source)
     channels = file.architecture.input_channels
     chosen: Sequence[NDArray[np.uint8]]

@@ -14,6 +14,7 @@ from PIL import Image
 from app.kinds.kind import InputError, ModelError, ModelSource
 from app.kinds.mask_rcnn.coco import COCO_LABELS
 from app.kinds.mask_rcnn.tensors import PICTURE, SIGNATURE, tensors_of
+from app.kinds.requisites import TENSORFLOW, check_installed
 from app.kinds.tensors import Facts, Tensors
 from mrcnn.config import Config, ConfigError
 from mrcnn.forms import FormError
@@ -281,9 +282,18 @@ def examined(source: ModelSource) -> WeightFile:
         wishes_of(source).check(config)
     except (WeightFileError, ConfigError, FormError, OSError) as error:
         raise ModelError(str(error)) from error
+    _check_program(source.options)
     labels_for(file.architecture.num_classes, source.labels)
     _check_frame(config, source.max_molded_pixels)
     return file
+
+
+def _check_program(options: Mapping[str, Any]) -> None:
+    """Raise ModelError where TensorFlow is told to run the network, and is not installed."""
+    if options.get("program") == "tensorflow":
+        check_installed(TENSORFLOW, "program: tensorflow")
+    if options.get("allow_partial"):
+        check_installed(TENSORFLOW, "allow_partial: true")
 
 
 def _check_frame(config: Config, limit: int) -> None:

@@ -14,6 +14,7 @@ from pydantic import Field
 from app.kinds.face import Face
 from app.kinds.kind import Inspection, LoadedModel, ModelSource
 from app.kinds.options import Options, Text
+from app.kinds.requisites import TENSORFLOW, check_installed
 from app.kinds.saved_model import files
 from app.kinds.values import VALUES
 
@@ -47,6 +48,7 @@ class SavedModel:
 
     def inspect(self, path: Path) -> Inspection:
         """Return its signatures, with their inputs and outputs; raises ModelError, or OSError."""
+        check_installed(TENSORFLOW, files.GRAPH)
         from app.kinds.saved_model.inspection import inspect
 
         return inspect(path)

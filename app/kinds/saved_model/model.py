@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from app.kinds.arrays import zeros
 from app.kinds.batches import batch_of, predict
 from app.kinds.kind import InputError, ModelError, ModelSource, Signature
+from app.kinds.requisites import TENSORFLOW, check_installed
 from app.kinds.saved_model import files, pictures
 from app.kinds.tensors import Tensors
 
@@ -23,6 +24,7 @@ def examine(source: ModelSource) -> dict[str, Any]:
     if source.labels:
         raise ModelError("labels are given, which nothing reads: a SavedModel names its outputs")
     files.check(source.path)
+    check_installed(TENSORFLOW, files.GRAPH)
     try:
         return {"bytes": sum(files.sizes(source.path).values())}
     except OSError as error:
@@ -69,14 +71,15 @@ def _load(source: ModelSource) -> LoadedSavedModel:
 
 def transform_run(source: ModelSource) -> Run | None:
     """Return what makes the main model's inputs, where there is such a graph and it is wanted."""
+    folder = files.transform_of(source.path)
+    if folder is None or not source.options.get("transform", True):
+        return None
+    check_installed(TENSORFLOW, f"{files.TRANSFORM}/{files.GRAPH}")
     from app.kinds.saved_model.program import Program, UnknownOpError
     from app.kinds.saved_model.reading import read
     from app.kinds.saved_model.running import Run
     from app.kinds.saved_model.signatures import default_of, signatures_of
 
-    folder = files.transform_of(source.path)
-    if folder is None or not source.options.get("transform", True):
-        return None
     try:
         files.check(folder)
         reading = read(folder)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import re
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from app.kinds.kind import ModelError
+from app.kinds.requisites import XGBOOST, check_installed
 from app.kinds.xgboost_booster.files import BINARY, format_of
 
 _SCRIPT = Path(__file__).with_name("trial.py")
@@ -42,11 +42,7 @@ class Tried:
 
 def tried(path: Path) -> Tried:
     """Return what a booster is; raises ModelError where it cannot be served."""
-    if importlib.util.find_spec("xgboost") is None:
-        raise ModelError(
-            f"{path.name} needs XGBoost, which is not installed: ./setup.sh xgboost installs it, "
-            f"docker build --build-arg XGBOOST=yes makes an image with it"
-        )
+    check_installed(XGBOOST, path.name)
     quiet = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
     try:
         # -P: what lies beside the script is no module of its.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +72,8 @@ def test_where_there_is_a_gpu_tensorflow_runs_on_it(
     assert (chosen.program, chosen.form) == (program, None)
     told = choose(tmp_path / "street.h5", Config(), Wishes(program="openvino"))
     assert told.program == "openvino"
+    monkeypatch.setitem(sys.modules, "tensorflow", None)  # It is not installed.
+    assert choose(tmp_path / "street.h5", Config()).program == "openvino"
 
 
 @pytest.mark.parametrize(
