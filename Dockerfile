@@ -6,24 +6,33 @@ ARG BASE=python:3.12-slim-bookworm
 
 FROM ${BASE} AS packages
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_ROOT_USER_ACTION=ignore
-COPY requirements.txt /
-RUN python -m venv --without-pip /opt/venv \
-    && python -m pip --python /opt/venv/bin/python install --quiet --no-compile \
-        --no-deps --require-hashes --only-binary :all: -r /requirements.txt
-# What is for compiling against TensorFlow, what is never imported and the symbols that only a debugger reads are
-# two fifths of it; half of OpenVINO is for other processors and for files that nothing here reads: forms in eight
-# bits are its own, `ir`. numpy.testing, which others import, needs one of numpy's folders of tests.
 # hadolint ignore=DL3008
 RUN apt-get -qq update && apt-get -qq install --yes --no-install-recommends binutils >/dev/null \
     && rm -rf /var/lib/apt/lists/*
+# For models that need no TensorFlow, a third of the size: --build-arg TENSORFLOW=no.
+ARG TENSORFLOW=yes
+COPY requirements.txt requirements-without-tensorflow.txt /
+RUN python -m venv --without-pip /opt/venv \
+    && case $TENSORFLOW in yes) lock=requirements ;; no) lock=requirements-without-tensorflow ;; \
+        *) echo "TENSORFLOW=$TENSORFLOW: must be yes or no" >&2; exit 1 ;; esac \
+    && python -m pip --python /opt/venv/bin/python install --quiet --no-compile \
+        --no-deps --require-hashes --only-binary :all: -r "/$lock.txt"
+# What is for compiling against TensorFlow, what is never imported and the symbols that only a debugger reads are
+# two fifths of it; half of OpenVINO is for other processors and for files that nothing here reads: forms in eight
+# bits are its own, `ir`. Half of ONNX Runtime is the same once more, for other languages, and tools for making models.
+# numpy.testing, which others import, needs one file of numpy's tests.
 WORKDIR /opt/venv
 RUN rm -rf lib/python3.*/site-packages/tensorflow/include \
         lib/python3.*/site-packages/tensorflow/xla_aot_runtime_src \
         lib/python3.*/site-packages/clang lib/python3.*/site-packages/libclang-* \
+        lib/python3.*/site-packages/onnxruntime/capi/libonnxruntime.so.* \
+        lib/python3.*/site-packages/onnxruntime/transformers \
+        lib/python3.*/site-packages/onnxruntime/quantization \
+        lib/python3.*/site-packages/onnxruntime/tools \
         lib/python3.*/site-packages/openvino/include lib/python3.*/site-packages/openvino/libs/cache.json \
         lib/python3.*/site-packages/openvino/libs/libopenvino_intel_[gn]pu_* \
         lib/python3.*/site-packages/openvino/libs/libopenvino_[!i]*_frontend.so* \
-    && strip --strip-all lib/python3.*/site-packages/tensorflow/libtensorflow*.so.2
+    && find lib -path '*/tensorflow/libtensorflow*.so.2' -exec strip --strip-all {} +
 COPY requirements-xgboost.txt requirements-records.txt /
 # For models that are boosters of XGBoost: --build-arg XGBOOST=yes, some 150 MB more.
 ARG XGBOOST=
@@ -33,6 +42,7 @@ RUN [ -z "$XGBOOST$RECORDS" ] || python -m pip --python /opt/venv/bin/python ins
         --no-deps --require-hashes --only-binary :all: \
         ${XGBOOST:+-r /requirements-xgboost.txt} ${RECORDS:+-r /requirements-records.txt}
 RUN find . -type d -name tests -not -path '*/numpy/_core/tests' -prune -exec rm -rf {} + \
+    && find . -path '*/numpy/_core/tests/*' -not -name __init__.py -not -name _natype.py -delete \
     && find . \( -name '*.a' -o -name '*.pyi' -o -name '*.pyx' -o -name '*.pxd' -o -name '*.h' \) -delete \
     && python -m compileall -q -j 0 --invalidation-mode unchecked-hash lib
 # Makes /app importable without installing it, so that a change of code leaves this stage as it is.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from collections.abc import Iterator
 from importlib.metadata import distribution
 from pathlib import Path
@@ -39,6 +40,21 @@ def test_all_that_pip_will_look_for_is_in_the_functions_lock(root: Path):
     assert ("google-auth", frozenset({"urllib3"})) in packages
     missing = {asked for package in packages for asked in needed(package)} - packages
     assert missing == set()
+
+
+def test_the_lock_without_tensorflow_is_the_servers_own_less_what_that_alone_needs(root: Path):
+    """The same versions by the same hashes, complete, and nothing that nothing asks for."""
+    lock = root / "requirements-without-tensorflow.txt"
+    blocks = re.split(r"^(?=[\w.-]+==)", lock.read_text(), flags=re.MULTILINE)[1:]
+    whole = (root / "requirements.txt").read_text()
+    assert [block for block in blocks if block.rstrip("\n") not in whole] == []
+    project = tomllib.loads((root / "pyproject.toml").read_text())["project"]
+    direct = {_package(Requirement(line)) for line in project["dependencies"]}
+    packages = locked(lock)
+    asked = direct | {one for package in packages for one in needed(package)}
+    left_out = {"keras", "setuptools", "tensorflow", "tensorflow-cpu", "openvino-telemetry"}
+    assert {name for name, _ in asked - packages} == left_out
+    assert packages <= asked
 
 
 @pytest.mark.parametrize("file", ["setup.sh", "Dockerfile", "cloudbuild.yaml", ".ci/run"])

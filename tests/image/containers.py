@@ -15,6 +15,9 @@ import uuid
 from pathlib import Path
 from typing import Any
 
+import pytest
+from pycocotools import mask as coco_mask
+
 from tests.app.api.server import Answer, free_port
 
 #: What a cluster that trusts nobody allows: no capability, a file system to read, little memory.
@@ -34,6 +37,7 @@ def build_context(root: Path, folder: Path) -> Path:
         "Dockerfile",
         ".dockerignore",
         "requirements.txt",
+        "requirements-without-tensorflow.txt",
         "requirements-xgboost.txt",
         "requirements-records.txt",
         "nginx.conf",
@@ -68,9 +72,27 @@ class ImageTool:
         words = (self.path, *words)
         return subprocess.run(words, capture_output=True, check=False, cwd=self._folder).returncode
 
-    def build(self, tag: str, context: Path) -> BuiltImage:
-        self.ask("build", "-t", tag, str(context))
+    def build(self, tag: str, context: Path, *arguments: str) -> BuiltImage:
+        """Build an image with build arguments, each as `NAME=value`."""
+        words = [word for argument in arguments for word in ("--build-arg", argument)]
+        self.ask("build", "-t", tag, *words, str(context))
         return BuiltImage(self, tag)
+
+
+def assert_golden(answer: Any, golden: Path) -> None:
+    """Compare with a golden answer, as wide as another processor needs."""
+    expected = json.loads(golden.read_text())["instances"]
+    found = list(answer["instances"])
+    assert len(found) == len(expected) > 0
+    for instance in expected:
+        same = [other for other in found if other["label"] == instance["label"]]
+        masks = [{key: one["mask"][key] for key in ("size", "counts")} for one in (instance, *same)]
+        overlaps = coco_mask.iou(masks[1:], masks[:1], [0])[:, 0]
+        best = same[int(overlaps.argmax())]
+        assert overlaps.max() >= 0.99
+        assert best["score"] == pytest.approx(instance["score"], abs=1e-2)
+        assert best["box"] == pytest.approx(instance["box"], abs=1)
+        found.remove(best)
 
 
 def docker_of(image_tool: str, folder: Path) -> Path:

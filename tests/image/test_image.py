@@ -10,15 +10,20 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
-from pycocotools import mask as coco_mask
 
 from tests.app.api.test_container_contracts import advised
-from tests.image.containers import DEMOS, RESTRICTED, BuiltImage, Container, ImageTool
+from tests.image.containers import (
+    DEMOS,
+    RESTRICTED,
+    BuiltImage,
+    Container,
+    ImageTool,
+    assert_golden,
+)
 
 pytestmark = pytest.mark.image
 
@@ -31,22 +36,6 @@ Run = Callable[..., Container]
 def server(run: Run) -> Container:
     """Return a ready server with as few rights as there are."""
     return run(*RESTRICTED)
-
-
-def assert_golden(answer: Any, golden: Path) -> None:
-    """Compare with a golden answer, as wide as another processor needs."""
-    expected = json.loads(golden.read_text())["instances"]
-    found = list(answer["instances"])
-    assert len(found) == len(expected) > 0
-    for instance in expected:
-        same = [other for other in found if other["label"] == instance["label"]]
-        masks = [{key: one["mask"][key] for key in ("size", "counts")} for one in (instance, *same)]
-        overlaps = coco_mask.iou(masks[1:], masks[:1], [0])[:, 0]
-        best = same[int(overlaps.argmax())]
-        assert overlaps.max() >= 0.99
-        assert best["score"] == pytest.approx(instance["score"], abs=1e-2)
-        assert best["box"] == pytest.approx(instance["box"], abs=1)
-        found.remove(best)
 
 
 @pytest.mark.parametrize("scene", ["scene-500", "scene-509"])
