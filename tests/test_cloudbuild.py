@@ -231,18 +231,28 @@ def test_a_build_that_does_not_know_its_commit_says_what_to_do(builder: Builder)
     ],
 )
 def test_an_image_with_a_booster_has_what_runs_it(builder: Builder, place: str, has_xgboost: bool):
+    model = builder.workspace / "models" / place
+    model.parent.mkdir(parents=True)
+    model.touch()
+    assert [("XGBOOST=yes" in line) for line in _builds(builder)] == [has_xgboost] * 2
+
+
+def test_an_image_has_tensorflow_unless_told_otherwise(builder: Builder):
+    assert all(" TENSORFLOW=yes " in line for line in _builds(builder))
+    assert all(" TENSORFLOW=no " in line for line in _builds(builder, _TENSORFLOW="no"))
+
+
+def _builds(builder: Builder, **substitutions: str) -> list[str]:
+    """Return what `docker` would be told, for the packages and for the image."""
     docker = Path(builder.path.partition(os.pathsep)[0], "docker")
     docker.unlink()
     docker.write_text('#!/bin/sh\necho "$@"\n')
     docker.chmod(0o755)
-    model = builder.workspace / "models" / place
-    model.parent.mkdir(parents=True)
-    model.touch()
-    built = builder.run("build", COMMIT_SHA=COMMIT, BRANCH_NAME="main")
+    built = builder.run("build", COMMIT_SHA=COMMIT, BRANCH_NAME="main", **substitutions)
     assert built.returncode == 0, built.stderr[-3000:]
     commands = [line for line in built.stdout.splitlines() if line.startswith("build ")]
     assert len(commands) == 2
-    assert [("XGBOOST=yes" in line) for line in commands] == [has_xgboost] * 2
+    return commands
 
 
 @pytest.fixture
