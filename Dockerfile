@@ -34,7 +34,7 @@ RUN rm -rf lib/python3.*/site-packages/tensorflow/include \
         lib/python3.*/site-packages/openvino/libs/libopenvino_[!i]*_frontend.so* \
     && find lib -path '*/tensorflow/libtensorflow*.so.2' -exec strip --strip-all {} +
 COPY requirements-xgboost.txt requirements-records.txt /
-# For models that are boosters of XGBoost: --build-arg XGBOOST=yes, some 150 MB more.
+# For models that are boosters of XGBoost: --build-arg XGBOOST=yes, some 130 MB more.
 ARG XGBOOST=
 # For predictions that are sent to BigQuery or to a bucket: --build-arg RECORDS=yes, some 260 MB more.
 ARG RECORDS=
