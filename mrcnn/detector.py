@@ -94,15 +94,7 @@ class Detector:
         file = WeightFile.open(path)
         settings = settings_for(file.architecture, config or {}, file.path.name)
         wishes = Wishes(program, precision, frames, allow_partial=allow_partial)
-        chosen = choose(file.path, settings, wishes)
-        try:
-            loaded = _program(chosen, file, settings, allow_partial=allow_partial, threads=threads)
-        except FormError as error:
-            if precision != "auto":
-                raise
-            chosen = choose(file.path, settings, wishes._replace(precision="f32"))
-            chosen = chosen._replace(reason=str(error))
-            loaded = _program(chosen, file, settings, allow_partial=allow_partial, threads=threads)
+        chosen, loaded = _chosen(file, settings, wishes, threads)
         if not loaded.gives_numbers():
             raise WeightFileError(
                 f"{file.path.name}: its numbers are so large that no picture gives an answer: "
@@ -232,6 +224,22 @@ class Detector:
                 window=photo.window,
                 photo_shape=photo.original_shape,
             )
+
+
+def _chosen(
+    file: WeightFile, config: Config, wishes: Wishes, threads: int | None
+) -> tuple[Choice, Program]:
+    """Return what runs the file, and that; a form that holds no graph is as good as none."""
+    chosen = choose(file.path, config, wishes)
+    allow_partial = wishes.allow_partial
+    try:
+        return chosen, _program(chosen, file, config, allow_partial=allow_partial, threads=threads)
+    except FormError as error:
+        if wishes.precision != "auto":
+            raise
+        reason = str(error)
+    chosen = choose(file.path, config, wishes._replace(precision="f32"))._replace(reason=reason)
+    return chosen, _program(chosen, file, config, allow_partial=allow_partial, threads=threads)
 
 
 def _program(

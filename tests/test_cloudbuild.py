@@ -258,7 +258,12 @@ def _builds(builder: Builder, **substitutions: str) -> list[str]:
 @pytest.fixture
 def quantizing(builder: Builder, tmp_path: Path) -> Builder:
     """Return what runs steps where what the step `quantize` needs is installed already."""
-    for name in ("app", "mrcnn", "requirements.txt", "requirements-quantize.txt"):
+    for name in (
+        "app",
+        "mrcnn",
+        "requirements-without-tensorflow.txt",
+        "requirements-quantize.txt",
+    ):
         (builder.workspace / name).symlink_to(ROOT / name)
     path = f"{throwaway_python(tmp_path / 'python')}{os.pathsep}{builder.path}"
     return Builder(builder.workspace, path, builder.registry)

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
+import shutil
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -12,6 +17,7 @@ from PIL import Image
 
 from app.cli import main
 from app.kinds import registry
+from tests.app.cli.eight_bits import PICTURES, Made, form_in, write_pictures
 from tests.app.serving.model_folder import Models
 from tests.app.serving.thresholding import Thresholding
 
@@ -81,3 +87,21 @@ def weight_file(tmp_path: Path) -> Path:
             file.create_group(layer).attrs["weight_names"] = [name.encode()]
             file[layer].create_dataset(name, data=np.full(shape, 0.5, np.float32))
     return path
+
+
+@pytest.fixture(scope="session")
+def made(tmp_path_factory: pytest.TempPathFactory, root: Path) -> Made:
+    """Quantize the demo model from scenes that it has never seen."""
+    folder = tmp_path_factory.mktemp("quantized")
+    models, images, worst = folder / "models", folder / "photos" / "deep", folder / "worst.png"
+    shutil.copytree(root / "models" / "shapes", models / "shapes")
+    write_pictures(images, PICTURES)
+    (images / "notes.txt").write_text("no picture")
+    killed = subprocess.Popen([sys.executable, "-c", ""])
+    killed.wait()
+    form_in(models).with_name(f".{form_in(models).name}.{killed.pid}").write_bytes(b"half of it")
+    words = ["quantize", "shapes", "--models", models, "--images", images.parent, "--worst", worst]
+    out, told = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(told):
+        status = main([str(word) for word in words])
+    return Made(models, images.parent, worst, status, out.getvalue(), told.getvalue())

@@ -5,14 +5,28 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import h5py
+import yaml
 from PIL import Image
 
 from app.serving.local_client import LocalClient
 from app.settings import Settings
 from mrcnn.demo.scenes import make_scene
+
+PICTURES = 24
+
+
+class Made(NamedTuple):
+    """A repository of the demo model with its form, and what the command said."""
+
+    models: Path
+    images: Path
+    worst: Path
+    status: int
+    out: str
+    told: str
 
 
 def described(models: Path) -> Mapping[str, Any]:
@@ -60,3 +74,16 @@ def _enlarge(file: h5py.File, norm: str, behind: str) -> None:
             array[...] = values
 
     file.visititems(change)
+
+
+def with_options(models: Path, **options: object) -> Path:
+    """Say more in the model's `model.yaml`; a value of None says less."""
+    file = models / "shapes" / "1" / "model.yaml"
+    said = {**yaml.safe_load(file.read_text()), **options}
+    file.write_text(yaml.safe_dump({k: v for k, v in said.items() if v is not None}))
+    return models
+
+
+def form_in(models: Path) -> Path:
+    """Return where the model's form lies."""
+    return models / "shapes" / "1" / "shapes.int8.openvino"
