@@ -106,7 +106,12 @@ def test_other_files_are_refused_in_one_line(weights: Path, tmp_path: Path):
 
 def test_a_loaded_model_says_what_the_file_holds(weights: Path):
     model = MaskRcnn().load(source(weights, ("BG", "a", "b", "c"), min_score=0.25))
-    assert model.facts == {"labels": ["a", "b", "c"], "precision": "f32", "least_score": 0.25}
+    assert model.facts == {
+        "labels": ["a", "b", "c"],
+        "precision": "f32",
+        "is_original": True,
+        "least_score": 0.25,
+    }
     description = model.describe()
     assert (description["backbone"], description["num_classes"]) == ("resnet26_narrow", 4)
     assert description["min_score"] == 0.25
