@@ -47,7 +47,9 @@ def coco_sized() -> WeightFile:
 
 
 def test_work_of_the_original_is_counted_right():
-    assert gflop(coco_sized(), side=1024, regions=1000, detections=100) == pytest.approx(777, abs=2)
+    assert gflop(coco_sized(), frame=(1024, 1024), regions=1000, detections=100) == pytest.approx(
+        777, abs=2
+    )
 
 
 def contender(name: str, walls_s: list[float]) -> Contender:

@@ -53,7 +53,7 @@ class OpenVinoProgram:
         self._config, self._is_sound = config, True
         self._running = threading.Lock()
         self._request = _compiled(model, precision, threads).create_infer_request()
-        self._anchors_of = functools.lru_cache(maxsize=2)(self._anchors)
+        self._anchors_of = functools.lru_cache(maxsize=4)(self._anchors)
 
     @classmethod
     def load(
