@@ -7,6 +7,7 @@ photos go through it at once, and how often a graph is built; what is computed i
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,7 @@ class Detector:
         is_tight: whether a photo is padded to multiples of 64 alone, where it would be to a square.
         frames_reason: why so.
         images_at_once: photos of one shape that share a pass.
+        passes_at_once: passes that run beside each other.
     """
 
     def __init__(
@@ -59,6 +61,8 @@ class Detector:
         self.program, self.precision, self.reason = program.name, program.precision, reason
         self.is_tight, self.frames_reason = is_tight, frames_reason
         self.images_at_once = program.most_at_once
+        self.passes_at_once = program.passes_at_once
+        self._beside = ThreadPoolExecutor(self.passes_at_once, "detector")
         self._program = program
 
     @classmethod
@@ -72,6 +76,7 @@ class Detector:
         program: ProgramName = "auto",
         precision: Precision = "auto",
         frames: Frames = "auto",
+        streams: int = 1,
     ) -> Detector:
         """Build the network that a Matterport weight file needs, and fill it.
 
@@ -84,6 +89,8 @@ class Detector:
                 takes it before the first one only.
             program, precision, frames: what the network runs on, what its layers are in, and how
                 much padding a photo gets: see `choose`.
+            streams: passes that run beside each other, each with its share of the threads; with
+                OpenVINO alone. Many photos take less time then, and one alone takes more.
 
         Raises:
             FormError: what is wanted cannot be had.
@@ -94,7 +101,7 @@ class Detector:
         file = WeightFile.open(path)
         settings = settings_for(file.architecture, config or {}, file.path.name)
         wishes = Wishes(program, precision, frames, allow_partial=allow_partial)
-        chosen, loaded = _chosen(file, settings, wishes, threads)
+        chosen, loaded = _chosen(file, settings, wishes, threads, streams)
         if not loaded.gives_numbers():
             raise WeightFileError(
                 f"{file.path.name}: its numbers are so large that no picture gives an answer: "
@@ -178,9 +185,15 @@ class Detector:
         images = [np.asarray(image) for image in images]
         for image in images:
             check_channels(image, self.architecture.input_channels)
-        molded = [self.mold(image) for image in images]
-        found = self.detect_molded(molded, min_score=min_score)
+        if self.passes_at_once > 1 and len(images) > 1:
+            alone = ([image] for image in images)
+            found = list(self._beside.map(lambda one: self._detect(one, min_score)[0], alone))
+        else:
+            found = self._detect(images, min_score)
         return [instances[:max_instances] for instances in found]
+
+    def _detect(self, images: Images, min_score: float | None) -> list[Instances]:
+        return self.detect_molded([self.mold(image) for image in images], min_score=min_score)
 
     def mold(self, image: NDArray[np.uint8]) -> Molded:
         """Return a photo in the network's frame; raises PhotoError."""
@@ -227,38 +240,33 @@ class Detector:
 
 
 def _chosen(
-    file: WeightFile, config: Config, wishes: Wishes, threads: int | None
+    file: WeightFile, config: Config, wishes: Wishes, threads: int | None, streams: int
 ) -> tuple[Choice, Program]:
     """Return what runs the file, and that; a form that holds no graph is as good as none."""
+
+    def program(chosen: Choice) -> Program:
+        if chosen.program == "openvino":
+            from mrcnn.programs.openvino.program import OpenVinoProgram
+
+            form, precision = chosen.form, chosen.precision
+            return OpenVinoProgram.load(
+                file, config, form=form, precision=precision, threads=threads, streams=streams
+            )
+        from mrcnn.programs.tensorflow import TensorFlowProgram
+
+        return TensorFlowProgram.load(
+            file, config, allow_partial=wishes.allow_partial, threads=threads
+        )
+
     chosen = choose(file.path, config, wishes)
-    allow_partial = wishes.allow_partial
     try:
-        return chosen, _program(chosen, file, config, allow_partial=allow_partial, threads=threads)
+        return chosen, program(chosen)
     except FormError as error:
         if wishes.precision != "auto":
             raise
         reason = str(error)
     chosen = choose(file.path, config, wishes._replace(precision="f32"))._replace(reason=reason)
-    return chosen, _program(chosen, file, config, allow_partial=allow_partial, threads=threads)
-
-
-def _program(
-    chosen: Choice,
-    file: WeightFile,
-    config: Config,
-    *,
-    allow_partial: bool,
-    threads: int | None,
-) -> Program:
-    if chosen.program == "openvino":
-        from mrcnn.programs.openvino.program import OpenVinoProgram
-
-        return OpenVinoProgram.load(
-            file, config, form=chosen.form, precision=chosen.precision, threads=threads
-        )
-    from mrcnn.programs.tensorflow import TensorFlowProgram
-
-    return TensorFlowProgram.load(file, config, allow_partial=allow_partial, threads=threads)
+    return chosen, program(chosen)
 
 
 def _chunks(molded: Sequence[Molded], most: int) -> Iterator[list[int]]:

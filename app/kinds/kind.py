@@ -300,6 +300,15 @@ class LoadedModel(Protocol):
         """
 
 
+@runtime_checkable
+class Bounded(Protocol):
+    """A model in memory that gains nothing where more predictions than so many share a pass."""
+
+    @property
+    def most_together(self) -> int:
+        """How many; what comes beyond is better off in the next pass."""
+
+
 class Kind(Protocol):
     """One kind of model file."""
 

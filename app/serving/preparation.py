@@ -14,7 +14,7 @@ from typing import Any
 
 from app import log
 from app.ids import new_id
-from app.kinds.kind import Kind, LoadedModel, ModelError, ModelSource, Quantizable
+from app.kinds.kind import Bounded, Kind, LoadedModel, ModelError, ModelSource, Quantizable
 from app.kinds.options import max_batch_of
 from app.serving.arrivals import kind_of
 from app.serving.contents import no_content, sha256_of, size_of
@@ -102,9 +102,14 @@ class Preparation:
             loaded=new_id(),
             model=model,
             signatures=signatures_of(model),
-            max_batch=max_batch_of(entry.options, kind.options),
+            max_batch=_most_together(model, max_batch_of(entry.options, kind.options)),
             description=description,
         )
+
+
+def _most_together(model: LoadedModel, allowed: int) -> int:
+    """Return how many predictions share a pass: what its options allow, and what it gains by."""
+    return min(allowed, model.most_together) if isinstance(model, Bounded) else allowed
 
 
 def _proven(kind: Kind, source: ModelSource) -> tuple[LoadedModel, int]:

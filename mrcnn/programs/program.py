@@ -31,6 +31,7 @@ class Program(Protocol):
         architecture: the network's sizes.
         parameters: how many numbers it has, the normalizations folded in.
         most_at_once: pictures of one shape that share a pass.
+        passes_at_once: passes that run beside each other; more wait for one of them.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Program(Protocol):
     architecture: Architecture
     parameters: int
     most_at_once: int
+    passes_at_once: int
 
     def run(self, pixels: NDArray[Any], windows: NDArray[np.float32], least: float) -> Found:
         """Find what is on pictures.

@@ -42,6 +42,7 @@ class TensorFlowProgram:
 
     name = "tensorflow"
     precision = "f32"
+    passes_at_once = 1
 
     def __init__(self, network: MaskRCNNNetwork) -> None:
         self.architecture = network.architecture

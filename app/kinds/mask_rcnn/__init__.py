@@ -48,6 +48,7 @@ class MaskRcnnOptions(Options):
     quantize: Quantize | None = Field(
         None, description="{images: FOLDER}, or {images: FOLDER, labels: COCO.json}"
     )
+    streams: int = Field(1, ge=1, le=64, description="a whole number from 1 to 64")
     config: dict[Text, Any] = Field({}, description="a mapping of setting names to values")
 
 

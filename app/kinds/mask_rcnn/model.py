@@ -93,11 +93,18 @@ def load(source: ModelSource) -> LoadedMaskRcnn:
             program=source.options.get("program", "auto"),
             precision=source.options.get("precision", "auto"),
             frames=source.options.get("resize", "auto"),
+            streams=_streams(source),
         )
     except (WeightFileError, ConfigError, FormError, OSError) as error:
         raise ModelError(str(error)) from error
     labels = labels_for(file.architecture.num_classes, source.labels)
     return LoadedMaskRcnn(detector, labels, source, nested_in=file.nested_in)
+
+
+def _streams(source: ModelSource) -> int:
+    """Return how many passes run beside each other: a thread each at least."""
+    asked: int = source.options.get("streams", 1)
+    return max(1, min(asked, source.threads or asked))
 
 
 def load_original(source: ModelSource, facts: Facts, reason: str) -> LoadedMaskRcnn | None:
@@ -156,6 +163,7 @@ class LoadedMaskRcnn:
             "architecture": self._detector.describe(),
             "program": self._detector.program,
             "precision_reason": self._detector.reason,
+            "streams": self._detector.passes_at_once,
             "resize": "tight" if self._detector.is_tight else "trained",
             "resize_reason": self._detector.frames_reason,
             **({"nested_in": ", ".join(self._nested_in)} if self._nested_in else {}),
@@ -163,6 +171,11 @@ class LoadedMaskRcnn:
             "limits": {"molded_pixels": self._max_molded_pixels},
             "config": {name: _plain(getattr(config, name)) for name in _INFERENCE_SETTINGS},
         }
+
+    @property
+    def most_together(self) -> int:
+        """As many as the network takes beside each other, or in one pass on a GPU."""
+        return max(self._detector.passes_at_once, self._detector.images_at_once)
 
     def warm_up(self) -> None:
         """Build the graph before the first request does."""
@@ -192,7 +205,10 @@ class LoadedMaskRcnn:
             )
 
     def together(self, inputs: Tensors, asked: Mapping[str, Any]) -> Hashable | None:
-        """Return what pictures have in common that the network can take in one pass."""
+        """Return what pictures have in common that the network can take at once."""
+        if self._detector.passes_at_once > 1:
+            # Whatever their sizes: each has a pass of its own, beside the others'.
+            return tuple(sorted(asked.items()))
         if self._detector.images_at_once == 1:
             return None
         height, width, _ = inputs[PICTURE].shape

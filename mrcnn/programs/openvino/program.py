@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-import threading
+import queue
 from typing import Any
 
 import numpy as np
@@ -28,12 +28,13 @@ _KEPT_PRIMITIVES = 300
 
 
 class OpenVinoProgram:
-    """A graph of free sizes, on a CPU; one picture a pass, one pass at a time.
+    """A graph of free sizes, on a CPU; one picture a pass.
 
     Args:
         model: what `build` gives, or what was made of it.
         precision: what its layers are in.
         threads: how many compute.
+        streams: passes that run beside each other, each with its share of the threads.
     """
 
     name = "openvino"
@@ -47,12 +48,16 @@ class OpenVinoProgram:
         *,
         precision: str = "f32",
         threads: int | None = None,
+        streams: int = 1,
     ) -> None:
         self.architecture, self.precision = architecture, precision
+        self.passes_at_once = streams
         self.parameters = parameter_count(architecture)
         self._config, self._is_sound = config, True
-        self._running = threading.Lock()
-        self._request = _compiled(model, precision, threads).create_infer_request()
+        compiled = _compiled(model, precision, threads, streams)
+        self._idle: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        for _ in range(streams):
+            self._idle.put(compiled.create_infer_request())
         self._anchors_of = functools.lru_cache(maxsize=4)(self._anchors)
 
     @classmethod
@@ -64,6 +69,7 @@ class OpenVinoProgram:
         form: Form | None = None,
         precision: str = "f32",
         threads: int | None = None,
+        streams: int = 1,
     ) -> OpenVinoProgram:
         """Build the network that the file needs, and fill it; or read one that was kept.
 
@@ -75,14 +81,21 @@ class OpenVinoProgram:
         """
         if form is not None:
             return cls(
-                read_graph(form), file.architecture, config, precision=precision, threads=threads
+                read_graph(form),
+                file.architecture,
+                config,
+                precision=precision,
+                threads=threads,
+                streams=streams,
             )
         weights = FoldedWeights(file)
         is_sound = not overflows(weights, config.MEAN_PIXEL)
         model = _graph(weights, config)
         # Here: the arrays are another copy of all that the graph has.
         del weights
-        program = cls(model, file.architecture, config, precision=precision, threads=threads)
+        program = cls(
+            model, file.architecture, config, precision=precision, threads=threads, streams=streams
+        )
         program._is_sound = is_sound
         return program
 
@@ -123,9 +136,12 @@ class OpenVinoProgram:
         self, pixels: NDArray[Any], window: NDArray[np.float32], least: float
     ) -> dict[str, NDArray[Any]]:
         inputs = self.inputs(pixels, window, least)
-        with self._running:
-            found = self._request.infer(inputs, share_inputs=True, share_outputs=False)
+        request = self._idle.get()
+        try:
+            found = request.infer(inputs, share_inputs=True, share_outputs=False)
             return {output.get_any_name(): found[output] for output in found}
+        finally:
+            self._idle.put(request)
 
     def _anchors(self, image_shape: tuple[int, int]) -> NDArray[np.float32]:
         return normalize_boxes(anchors_for(image_shape, self._config), image_shape)
@@ -151,12 +167,12 @@ def read_graph(form: Form) -> Any:
         raise FormError(f"{form.path.name} holds no graph that can be read: {reason}") from error
 
 
-def _compiled(model: Any, precision: str, threads: int | None) -> Any:
+def _compiled(model: Any, precision: str, threads: int | None, streams: int) -> Any:
     if precision == "bf16":
         model = with_corners(model)
     told = {
         "PERFORMANCE_HINT": "LATENCY",
-        "NUM_STREAMS": 1,
+        "NUM_STREAMS": streams,
         # Unless told it would be bfloat16 where a CPU has it, for the boxes' arithmetic too.
         "INFERENCE_PRECISION_HINT": "bf16" if precision == "bf16" else "f32",
         "CPU_RUNTIME_CACHE_CAPACITY": _KEPT_PRIMITIVES,

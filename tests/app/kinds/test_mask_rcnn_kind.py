@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -145,6 +146,33 @@ def test_pictures_share_a_pass_only_where_a_gpu_makes_that_quicker(weights: Path
     inputs = {PICTURE: np.zeros((90, 120, 3), np.uint8)}
     has_gpu = bool(tf.config.list_physical_devices("GPU"))
     assert (model.together(inputs, {}) is not None) == has_gpu
+
+
+def test_several_pictures_at_once_give_what_each_gives_alone(weights: Path):
+    random = np.random.default_rng(1)
+    sizes = [(90, 120), (128, 128), (40, 200), (300, 60), (64, 64)]
+    inputs = [{PICTURE: random.integers(0, 256, (*size, 3), np.uint8)} for size in sizes]
+    asked = [{"min_score": 0.0}] * len(inputs)
+    one, several = (
+        MaskRcnn().load(replace(source(weights, streams=streams), threads=2)) for streams in (1, 2)
+    )
+    assert (one.describe()["streams"], several.describe()["streams"]) == (1, 2)
+    # Whatever their sizes; and no more than there are streams.
+    keys = {several.together(each, {"min_score": 0.5}) for each in inputs}
+    assert len(keys) == 1
+    assert None not in keys
+    assert keys != {several.together(inputs[0], {"min_score": 0.4})}
+    assert (one.most_together, several.most_together) == (1, 2)
+    pairs = zip(one.predict(inputs, asked), several.predict(inputs, asked), strict=True)
+    for theirs, ours in pairs:
+        assert len(theirs["scores"]) > 0
+        for name, values in theirs.items():
+            np.testing.assert_array_equal(ours[name], values)
+
+
+def test_a_stream_has_a_thread_at_least(weights: Path):
+    model = MaskRcnn().load(replace(source(weights, streams=64), threads=2))
+    assert model.describe()["streams"] == 2
 
 
 def test_each_image_of_a_batch_is_asked_by_its_own_parameters(weights: Path):

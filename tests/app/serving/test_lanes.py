@@ -72,16 +72,22 @@ def test_what_runs_longest_is_what_is_watched(
 
 
 @pytest.mark.parametrize(
-    ("options", "least_passes"),
+    ("options", "values", "least_passes"),
     [
-        pytest.param("max_batch: 1", 4, id="one at a time"),
-        pytest.param("", 2, id="unless told"),
+        pytest.param("max_batch: 1", {}, 4, id="one at a time"),
+        pytest.param("", {}, 2, id="unless told"),
+        pytest.param("", {"most_together": 2}, 3, id="the model gains nothing by more"),
     ],
 )
-def test_a_model_yaml_says_how_many_share_a_pass(
-    models: Models, local_client: Start, photo: np.ndarray, options: str, least_passes: int
+def test_a_model_yaml_says_how_many_share_a_pass_or_the_model_itself(
+    models: Models,
+    local_client: Start,
+    photo: np.ndarray,
+    options: str,
+    values: dict[str, int],
+    least_passes: int,
 ):
-    models.add("street/1/street.h5", delay_s=0.3)
+    models.add("street/1/street.h5", delay_s=0.3, **values)
     models.write("street/1/model.yaml", options)
     client = local_client()
     with ThreadPoolExecutor(4) as pool:

@@ -52,7 +52,7 @@ def test_no_file_and_an_empty_file_say_nothing(written):
             "min_scor: 0.5",
             "there is no key 'min_scor'; allowed are kind, labels, about, fallback, default, "
             "max_batch, source, companions, golden, min_score, allow_partial, program, precision, "
-            "resize, quantize, config",
+            "resize, quantize, streams, config",
             id="unknown key",
         ),
         pytest.param(

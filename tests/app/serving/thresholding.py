@@ -29,7 +29,7 @@ COLOURS = ("red", "green", "blue")
 
 
 class Thresholding:
-    """Loads `{"threshold": LEVEL}`, perhaps with `delay_s`, `load_s` and `bytes_per_pixel`."""
+    """Loads `{"threshold": LEVEL}`, perhaps with other values, as `delay_s`."""
 
     name = "thresholding"
     faces = (INSTANCES,)
@@ -74,6 +74,7 @@ class LoadedThresholding:
         self, level: int, labels: Sequence[str], values: dict[str, Any], min_score: float
     ) -> None:
         self.facts = {"labels": list(labels)}
+        self.most_together: int = values.get("most_together", 1000)
         self._level = level
         self._values = values
         self._min_score = min_score
