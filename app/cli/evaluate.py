@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from app.cli.folder import add_option, settings_with, version_in
+from app.cli.folder import add_model, add_option, settings_with, version_in
 from app.cli.progress import PictureProgress
 from app.cli.source import source_of
 from app.cli.terminal import CommandError, counted, ending_at_once, table
@@ -42,7 +42,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "--against another version is asked too, or the same one in another precision, and the "
         "differences are printed in points.",
     )
-    parser.add_argument("model", metavar="MODEL", help="its name in the model repository")
+    add_model(parser)
     parser.add_argument(
         "--data",
         type=Path,
@@ -53,9 +53,10 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser.add_argument(
         "--images", type=Path, metavar="FOLDER", required=True, help="where the pictures lie"
     )
-    parser.add_argument("--version", type=int, help="of the model, by default the highest")
     parser.add_argument(
-        "--precision", metavar="PRECISION", help="in place of the one in model.yaml, as int8 or f32"
+        "--precision",
+        metavar="PRECISION",
+        help="in place of the one in model.yaml, as int8, bf16 or f32",
     )
     parser.add_argument(
         "--against",

@@ -6,7 +6,7 @@ import argparse
 import os
 from pathlib import Path
 
-from app.cli.folder import add_option, settings_with, version_in
+from app.cli.folder import add_model, add_option, settings_with, version_in
 from app.cli.picture_files import pictures_in
 from app.cli.progress import PictureProgress
 from app.cli.source import source_of
@@ -30,8 +30,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "Then runs it so, and compares its answers with the model's. Exit status "
         f"{TOO_FAR}: they are too far apart, or nothing was found that could be compared.",
     )
-    parser.add_argument("model", metavar="MODEL", help="its name in the model repository")
-    parser.add_argument("--version", type=int, help="of the model, by default the highest")
+    add_model(parser)
     parser.add_argument(
         "--to", choices=["saved_model", "openvino", "onnx"], required=True, help="the format"
     )

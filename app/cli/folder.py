@@ -1,4 +1,4 @@
-"""The option `--models FOLDER` of commands that read the model repository, and what is in it."""
+"""How commands name the model repository and what is in it: `--models`, MODEL, `--version`."""
 
 from __future__ import annotations
 
@@ -16,6 +16,18 @@ def add_option(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--models", metavar="FOLDER", help="instead of $MODEL_REPOSITORY, by default models"
     )
+
+
+def add_model(parser: argparse.ArgumentParser, without: str | None = None) -> None:
+    """Add what names a version; `without` says what happens without a model, where it may be so."""
+    told = "its name in the model repository"
+    parser.add_argument(
+        "model",
+        metavar="MODEL",
+        nargs=None if without is None else "?",
+        help=told if without is None else f"{told}; {without}",
+    )
+    parser.add_argument("--version", type=int, help="of the model, by default the highest")
 
 
 def environment_with(arguments: argparse.Namespace) -> dict[str, str]:

@@ -8,7 +8,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from app.cli.folder import add_option, settings_with, version_in
+from app.cli.folder import add_model, add_option, settings_with, version_in
 from app.cli.picture_files import pictures_in
 from app.cli.progress import PictureProgress
 from app.cli.source import source_of
@@ -45,19 +45,15 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "folder, compares on the others what it finds with what the model finds, and writes it "
         "beside the model. A server then runs it, if it is near enough. Pictures are "
         "to be like those that the model will see; fifty or more. With --labels every second "
-        "labelled picture judges, by the average precision that is lost. Exit status "
+        "labelled picture judges, by the average precision that is lost. Judged too is what else "
+        "saves time: frames without the padding of a square, and bfloat16 where eight bits are "
+        "too far and this processor has it. Exit status "
         f"{TOO_FAR}: it is too far from the model, and used only where `precision: int8` says so. "
         "Without MODEL it makes the forms of all that are served, whose model.yaml names pictures "
         "(`quantize`) and beside which there is none of these weights and settings; exit status 1 "
         "then says that one could not be made, and one that is too far is no failure.",
     )
-    parser.add_argument(
-        "model",
-        metavar="MODEL",
-        nargs="?",
-        help="its name in the model repository; by default all whose model.yaml names pictures",
-    )
-    parser.add_argument("--version", type=int, help="of the model, by default the highest")
+    add_model(parser, "by default all whose model.yaml names pictures")
     parser.add_argument(
         "--images",
         type=Path,
