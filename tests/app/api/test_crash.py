@@ -183,15 +183,19 @@ def test_a_request_whose_worker_dies_is_answered_at_once_and_with_its_id(
         assert answer.json()["type"] == "/problems/worker-died"
         assert answer.headers["Content-Security-Policy"].startswith("default-src 'none'")
         assert answer.json()["request_id"] == f"mine-{number}"
+    # Whoever asks whether the server is ready in that moment is told the same.
     told = wait_for(
         lambda: (
-            len(lines := [one for one in server.events("request") if one["status"] == 502]) == 2
+            len(lines := [one for one in server.events("request") if one["path"] == "/predict"])
+            == 2
             and lines
         ),
         "it is logged",
     )
     assert sorted(event["request_id"] for event in told) == ["mine-1", "mine-2"]
-    assert {(event["problem"], event["severity"]) for event in told} == {("worker-died", "WARNING")}
+    assert {(event["status"], event["problem"], event["severity"]) for event in told} == {
+        (502, "worker-died", "WARNING")
+    }
     assert server.predict(photo).status == 200
     after = Processes.of(server)
     assert (after.nginx, after.front) == (before.nginx, before.front)
