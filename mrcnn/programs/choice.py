@@ -132,7 +132,7 @@ def _framed(chosen: Choice, form: Form | None, config: Config, wishes: Wishes) -
         return chosen._replace(is_tight=is_tight, frames_reason=told)
     verdict = None if form is None else form.tight.get(chosen.precision)
     if verdict is None:
-        told = f"nothing was found of tight frames in {chosen.precision}; slipway quantize does it"
+        told = f"tight frames were not judged in {chosen.precision}: slipway quantize does it"
         return chosen._replace(frames_reason=told)
     told = verdict.told if verdict.is_near else f"tight frames are too far: {verdict.told}"
     return chosen._replace(is_tight=verdict.is_near, frames_reason=told)
