@@ -32,9 +32,15 @@ def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Models]:
     monkeypatch.setenv("MODEL_REPOSITORY", str(models.folder))
     listed = {f"{Thresholding.__module__}:Thresholding": (".h5", ".hdf5")}
     monkeypatch.setattr(registry, "LISTED", listed)
-    registry.kinds.cache_clear()
+    _forget_kinds()
     yield models
+    _forget_kinds()
+
+
+def _forget_kinds() -> None:
+    """Have what is listed looked at again, and the faces of it."""
     registry.kinds.cache_clear()
+    registry.faces.cache_clear()
 
 
 @pytest.fixture
